@@ -42,8 +42,8 @@ struct fi_rescue_options {
  * packs. FIRN_NEWER if `from` is of a newer firn; damage is reported and is no failure. After a
  * failure the caller removes what is left.
  *
- * A new store of an encrypted one has the same keys and cipher. Failures of fi_rescue_keys_unlock; and
- * FIRN_DENIED for a file that was encrypted with a master key that FIRN.keys does not have: an
+ * A new store of an encrypted one has the same keys and cipher. Failures of fi_rescue_keys_unlock;
+ * and FIRN_DENIED for a file that was encrypted with a master key that FIRN.keys does not have: an
  * older copy of that file was put there. */
 FIRN_MUST_CHECK int fi_rescue(struct fi_os_dir *from, struct fi_os_dir *to,
                               const struct fi_rescue_options *options, struct fi_rescue_result *out,

@@ -140,7 +140,8 @@ FIRN_MUST_CHECK int fi_repair_report_tick(void *ctx, firn_error *err);
 /* Finds the store and takes its lock, then puts away what an earlier repair left. A dry run puts
  * nothing away, and takes the lock only if that needs no writing. */
 FIRN_MUST_CHECK int fi_repair_place_open(struct fi_repair *repair, firn_error *err);
-/* Attaches the keys of an encrypted store to its handle: fi_rescue_keys_unlock. Before it is built. */
+/* Attaches the keys of an encrypted store to its handle (fi_rescue_keys_unlock), before it is
+ * built. */
 FIRN_MUST_CHECK int fi_repair_place_unlock(struct fi_repair *repair, firn_error *err);
 /* Makes an empty directory for the new store, with the keys, replacing an existing one. */
 FIRN_MUST_CHECK int fi_repair_place_begin(struct fi_repair *repair, firn_error *err);
