@@ -257,11 +257,11 @@ FIRN.keys is damaged, or missing.
 
   $ store=$(echo $XDG_DATA_HOME/firn/w-*); cp $store/FIRN.keys ../keys
   $ truncate -s -1 $store/FIRN.keys; firn list
-  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one
+  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one; the store is encrypted, and cannot be read without it: a copy of the store or of this file has the keys
   ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
   [5]
   $ firn key list
-  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one
+  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one; the store is encrypted, and cannot be read without it: a copy of the store or of this file has the keys
   ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
   [5]
   $ rm $store/FIRN.keys; firn list
@@ -328,8 +328,16 @@ Stores of key-value data.
   $ printf 'a\t1\n' | firn db load --encrypt ../t3 k && firn db dump ../t3 k
   1 entry
   a	1
+  $ firn db checkpoint -q ../t3 && firn db export ../t3 -o ../t3.firnx && firn db import -q ../t3.firnx ../t5 && firn db get ../t5 k a; echo
+  1
+  $ firn key list ../t5 | head -n 1 | sed 's/^[A-Za-z0-9-]*/CIPHER/'; FIRN_KEY_COMMAND='echo wrong' firn db get ../t3.firnx k a
+  CIPHER, 1 master key; locked
+  ! firn: could not unlock '../t3.firnx': FIRN_KEY_COMMAND: this passphrase opens no slot of the keys file
+  [1]
+  $ firn db export --clear ../t3 -o ../clear.firnx && FIRN_KEY_COMMAND= firn db get ../clear.firnx k a; echo
+  1
   $ firn db import --encrypt ../no ../t4
-  ! firn: db import: --encrypt needs --from: an export is imported in clear
+  ! firn: db import: --encrypt needs --from: what is imported is encrypted as the exported file is
   ! usage: firn db import [options] SOURCE STORE
   ! help: firn help db import
   [2]

@@ -207,6 +207,11 @@ export_to(struct fi_cli *cli, firn_store *store, firn_error *err)
     fi_task_notices_init(&notices, cli);
     options.replace_existing = fi_command_has(cli, "replace");
     options.callbacks = fi_task_notices_callbacks(&notices);
+    options.in_clear = fi_command_has(cli, "clear");
+    if (!options.in_clear && !fi_command_key_is_given() &&
+        fi_command_key_is_encrypted(cli->arguments[0])) {
+        options.key_source = &fi_command_key_source;
+    }
     int code = firn_store_export(store, reference, fi_command_value(cli, "output"), &options, err);
     fi_term_meter_clear();
     fi_task_notices_deinit(&notices);
@@ -279,10 +284,12 @@ run_import(struct fi_cli *cli)
         return migrate_from(cli, kind);
     }
     if (fi_command_has(cli, "encrypt")) {
-        return fi_command_misused(cli, "--encrypt needs --from: an export is imported in clear");
+        return fi_command_misused(
+            cli, "--encrypt needs --from: what is imported is encrypted as the exported file is");
     }
     fi_task_notices_init(&notices, cli);
     options.callbacks = fi_task_notices_callbacks(&notices);
+    options.key_source = fi_command_key_is_given() ? NULL : &fi_command_key_source;
     int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
     fi_term_meter_clear();
     fi_task_notices_deinit(&notices);
@@ -395,12 +402,16 @@ const struct fi_command fi_data_checkpoint_export = {
         (const struct fi_command_option[]){
             {"output", 'o', "FILE", "write to FILE"},
             {"replace", 0, NULL, "overwrite FILE if it exists"},
+            {"clear", 0, NULL, "do not encrypt FILE, although the store is"},
             {NULL, 0, NULL, NULL},
         },
     .help = "Writes all keyspaces of the checkpoint, or of the present state if no REF is\n"
             "given, and nothing else of the store. Every command that only reads accepts the\n"
             "file as STORE; firn db import makes a store from it. During the export, a\n"
-            "temporary directory beside the file holds a second copy of the data.",
+            "temporary directory beside the file holds a second copy of the data.\n"
+            "\n"
+            "The file of an encrypted store is encrypted, too: with what FIRN_KEY_FILE or\n"
+            "FIRN_KEY_COMMAND names, or a passphrase that is asked for.",
     .examples =
         (const struct fi_command_example[]){
             {"firn db export app.firn before-import -o app.firnx",
