@@ -32,7 +32,7 @@ fn structures_and_constants_are_those_of_the_headers() {
     let (lines, values) = expected!(
         firn_error { code, os_errno, text }
         firn_slice { data, size }
-        firn_store_options { size, create_if_missing, fail_if_exists, read_only, durability, lock_timeout_ms, memory_bytes, threads, compression, read_pending }
+        firn_store_options { size, create_if_missing, fail_if_exists, read_only, durability, lock_timeout_ms, memory_bytes, threads, compression, read_pending, cipher, key_source }
         firn_keyspace_options { size, create_if_missing, fail_if_exists }
         firn_write_options { size, durability, ttl_ms }
         firn_snapshot_options { size, checkpoint }
