@@ -3,7 +3,7 @@ An encrypted store at a terminal: a person is asked for what opens it.
   ? python3 -c 'import os; os.openpty()'
   $ on() { python3 $SOURCE/tests/cli/on_terminal.py "$@"; }
   $ echo one >a
-  $ on --secret s3 --secret other --secret '' --secret s3 --secret s3 firn init --encrypt >out; sed 's/\(: *[0-9A-Z]\{5\}\)\(-[0-9A-Z]\{5\}\)\{7\}/: CODE/' out
+  $ on --secret s3 --secret other --secret '' --secret s3 --secret s3 firn init --encrypt >../shown; sed 's/\(: *[0-9A-Z]\{5\}\)\(-[0-9A-Z]\{5\}\)\{7\}/: CODE/' ../shown
   New passphrase for '<T>/data/firn/w-<hex>': 
   The same again: 
   They differ. Once more.
@@ -17,15 +17,15 @@ An encrypted store at a terminal: a person is asked for what opens it.
   firn: without its passphrase, key file or recovery code nobody can read this store again
   hint: firn key add adds another way to open it
   0
-  $ sed -n 's/^recovery code: //p' out >../code
+  $ sed -n 's/^recovery code: //p' ../shown >../code
   $ on --secret s3 firn save -m one
   Passphrase for '<T>/data/firn/w-<hex>': 
-  1  <id>  2 files, 725 B; 2 new, <size> added  <s> s
+  1  <id>  1 file, 4 B; 1 new, <size> added  <s> s
   0
   $ on --secret wrong --secret s3 firn status
   Passphrase for '<T>/data/firn/w-<hex>': 
   Wrong. Passphrase for '<T>/data/firn/w-<hex>': 
-  compared with 1: no change; 2 unchanged
+  compared with 1: no change; 1 unchanged
   encrypted: XChaCha20-Poly1305, 2 keys
   0
   $ on --secret wrong --secret wrong --secret wrong firn list
