@@ -182,7 +182,7 @@ typedef struct firn_store_export_options {
     bool in_clear; /* the file is not encrypted, although the store is */
     /* Asked for what shall open the file; the environment does not count. Borrowed for the call. NULL:
      * if the store is encrypted, the environment gives it (encryption.h). */
-    const firn_key_source *key_source;
+    const firn_keys_source *key_source;
 } firn_store_export_options;
 #define FIRN_STORE_EXPORT_OPTIONS_INIT                                             \
     {                                                                              \
@@ -206,7 +206,7 @@ typedef struct firn_store_import_options {
     firn_callbacks callbacks;
     /* Asked for what opens the file, if it is encrypted; the environment does not count. Borrowed for the
      * call. NULL: the environment gives it. */
-    const firn_key_source *key_source;
+    const firn_keys_source *key_source;
 } firn_store_import_options;
 #define FIRN_STORE_IMPORT_OPTIONS_INIT                               \
     {                                                                \

@@ -9,7 +9,7 @@
  * and what a thief still sees.
  *
  * What opens a store is looked for in this order: the session keyring of the kernel
- * (firn_key_remember); the file that FIRN_KEY_FILE names; the output of the command in
+ * (firn_keys_remember); the file that FIRN_KEY_FILE names; the output of the command in
  * FIRN_KEY_COMMAND; last, the source that the program gives. A variable that is set counts, and
  * nothing after it is tried. FIRN_DENIED: nothing that opens the store was given.
  *
@@ -46,108 +46,108 @@ typedef enum firn_cipher {
 /* The name of a cipher ("AES-256-GCM"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_cipher_name(firn_cipher cipher);
 
-typedef enum firn_key_kind {
-    FIRN_KEY_PASSPHRASE = 1, /* 1 to 1,024 bytes */
-    FIRN_KEY_FILE = 2,       /* what is in a key file: 32 bytes to 1 MiB, of which 32 are random */
-    FIRN_KEY_RECOVERY = 3    /* a recovery code, as it is typed */
-} firn_key_kind;
+typedef enum firn_keys_kind {
+    FIRN_KEYS_PASSPHRASE = 1, /* 1 to 1,024 bytes */
+    FIRN_KEYS_FILE = 2,       /* what is in a key file: 32 bytes to 1 MiB, of which 32 are random */
+    FIRN_KEYS_RECOVERY = 3    /* a recovery code, as it is typed */
+} firn_keys_kind;
 
-typedef struct firn_key_request {
+typedef struct firn_keys_request {
     const char *path; /* of the store */
     unsigned attempt; /* from 1; above 1, the answer before was wrong. 3 are asked for */
     bool is_new;      /* for a store that is being created */
-} firn_key_request;
+} firn_keys_request;
 
-typedef struct firn_key_answer {
-    firn_key_kind kind; /* PASSPHRASE unless it is set; as such a recovery code is taken, too */
-    uint8_t *bytes;     /* where the secret goes */
-    size_t room;        /* 4,096 bytes */
-    size_t used;        /* of them; 0 unless it is set */
-} firn_key_answer;
+typedef struct firn_keys_answer {
+    firn_keys_kind kind; /* PASSPHRASE unless it is set; as such a recovery code is taken, too */
+    uint8_t *bytes;      /* where the secret goes */
+    size_t room;         /* 4,096 bytes */
+    size_t used;         /* of them; 0 unless it is set */
+} firn_keys_answer;
 
 /* Asks a person or another program for a secret. A failure ends the opening, which returns it;
  * FIRN_NOT_FOUND: there is nobody to ask. The rules for callbacks (notice.h) apply. */
-typedef struct firn_key_source {
-    int (*get)(void *ctx, const firn_key_request *request, firn_key_answer *answer,
+typedef struct firn_keys_source {
+    int (*get)(void *ctx, const firn_keys_request *request, firn_keys_answer *answer,
                firn_error *err);
     void *ctx;
-} firn_key_source;
+} firn_keys_source;
 
 /* A secret that is given directly. */
-typedef struct firn_key_secret {
-    firn_key_kind kind;
+typedef struct firn_keys_secret {
+    firn_keys_kind kind;
     firn_slice bytes;
-} firn_key_secret;
+} firn_keys_secret;
 
-typedef struct firn_key_options {
-    size_t size;                   /* sizeof(firn_key_options) */
-    const firn_key_source *source; /* borrowed for the call; NULL: the environment alone */
-    int64_t lock_timeout_ms;       /* how long to wait for another writer; default 60 s */
-} firn_key_options;
-#define FIRN_KEY_OPTIONS_INIT                 \
-    {                                         \
-        sizeof(firn_key_options), NULL, 60000 \
+typedef struct firn_keys_options {
+    size_t size;                    /* sizeof(firn_keys_options) */
+    const firn_keys_source *source; /* borrowed for the call; NULL: the environment alone */
+    int64_t lock_timeout_ms;        /* how long to wait for another writer; default 60 s */
+} firn_keys_options;
+#define FIRN_KEYS_OPTIONS_INIT                 \
+    {                                          \
+        sizeof(firn_keys_options), NULL, 60000 \
     }
 
 enum { FIRN_KEY_LABEL_SIZE_MAX = 64, FIRN_KEY_SLOTS_MAX = 16, FIRN_KEY_RECOVERY_SIZE = 48 };
 
 /* A slot, as everyone can see it. Borrowed until the callback returns. */
-typedef struct firn_key_slot {
+typedef struct firn_keys_slot {
     unsigned number; /* from 1; never used again for another slot */
-    firn_key_kind kind;
+    firn_keys_kind kind;
     const char *label; /* for people; may be empty */
     int64_t added_ns;  /* since 1970 */
-} firn_key_slot;
+} firn_keys_slot;
 
 /* What there is of the keys of a store. */
-typedef struct firn_key_info {
-    size_t size;        /* sizeof(firn_key_info) */
+typedef struct firn_keys_info {
+    size_t size;        /* sizeof(firn_keys_info) */
     firn_cipher cipher; /* of new files; NONE: the store is in clear, and the rest is 0 */
     unsigned slots;
     unsigned master_keys; /* 1 more with each rotation */
     bool is_remembered;   /* the session keyring opens it */
-} firn_key_info;
-#define FIRN_KEY_INFO_INIT                                   \
-    {                                                        \
-        sizeof(firn_key_info), FIRN_CIPHER_NONE, 0, 0, false \
+} firn_keys_info;
+#define FIRN_KEYS_INFO_INIT                                   \
+    {                                                         \
+        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false \
     }
 
 /* path is that of a store's directory. Needs no key. on_slot may be NULL; what it returns other
  * than FIRN_OK ends the list, and is returned. */
-FIRN_API FIRN_MUST_CHECK int firn_key_list(const char *path,
-                                           int (*on_slot)(void *ctx, const firn_key_slot *slot),
-                                           void *ctx, firn_key_info *out, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_list(const char *path,
+                                            int (*on_slot)(void *ctx, const firn_keys_slot *slot),
+                                            void *ctx, firn_keys_info *out, firn_error *err);
 
 /* Adds a slot that this secret opens; *out_number, which may be NULL, is its number. label may be
  * NULL. FIRN_LIMIT: there are too many. FIRN_INVALID: the store is in clear, or the secret or the
  * label cannot be used. */
-FIRN_API FIRN_MUST_CHECK int firn_key_add(const char *path, const firn_key_secret *secret,
-                                          const char *label, const firn_key_options *options,
-                                          unsigned *out_number, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_add(const char *path, const firn_keys_secret *secret,
+                                           const char *label, const firn_keys_options *options,
+                                           unsigned *out_number, firn_error *err);
 /* Adds a slot for a recovery code, which is made up here: text of FIRN_KEY_RECOVERY_SIZE bytes with
  * the NUL, to be written down. It is nowhere else. */
-FIRN_API FIRN_MUST_CHECK int firn_key_add_recovery(const char *path, const char *label,
-                                                   const firn_key_options *options,
-                                                   char out_code[FIRN_KEY_RECOVERY_SIZE],
-                                                   unsigned *out_number, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_add_recovery(const char *path, const char *label,
+                                                    const firn_keys_options *options,
+                                                    char out_code[FIRN_KEY_RECOVERY_SIZE],
+                                                    unsigned *out_number, firn_error *err);
 /* Another secret of the same kind for a slot. This is no rotation: the master keys stay, and the
  * old secret still opens older copies of FIRN.keys. FIRN_NOT_FOUND. */
-FIRN_API FIRN_MUST_CHECK int firn_key_change(const char *path, unsigned number,
-                                             const firn_key_secret *secret,
-                                             const firn_key_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_change(const char *path, unsigned number,
+                                              const firn_keys_secret *secret,
+                                              const firn_keys_options *options, firn_error *err);
 /* Removes a slot. FIRN_NOT_FOUND. FIRN_INVALID: it is the last one. */
-FIRN_API FIRN_MUST_CHECK int firn_key_remove(const char *path, unsigned number,
-                                             const firn_key_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_remove(const char *path, unsigned number,
+                                              const firn_keys_options *options, firn_error *err);
 /* Adds a master key, with which all new files are encrypted. Files that are there keep theirs. */
-FIRN_API FIRN_MUST_CHECK int firn_key_rotate(const char *path, const firn_key_options *options,
-                                             firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_rotate(const char *path, const firn_keys_options *options,
+                                              firn_error *err);
 
 /* Lets all programs of this login session open the store for so many seconds.
  * FIRN_UNSUPPORTED: this system has no session keyring. */
-FIRN_API FIRN_MUST_CHECK int firn_key_remember(const char *path, uint32_t seconds,
-                                               const firn_key_options *options, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_remember(const char *path, uint32_t seconds,
+                                                const firn_keys_options *options, firn_error *err);
 /* Ends that; path NULL: for all stores. *out_count, which may be NULL, is for how many. */
-FIRN_API FIRN_MUST_CHECK int firn_key_forget(const char *path, size_t *out_count, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_keys_forget(const char *path, size_t *out_count, firn_error *err);
 
 #ifdef __cplusplus
 }

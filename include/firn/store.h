@@ -156,7 +156,7 @@ typedef struct firn_store_options {
     firn_cipher cipher;
     /* Asked for what opens an encrypted store, after the environment; borrowed for the call. NULL:
      * nobody is asked. */
-    const firn_key_source *key_source;
+    const firn_keys_source *key_source;
 } firn_store_options;
 #define FIRN_STORE_OPTIONS_INIT                                                           \
     {                                                                                     \

@@ -92,7 +92,7 @@ typedef struct firn_workspace_options {
     /* As in firn_store_options, for a store that an operation creates. key_source is copied, with its
      * ctx, for the life of the handle, which asks once. */
     firn_cipher cipher;
-    const firn_key_source *key_source;
+    const firn_keys_source *key_source;
 } firn_workspace_options;
 #define FIRN_WORKSPACE_OPTIONS_INIT                                                              \
     {                                                                                            \

@@ -30,10 +30,10 @@ firn_cipher_name(firn_cipher cipher)
 /* ---- arguments ---- */
 
 static int
-read_place(const char *path, const firn_key_options *options, struct fi_unlock_source *source,
+read_place(const char *path, const firn_keys_options *options, struct fi_unlock_source *source,
            struct fi_rekey *out, firn_error *err)
 {
-    firn_key_options given = FIRN_KEY_OPTIONS_INIT;
+    firn_keys_options given = FIRN_KEYS_OPTIONS_INIT;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
     API_OPENS("store", err);
     API_READ_OPTIONS(given, options, err);
@@ -46,12 +46,12 @@ read_place(const char *path, const firn_key_options *options, struct fi_unlock_s
 }
 
 static int
-read_secret(const firn_key_secret *secret, struct fi_keys_secret *out, firn_error *err)
+read_secret(const firn_keys_secret *secret, struct fi_keys_secret *out, firn_error *err)
 {
     API_REQUIRE(secret != NULL, err, "secret must not be NULL");
-    API_REQUIRE(secret->kind == FIRN_KEY_PASSPHRASE || secret->kind == FIRN_KEY_FILE ||
-                    secret->kind == FIRN_KEY_RECOVERY,
-                err, "the kind of the secret is not a firn_key_kind");
+    API_REQUIRE(secret->kind == FIRN_KEYS_PASSPHRASE || secret->kind == FIRN_KEYS_FILE ||
+                    secret->kind == FIRN_KEYS_RECOVERY,
+                err, "the kind of the secret is not a firn_keys_kind");
     API_REQUIRE(api_check_is_slice(secret->bytes), err, "the secret has a size, but no address");
     *out = (struct fi_keys_secret){.kind = (enum fi_keys_kind)secret->kind,
                                    .bytes = secret->bytes,
@@ -70,12 +70,12 @@ read_number(unsigned number, firn_error *err)
 /* ---- slots ---- */
 
 struct listing {
-    int (*on_slot)(void *ctx, const firn_key_slot *slot);
+    int (*on_slot)(void *ctx, const firn_keys_slot *slot);
     void *ctx;
 };
 
 static int
-list_within(void *ctx, const firn_key_slot *slot)
+list_within(void *ctx, const firn_keys_slot *slot)
 {
     const struct listing *listing = ctx;
     unsigned begun = fi_os_callback_begin();
@@ -85,11 +85,11 @@ list_within(void *ctx, const firn_key_slot *slot)
 }
 
 int
-firn_key_list(const char *path, int (*on_slot)(void *ctx, const firn_key_slot *slot), void *ctx,
-              firn_key_info *out, firn_error *err)
+firn_keys_list(const char *path, int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,
+               firn_keys_info *out, firn_error *err)
 {
     API_ANY_ERROR(err);
-    firn_key_info info;
+    firn_keys_info info;
     struct listing listing = {on_slot, ctx};
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
@@ -103,8 +103,8 @@ firn_key_list(const char *path, int (*on_slot)(void *ctx, const firn_key_slot *s
 }
 
 int
-firn_key_add(const char *path, const firn_key_secret *secret, const char *label,
-             const firn_key_options *options, unsigned *out_number, firn_error *err)
+firn_keys_add(const char *path, const firn_keys_secret *secret, const char *label,
+              const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
     struct fi_unlock_source source;
@@ -121,8 +121,8 @@ firn_key_add(const char *path, const firn_key_secret *secret, const char *label,
 }
 
 int
-firn_key_add_recovery(const char *path, const char *label, const firn_key_options *options,
-                      char out_code[FIRN_KEY_RECOVERY_SIZE], unsigned *out_number, firn_error *err)
+firn_keys_add_recovery(const char *path, const char *label, const firn_keys_options *options,
+                       char out_code[FIRN_KEY_RECOVERY_SIZE], unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
     _Static_assert((int)FIRN_KEY_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE, "the text fits");
@@ -132,8 +132,8 @@ firn_key_add_recovery(const char *path, const char *label, const firn_key_option
     FI_TRY_RETURN(fi_os_random(fi_os_default(), bits, sizeof bits, err));
     fi_keys_recovery_encode(bits, out_code);
     fi_os_secret_wipe(bits, sizeof bits);
-    const firn_key_secret secret = {FIRN_KEY_RECOVERY, firn_str(out_code)};
-    int rc = firn_key_add(path, &secret, label, options, out_number, err);
+    const firn_keys_secret secret = {FIRN_KEYS_RECOVERY, firn_str(out_code)};
+    int rc = firn_keys_add(path, &secret, label, options, out_number, err);
     if (rc != FIRN_OK) {
         fi_os_secret_wipe(out_code, FIRN_KEY_RECOVERY_SIZE);
     }
@@ -141,8 +141,8 @@ firn_key_add_recovery(const char *path, const char *label, const firn_key_option
 }
 
 int
-firn_key_change(const char *path, unsigned number, const firn_key_secret *secret,
-                const firn_key_options *options, firn_error *err)
+firn_keys_change(const char *path, unsigned number, const firn_keys_secret *secret,
+                 const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
     struct fi_unlock_source source;
@@ -155,7 +155,8 @@ firn_key_change(const char *path, unsigned number, const firn_key_secret *secret
 }
 
 int
-firn_key_remove(const char *path, unsigned number, const firn_key_options *options, firn_error *err)
+firn_keys_remove(const char *path, unsigned number, const firn_keys_options *options,
+                 firn_error *err)
 {
     API_ANY_ERROR(err);
     struct fi_unlock_source source;
@@ -166,7 +167,7 @@ firn_key_remove(const char *path, unsigned number, const firn_key_options *optio
 }
 
 int
-firn_key_rotate(const char *path, const firn_key_options *options, firn_error *err)
+firn_keys_rotate(const char *path, const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
     struct fi_unlock_source source;
@@ -178,8 +179,8 @@ firn_key_rotate(const char *path, const firn_key_options *options, firn_error *e
 /* ---- the session keyring ---- */
 
 int
-firn_key_remember(const char *path, uint32_t seconds, const firn_key_options *options,
-                  firn_error *err)
+firn_keys_remember(const char *path, uint32_t seconds, const firn_keys_options *options,
+                   firn_error *err)
 {
     API_ANY_ERROR(err);
     struct fi_unlock_source source;
@@ -189,7 +190,7 @@ firn_key_remember(const char *path, uint32_t seconds, const firn_key_options *op
 }
 
 int
-firn_key_forget(const char *path, size_t *out_count, firn_error *err)
+firn_keys_forget(const char *path, size_t *out_count, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path == NULL || path[0] != '\0', err, "the path of a store must not be empty");

@@ -18,7 +18,7 @@ struct open_call {
     const char *path; /* NULL: in memory */
     uint64_t limit;
     firn_store_options options;
-    firn_key_source source;
+    firn_keys_source source;
     bool has_key;
     bool key_is_text; /* a passphrase or a recovery code; else what is in a key file */
     size_t key_size;
@@ -28,14 +28,14 @@ struct open_call {
 
 /* A second time the answer would be the same. */
 static int
-give_key(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_error *err)
+give_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *err)
 {
     const struct open_call *self = ctx;
     if (!self->has_key || request->attempt > 1) {
         *err = (firn_error){.code = FIRN_NOT_FOUND};
         return FIRN_NOT_FOUND;
     }
-    answer->kind = self->key_is_text ? FIRN_KEY_PASSPHRASE : FIRN_KEY_FILE;
+    answer->kind = self->key_is_text ? FIRN_KEYS_PASSPHRASE : FIRN_KEYS_FILE;
     answer->used = self->key_size;
     memcpy(answer->bytes, self->key, self->key_size);
     return FIRN_OK;
@@ -78,7 +78,7 @@ open_parse(struct args *args, struct call *call)
     if (key.size > 0) {
         memcpy(self->key, key.data, key.size);
     }
-    self->source = (firn_key_source){give_key, self};
+    self->source = (firn_keys_source){give_key, self};
     self->options.key_source = &self->source;
     self->options.cipher = (firn_cipher)cipher;
     if (threads > 1024 || wait > INT64_MAX) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct fp_secret {
-    firn_key_kind kind;
+    firn_keys_kind kind;
     size_t size;
     uint8_t bytes[];
 };
@@ -33,7 +33,7 @@ fp_secret_take(PyObject *argument, struct fp_secret **out)
     if (key == NULL) {
         PyErr_NoMemory();
     } else {
-        key->kind = is_text ? FIRN_KEY_PASSPHRASE : FIRN_KEY_FILE;
+        key->kind = is_text ? FIRN_KEYS_PASSPHRASE : FIRN_KEYS_FILE;
         key->size = size;
         if (size > 0) {
             memcpy(key->bytes, taken.slice.data, size);
@@ -58,7 +58,8 @@ fp_secret_free(struct fp_secret *key)
 
 /* A second time the answer would be the same. */
 static int
-fp_secret_get(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_error *err)
+fp_secret_get(void *ctx, const firn_keys_request *request, firn_keys_answer *answer,
+              firn_error *err)
 {
     const struct fp_secret *key = ctx;
     if (key == NULL || request->attempt > 1) {
@@ -77,10 +78,10 @@ fp_secret_get(void *ctx, const firn_key_request *request, firn_key_answer *answe
     return FIRN_OK;
 }
 
-firn_key_source
+firn_keys_source
 fp_secret_source(struct fp_secret *key)
 {
-    return (firn_key_source){fp_secret_get, key};
+    return (firn_keys_source){fp_secret_get, key};
 }
 
 bool

@@ -12,7 +12,7 @@ struct fp_secret;
 bool fp_secret_take(PyObject *argument, struct fp_secret **out);
 void fp_secret_free(struct fp_secret *key);
 /* A source that gives this key, which may be NULL. Needs no lock of the interpreter. */
-firn_key_source fp_secret_source(struct fp_secret *key);
+firn_keys_source fp_secret_source(struct fp_secret *key);
 /* The cipher of a word or NULL. False with an exception. */
 bool fp_cipher(const char *word, firn_cipher *out);
 

@@ -59,7 +59,7 @@ store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         Py_XDECREF(bytes);
         return NULL;
     }
-    const firn_key_source source = fp_secret_source(key);
+    const firn_keys_source source = fp_secret_source(key);
     options.key_source = &source;
     options.compression = (firn_compression)choice;
     options.create_if_missing = create != 0;

@@ -39,7 +39,7 @@ workspace_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
         Py_XDECREF(store_bytes);
         return NULL;
     }
-    const firn_key_source source = fp_secret_source(key);
+    const firn_keys_source source = fp_secret_source(key);
     options.key_source = &source;
     options.store_path = store_bytes != NULL ? PyBytes_AsString(store_bytes) : NULL;
     options.lock_timeout_ms =

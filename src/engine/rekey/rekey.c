@@ -164,17 +164,17 @@ fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err)
 /* ---- looking, and the session keyring: no lock ---- */
 
 static int
-visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_key_slot *slot),
+visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_keys_slot *slot),
             void *ctx, firn_error *err)
 {
     for (size_t i = 0; i < fi_keys_slot_count(keys); i++) {
         const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
         char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
         memcpy(label, slot->label, slot->label_size);
-        const firn_key_slot shown = {.number = slot->number,
-                                     .kind = (firn_key_kind)slot->kind,
-                                     .label = label,
-                                     .added_ns = slot->added_ns};
+        const firn_keys_slot shown = {.number = slot->number,
+                                      .kind = (firn_keys_kind)slot->kind,
+                                      .label = label,
+                                      .added_ns = slot->added_ns};
         int rc = on_slot(ctx, &shown);
         if (rc != FIRN_OK) {
             return fi_error_set(err, rc, "stopped by the caller");
@@ -185,7 +185,7 @@ visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_key
 
 int
 fi_rekey_list(struct fi_os *os, const char *path,
-              int (*on_slot)(void *ctx, const firn_key_slot *slot), void *ctx, firn_key_info *out,
+              int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx, firn_keys_info *out,
               firn_error *err)
 {
     struct fi_storefile_identity identity;
@@ -193,7 +193,7 @@ fi_rekey_list(struct fi_os *os, const char *path,
     struct fi_os_dir *dir = NULL;
     struct fi_keys *keys = NULL;
     int rc;
-    *out = (firn_key_info){.size = sizeof *out};
+    *out = (firn_keys_info){.size = sizeof *out};
     FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
     FI_TRY(read_identity(dir, &identity, err));
     if (identity.cipher == 0) {

@@ -20,10 +20,10 @@ struct fi_rekey {
     int64_t lock_timeout_ms;
 };
 
-/* As firn_key_list. */
+/* As firn_keys_list. */
 FIRN_MUST_CHECK int fi_rekey_list(struct fi_os *os, const char *path,
-                                  int (*on_slot)(void *ctx, const firn_key_slot *slot), void *ctx,
-                                  firn_key_info *out, firn_error *err);
+                                  int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,
+                                  firn_keys_info *out, firn_error *err);
 /* As the public functions of these names. */
 FIRN_MUST_CHECK int fi_rekey_add(const struct fi_rekey *rekey, const struct fi_keys_secret *secret,
                                  firn_slice label, uint16_t *out_number, firn_error *err);

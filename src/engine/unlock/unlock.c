@@ -188,11 +188,11 @@ static int
 get_from_program(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
                  firn_error *err)
 {
-    const firn_key_source *given = ctx;
-    const firn_key_request asked = {
+    const firn_keys_source *given = ctx;
+    const firn_keys_request asked = {
         .path = request->path, .attempt = request->attempt, .is_new = request->is_new};
-    firn_key_answer answer = {
-        .kind = FIRN_KEY_PASSPHRASE, .bytes = out->bytes, .room = FI_UNLOCK_SECRET_SIZE_MAX};
+    firn_keys_answer answer = {
+        .kind = FIRN_KEYS_PASSPHRASE, .bytes = out->bytes, .room = FI_UNLOCK_SECRET_SIZE_MAX};
     unsigned begun = fi_os_callback_begin();
     int rc = given->get(given->ctx, &asked, &answer, err);
     fi_os_callback_end(begun);
@@ -202,7 +202,7 @@ get_from_program(void *ctx, const struct fi_unlock_request *request, struct fi_u
 }
 
 struct fi_unlock_source
-fi_unlock_source_of(const firn_key_source *given)
+fi_unlock_source_of(const firn_keys_source *given)
 {
     return given == NULL || given->get == NULL
                ? (struct fi_unlock_source){.get = NULL}

@@ -72,7 +72,7 @@ struct fi_unlock_source {
 };
 
 /* A source that asks the program's; NULL: that asks nobody. given is borrowed. */
-struct fi_unlock_source fi_unlock_source_of(const firn_key_source *given);
+struct fi_unlock_source fi_unlock_source_of(const firn_keys_source *given);
 
 /* Unlocks the keys of the store at this path, which is only shown; unlocked ones stay so. source
  * may be NULL.

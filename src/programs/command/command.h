@@ -209,13 +209,13 @@ const char *fi_command_gone_below_hint(const struct fi_cli *cli, const char *dir
 
 /* Asks a person at the terminal of this process, if there is one, for what opens a store; never in
  * the background. For each place of a command that opens one, but those that nobody waits for. */
-extern const firn_key_source fi_command_key_source;
+extern const firn_keys_source fi_command_key_source;
 /* The same where a recovery code is meant. */
-extern const firn_key_source fi_command_key_source_recovery;
+extern const firn_keys_source fi_command_key_source_recovery;
 /* Asks now what the library would ask a source about this store, which is told it then; for a
  * command that has more to ask afterwards. from_input: reads a line of standard input instead.
  * Returns a code of the library. */
-int fi_command_key_ask(const char *store_path, const firn_key_source *source, bool from_input,
+int fi_command_key_ask(const char *store_path, const firn_keys_source *source, bool from_input,
                        firn_error *err);
 /* Whether the environment says what opens stores: then nobody is asked. */
 bool fi_command_key_is_given(void);

@@ -32,7 +32,7 @@ static struct {
 } kept;
 
 static void
-keep(const firn_key_request *request, const firn_key_answer *answer)
+keep(const firn_keys_request *request, const firn_keys_answer *answer)
 {
     fi_command_key_forget();
     if (strlen(request->path) >= sizeof(kept.path) || answer->used > SECRET_SIZE_MAX) {
@@ -55,11 +55,11 @@ fi_command_key_forget(void)
 }
 
 int
-fi_command_key_ask(const char *store_path, const firn_key_source *source, bool from_input,
+fi_command_key_ask(const char *store_path, const firn_keys_source *source, bool from_input,
                    firn_error *err)
 {
-    const firn_key_request request = {.path = store_path, .attempt = 1, .is_new = false};
-    firn_key_answer answer = {.kind = FIRN_KEY_PASSPHRASE};
+    const firn_keys_request request = {.path = store_path, .attempt = 1, .is_new = false};
+    firn_keys_answer answer = {.kind = FIRN_KEYS_PASSPHRASE};
     answer.room = SECRET_SIZE_MAX;
     answer.bytes = fi_term_secret_allocate(answer.room);
     if (answer.bytes == NULL) {
@@ -76,11 +76,11 @@ fi_command_key_ask(const char *store_path, const firn_key_source *source, bool f
 }
 
 static int
-get(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_error *err)
+get(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *err)
 {
     const char *what = ctx != NULL ? ctx : "Passphrase";
     char text[PATH_MAX + 64];
-    answer->kind = ctx != NULL ? FIRN_KEY_RECOVERY : FIRN_KEY_PASSPHRASE;
+    answer->kind = ctx != NULL ? FIRN_KEYS_RECOVERY : FIRN_KEYS_PASSPHRASE;
     bool is_kept = kept.bytes != NULL && strcmp(kept.path, request->path) == 0;
     if (is_kept && request->attempt == 1 && !request->is_new && kept.size <= answer->room) {
         memcpy(answer->bytes, kept.bytes, kept.size);
@@ -105,9 +105,9 @@ get(void *ctx, const firn_key_request *request, firn_key_answer *answer, firn_er
     return code;
 }
 
-const firn_key_source fi_command_key_source = {get, NULL};
+const firn_keys_source fi_command_key_source = {get, NULL};
 
-const firn_key_source fi_command_key_source_recovery = {get, "Recovery code"};
+const firn_keys_source fi_command_key_source_recovery = {get, "Recovery code"};
 
 /* ---- options of commands that make a store ---- */
 
@@ -166,17 +166,17 @@ fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out)
 bool
 fi_command_key_is_encrypted(const char *store_path)
 {
-    firn_key_info info = FIRN_KEY_INFO_INIT;
-    return firn_key_list(store_path, NULL, NULL, &info, NULL) == FIRN_OK &&
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    return firn_keys_list(store_path, NULL, NULL, &info, NULL) == FIRN_OK &&
            info.cipher != FIRN_CIPHER_NONE;
 }
 
 int
 fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher cipher)
 {
-    firn_key_info info = FIRN_KEY_INFO_INIT;
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
     if (cipher == FIRN_CIPHER_NONE ||
-        firn_key_list(store_path, NULL, NULL, &info, NULL) != FIRN_OK ||
+        firn_keys_list(store_path, NULL, NULL, &info, NULL) != FIRN_OK ||
         info.cipher != FIRN_CIPHER_NONE) {
         return FI_EXIT_OK; /* opening it says what is wrong */
     }
@@ -220,7 +220,7 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
 {
     firn_error err;
     unsigned number = 0;
-    firn_key_options options = FIRN_KEY_OPTIONS_INIT;
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
     char *code = fi_term_secret_allocate(FIRN_KEY_RECOVERY_SIZE);
     if (code == NULL) {
         return fi_command_report_no_memory(cli);
@@ -228,7 +228,7 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
     options.source = &fi_command_key_source;
     options.lock_timeout_ms = cli->wait_ms;
     int exit_code = FI_EXIT_OK;
-    if (firn_key_add_recovery(store_path, label, &options, code, &number, &err) != FIRN_OK) {
+    if (firn_keys_add_recovery(store_path, label, &options, code, &number, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, "firn key add --recovery makes one");
     } else {
         fi_term_json_u64("recovery_key", number);
@@ -253,8 +253,8 @@ fi_command_key_is_given(void)
 bool
 fi_command_key_show(const char *store_path, char out[FI_COMMAND_KEY_TEXT_SIZE])
 {
-    firn_key_info info = FIRN_KEY_INFO_INIT;
-    int code = firn_key_list(store_path, NULL, NULL, &info, NULL);
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    int code = firn_keys_list(store_path, NULL, NULL, &info, NULL);
     bool is_encrypted = code == FIRN_OK && info.cipher != FIRN_CIPHER_NONE;
     out[0] = '\0';
     if (!is_encrypted) {

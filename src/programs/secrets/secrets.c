@@ -40,12 +40,12 @@ fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     assert(place >= 0);
     firn_error err;
-    out->info = (firn_key_info)FIRN_KEY_INFO_INIT;
-    out->options = (firn_key_options)FIRN_KEY_OPTIONS_INIT;
+    out->info = (firn_keys_info)FIRN_KEYS_INFO_INIT;
+    out->options = (firn_keys_options)FIRN_KEYS_OPTIONS_INIT;
     FI_TRY_RETURN(find_path(cli, place, out->path));
     out->options.source = &fi_command_key_source;
     out->options.lock_timeout_ms = cli->wait_ms;
-    int code = firn_key_list(out->path, NULL, NULL, &out->info, &err);
+    int code = firn_keys_list(out->path, NULL, NULL, &out->info, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
@@ -80,10 +80,10 @@ fi_secrets_given_deinit(struct fi_secrets_given *given)
     given->bytes = NULL;
 }
 
-firn_key_secret
+firn_keys_secret
 fi_secrets_given_secret(const struct fi_secrets_given *given)
 {
-    return (firn_key_secret){given->kind, firn_bytes(given->bytes, given->size)};
+    return (firn_keys_secret){given->kind, firn_bytes(given->bytes, given->size)};
 }
 
 int
@@ -93,7 +93,7 @@ fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *s
     assert(out->bytes == NULL);
     firn_error err;
     char text[PATH_MAX + 32];
-    *out = (struct fi_secrets_given){.kind = FIRN_KEY_PASSPHRASE, .room = PASSPHRASE_ROOM};
+    *out = (struct fi_secrets_given){.kind = FIRN_KEYS_PASSPHRASE, .room = PASSPHRASE_ROOM};
     out->bytes = fi_term_secret_allocate(out->room);
     if (out->bytes == NULL) {
         return fi_command_report_no_memory(cli);

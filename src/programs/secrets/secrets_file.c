@@ -50,7 +50,7 @@ int
 fi_secrets_file_read(struct fi_cli *cli, const char *path, struct fi_secrets_given *out)
 {
     assert(out->bytes == NULL);
-    *out = (struct fi_secrets_given){.kind = FIRN_KEY_FILE, .room = SIZE_MAX_OF_FILE + 1};
+    *out = (struct fi_secrets_given){.kind = FIRN_KEYS_FILE, .room = SIZE_MAX_OF_FILE + 1};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         return fail_reading(cli, path);

@@ -22,8 +22,8 @@ extern const struct fi_command fi_secrets_session_lock;
 /* The store that a command is about. */
 struct fi_secrets_store {
     char path[PATH_MAX];
-    firn_key_info info;
-    firn_key_options options; /* a person is asked for what opens it */
+    firn_keys_info info;
+    firn_keys_options options; /* a person is asked for what opens it */
 };
 /* The argument at this place, or the store of the workspace if there is none. Reports one that is
  * not there, or in clear. Returns an exit code. */
@@ -34,14 +34,14 @@ const char *fi_secrets_hint(int code);
 
 /* A secret, in memory for secrets. Zeroed, there is none. */
 struct fi_secrets_given {
-    firn_key_kind kind;
+    firn_keys_kind kind;
     uint8_t *bytes;
     size_t room;
     size_t size;
 };
 /* Fine on a zeroed one. */
 void fi_secrets_given_deinit(struct fi_secrets_given *given);
-firn_key_secret fi_secrets_given_secret(const struct fi_secrets_given *given);
+firn_keys_secret fi_secrets_given_secret(const struct fi_secrets_given *given);
 /* Asks for a new passphrase on the terminal, twice, or reads a line of standard input where that is
  * none. Returns an exit code. */
 int fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *store,

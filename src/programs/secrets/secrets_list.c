@@ -10,26 +10,26 @@
 #include "term/term_try.h"
 
 static const char *
-kind_of(firn_key_kind kind)
+kind_of(firn_keys_kind kind)
 {
-    return kind == FIRN_KEY_PASSPHRASE ? "passphrase"
-           : kind == FIRN_KEY_FILE     ? "key file"
-           : kind == FIRN_KEY_RECOVERY ? "recovery code"
-                                       : "other";
+    return kind == FIRN_KEYS_PASSPHRASE ? "passphrase"
+           : kind == FIRN_KEYS_FILE     ? "key file"
+           : kind == FIRN_KEYS_RECOVERY ? "recovery code"
+                                        : "other";
 }
 
 /* As --json says it. */
 static const char *
-word_of(firn_key_kind kind)
+word_of(firn_keys_kind kind)
 {
-    return kind == FIRN_KEY_PASSPHRASE ? "passphrase"
-           : kind == FIRN_KEY_FILE     ? "file"
-           : kind == FIRN_KEY_RECOVERY ? "recovery"
-                                       : "other";
+    return kind == FIRN_KEYS_PASSPHRASE ? "passphrase"
+           : kind == FIRN_KEYS_FILE     ? "file"
+           : kind == FIRN_KEYS_RECOVERY ? "recovery"
+                                        : "other";
 }
 
 static int
-show_slot(void *ctx, const firn_key_slot *slot)
+show_slot(void *ctx, const firn_keys_slot *slot)
 {
     char time[FI_TERM_TEXT_TIME_SIZE];
     (void)ctx;
@@ -57,7 +57,7 @@ secrets_list_run(struct fi_cli *cli)
     struct fi_secrets_store store;
     char number[FI_TERM_TEXT_NUMBER_SIZE];
     FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    const firn_key_info *info = &store.info;
+    const firn_keys_info *info = &store.info;
     fi_term_json_string("cipher", firn_cipher_name(info->cipher));
     fi_term_json_u64("master_keys", info->master_keys);
     fi_term_json_bool("unlocked", info->is_remembered);
@@ -68,7 +68,7 @@ secrets_list_run(struct fi_cli *cli)
                            info->is_remembered ? "unlocked in this session" : "locked");
     }
     fi_term_json_array("keys");
-    int code = firn_key_list(store.path, show_slot, NULL, &store.info, &err);
+    int code = firn_keys_list(store.path, show_slot, NULL, &store.info, &err);
     fi_term_json_end();
     return code == FIRN_OK ? FI_EXIT_OK
                            : fi_command_report_failure(cli, &err, fi_secrets_hint(code));

@@ -50,7 +50,7 @@ run_unlock(struct fi_cli *cli)
         return fi_command_misused(cli, "--for takes a time like 30m, 8h or 7d, not '%s'", text);
     }
     FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    int code = firn_key_remember(store.path, seconds, &store.options, &err);
+    int code = firn_keys_remember(store.path, seconds, &store.options, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err,
                                          code == FIRN_UNSUPPORTED
@@ -77,7 +77,7 @@ run_lock(struct fi_cli *cli)
         return fi_command_misused(cli, "--all is for every store: leave STORE out");
     }
     FI_TRY_RETURN(is_all ? FI_EXIT_OK : fi_secrets_find(cli, 0, &store));
-    int code = firn_key_forget(is_all ? NULL : store.path, &count, &err);
+    int code = firn_keys_forget(is_all ? NULL : store.path, &count, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }

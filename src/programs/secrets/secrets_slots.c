@@ -80,18 +80,18 @@ report(struct fi_cli *cli, unsigned number, const char *done)
 /* The slots of a store, before one of them is changed. */
 struct census {
     unsigned number;
-    firn_key_kind kind;  /* of that one; 0: there is none */
+    firn_keys_kind kind; /* of that one; 0: there is none */
     unsigned remembered; /* what people can give without a file: passphrases and recovery codes */
 };
 
 static int
-count_slot(void *ctx, const firn_key_slot *slot)
+count_slot(void *ctx, const firn_keys_slot *slot)
 {
     struct census *census = ctx;
     if (slot->number == census->number) {
         census->kind = slot->kind;
     }
-    census->remembered += slot->kind == FIRN_KEY_PASSPHRASE || slot->kind == FIRN_KEY_RECOVERY;
+    census->remembered += slot->kind == FIRN_KEYS_PASSPHRASE || slot->kind == FIRN_KEYS_RECOVERY;
     return FIRN_OK;
 }
 
@@ -100,7 +100,7 @@ static int
 take_census(struct fi_cli *cli, struct fi_secrets_store *store, struct census *out)
 {
     firn_error err;
-    int code = firn_key_list(store->path, count_slot, out, &store->info, &err);
+    int code = firn_keys_list(store->path, count_slot, out, &store->info, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
@@ -144,8 +144,8 @@ run_add(struct fi_cli *cli)
         goto out;
     }
     FI_TRY_OUT(exit_code, take_new(cli, &store, fi_command_value(cli, "key-file"), &given));
-    const firn_key_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_key_add(store.path, &secret, label, &store.options, &number, &err);
+    const firn_keys_secret secret = fi_secrets_given_secret(&given);
+    int code = firn_keys_add(store.path, &secret, label, &store.options, &number, &err);
     exit_code = code == FIRN_OK ? report(cli, number, "added")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
 out:
@@ -187,9 +187,9 @@ run_recover(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, fi_secrets_find(cli, 0, &store));
     FI_TRY_OUT(exit_code, ask_code(cli, &store));
     FI_TRY_OUT(exit_code, fi_secrets_given_passphrase(cli, &store, &given));
-    const firn_key_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_key_add(store.path, &secret, fi_command_value(cli, "label"), &store.options,
-                            &number, &err);
+    const firn_keys_secret secret = fi_secrets_given_secret(&given);
+    int code = firn_keys_add(store.path, &secret, fi_command_value(cli, "label"), &store.options,
+                             &number, &err);
     exit_code = code == FIRN_OK ? report(cli, number, "opened the store, and added")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
     if (code == FIRN_OK && !cli->quiet) {
@@ -207,14 +207,14 @@ static int
 check_change(struct fi_cli *cli, const struct census *census)
 {
     bool is_file = fi_command_value(cli, "key-file") != NULL;
-    if (census->kind == FIRN_KEY_RECOVERY) {
+    if (census->kind == FIRN_KEYS_RECOVERY) {
         return fi_command_report_error(
             cli, FIRN_INVALID,
             "firn key add --recovery makes a new one, firn key remove removes "
             "this one",
             "key %u is a recovery code, which cannot be changed", census->number);
     }
-    if (is_file != (census->kind == FIRN_KEY_FILE)) {
+    if (is_file != (census->kind == FIRN_KEYS_FILE)) {
         return fi_command_misused(cli, "key %u is a %s: %s", census->number,
                                   is_file ? "passphrase" : "key file",
                                   is_file ? "leave out --key-file" : "give --key-file FILE");
@@ -238,8 +238,8 @@ run_change(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, take_census(cli, &store, &census));
     FI_TRY_OUT(exit_code, check_change(cli, &census));
     FI_TRY_OUT(exit_code, take_new(cli, &store, fi_command_value(cli, "key-file"), &given));
-    const firn_key_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_key_change(store.path, census.number, &secret, &store.options, &err);
+    const firn_keys_secret secret = fi_secrets_given_secret(&given);
+    int code = firn_keys_change(store.path, census.number, &secret, &store.options, &err);
     exit_code = code == FIRN_OK ? report(cli, census.number, "changed")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
     if (code == FIRN_OK && !cli->quiet) {
@@ -259,7 +259,7 @@ static int
 confirm_remove(struct fi_cli *cli, const struct fi_secrets_store *store,
                const struct census *census)
 {
-    bool is_of_people = census->kind == FIRN_KEY_PASSPHRASE || census->kind == FIRN_KEY_RECOVERY;
+    bool is_of_people = census->kind == FIRN_KEYS_PASSPHRASE || census->kind == FIRN_KEYS_RECOVERY;
     if (!is_of_people || census->remembered > 1 || store->info.slots < 2 ||
         fi_command_has(cli, "yes")) {
         return FI_EXIT_OK;
@@ -284,7 +284,7 @@ run_remove(struct fi_cli *cli)
     FI_TRY_RETURN(fi_secrets_find(cli, 1, &store));
     FI_TRY_RETURN(take_census(cli, &store, &census));
     FI_TRY_RETURN(confirm_remove(cli, &store, &census));
-    int code = firn_key_remove(store.path, census.number, &store.options, &err);
+    int code = firn_keys_remove(store.path, census.number, &store.options, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(
             cli, &err,
@@ -305,9 +305,9 @@ run_rotate(struct fi_cli *cli)
     firn_error err;
     struct fi_secrets_store store;
     FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    int code = firn_key_rotate(store.path, &store.options, &err);
+    int code = firn_keys_rotate(store.path, &store.options, &err);
     if (code == FIRN_OK) {
-        code = firn_key_list(store.path, NULL, NULL, &store.info, &err);
+        code = firn_keys_list(store.path, NULL, NULL, &store.info, &err);
     }
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));

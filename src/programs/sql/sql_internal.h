@@ -845,6 +845,6 @@ void fi_sql_rows_json_value(sqlite3_str *out, const firn_table_column *column, f
 int fi_sql_diff_register(struct fi_sql *sql);
 
 /* What fi_sql_store_ask has set. */
-const firn_key_source *fi_sql_store_source(void);
+const firn_keys_source *fi_sql_store_source(void);
 
 #endif

@@ -55,7 +55,7 @@ struct fi_sql_shared {
 };
 
 /* Set by the program, if by anyone, before there are connections. */
-static const firn_key_source *key_source;
+static const firn_keys_source *key_source;
 
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fi_sql_shared *shared_stores;
@@ -213,12 +213,12 @@ read_option(struct options *options, const char *text, firn_error *err)
 /* ---- keys of encrypted stores ---- */
 
 void
-fi_sql_store_ask(const firn_key_source *source)
+fi_sql_store_ask(const firn_keys_source *source)
 {
     key_source = source;
 }
 
-const firn_key_source *
+const firn_keys_source *
 fi_sql_store_source(void)
 {
     return key_source;

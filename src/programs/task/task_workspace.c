@@ -421,7 +421,7 @@ obey_wait(const struct fi_cli *cli, firn_workspace_options *options, firn_worksp
 /* may_ask: about stores that are not trusted, and histories of other directories. keys: whom the
  * library asks for what opens the store; NULL: nobody. */
 static int
-open_workspace(struct fi_cli *cli, bool may_ask, const firn_key_source *keys, firn_workspace **out,
+open_workspace(struct fi_cli *cli, bool may_ask, const firn_keys_source *keys, firn_workspace **out,
                int *out_code)
 {
     firn_error err;

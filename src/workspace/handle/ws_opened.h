@@ -35,8 +35,8 @@ struct firn_ws {
     /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
     bool never_waits;
     struct fi_scan_sqlite sqlite;
-    unsigned new_cipher;        /* of a store that is made; 0: in clear */
-    firn_key_source key_source; /* get NULL: nobody is asked */
+    unsigned new_cipher;         /* of a store that is made; 0: in clear */
+    firn_keys_source key_source; /* get NULL: nobody is asked */
     struct fi_unlock_source unlock;
     struct fi_unlock_memory unlock_memory;  /* what opened the store first */
     const struct fi_watchlink_local *watch; /* in this process; NULL: there may be one elsewhere */

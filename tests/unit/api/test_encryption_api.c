@@ -20,14 +20,14 @@ static firn_error err;
 /* A source that gives what it was told to, and counts. */
 struct person {
     const char *secret; /* NULL: nobody is there */
-    firn_key_kind kind;
+    firn_keys_kind kind;
     unsigned asked;
     unsigned new_ones;
     unsigned last_attempt;
 };
 
 static int
-answer(void *ctx, const firn_key_request *request, firn_key_answer *out, firn_error *why)
+answer(void *ctx, const firn_keys_request *request, firn_keys_answer *out, firn_error *why)
 {
     struct person *person = ctx;
     person->asked++;
@@ -80,7 +80,7 @@ remove_all(const char *dir)
 static int
 open_store(const struct place *place, struct person *person, firn_cipher cipher, firn_store **out)
 {
-    const firn_key_source source = {answer, person};
+    const firn_keys_source source = {answer, person};
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     options.cipher = cipher;
     options.key_source = person == NULL ? NULL : &source;
@@ -99,7 +99,7 @@ make_store(const struct place *place, struct person *person, firn_cipher cipher)
 }
 
 static void
-assert_opens(const struct place *place, const char *secret, firn_key_kind kind, int code)
+assert_opens(const struct place *place, const char *secret, firn_keys_kind kind, int code)
 {
     struct person person = {secret, kind, 0, 0, 0};
     firn_store *store;
@@ -117,7 +117,8 @@ assert_opens(const struct place *place, const char *secret, firn_key_kind kind, 
         assert_int_equal(person.asked, 1);
     } else {
         /* Where no slot is of its kind, another answer would not help. */
-        assert_true(person.last_attempt == (secret == NULL ? 1 : 3) || kind == FIRN_KEY_PASSPHRASE);
+        assert_true(person.last_attempt == (secret == NULL ? 1 : 3) ||
+                    kind == FIRN_KEYS_PASSPHRASE);
     }
 }
 
@@ -125,17 +126,17 @@ static void
 a_store_asks_for_its_key(void **state)
 {
     struct place place;
-    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
-    firn_key_info info = FIRN_KEY_INFO_INIT;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
     place_init(&place);
     make_store(&place, &person, FIRN_CIPHER_AUTOMATIC);
     assert_int_equal(person.asked, 1);
     assert_int_equal(person.new_ones, 1);
-    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
-    assert_opens(&place, KEY_B, FIRN_KEY_FILE, FIRN_DENIED);
-    assert_opens(&place, NULL, FIRN_KEY_FILE, FIRN_DENIED);
+    assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_OK);
+    assert_opens(&place, KEY_B, FIRN_KEYS_FILE, FIRN_DENIED);
+    assert_opens(&place, NULL, FIRN_KEYS_FILE, FIRN_DENIED);
     assert_non_null(strstr(err.text, "FIRN_KEY_FILE"));
-    OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+    OK(firn_keys_list(place.store, NULL, NULL, &info, &err));
     assert_true(info.cipher == FIRN_CIPHER_AES_256_GCM ||
                 info.cipher == FIRN_CIPHER_XCHACHA20_POLY1305);
     assert_true(info.slots == 1 && info.master_keys == 1 && !info.is_remembered);
@@ -146,21 +147,21 @@ static void
 a_store_in_clear_has_no_keys(void **state)
 {
     struct place place;
-    firn_key_info info = FIRN_KEY_INFO_INIT;
-    const firn_key_secret secret = {FIRN_KEY_FILE, firn_str(KEY_A)};
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    const firn_keys_secret secret = {FIRN_KEYS_FILE, firn_str(KEY_A)};
     place_init(&place);
     make_store(&place, NULL, FIRN_CIPHER_NONE);
-    OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+    OK(firn_keys_list(place.store, NULL, NULL, &info, &err));
     assert_int_equal(info.cipher, FIRN_CIPHER_NONE);
-    assert_int_equal(firn_key_add(place.store, &secret, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_add(place.store, &secret, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_non_null(strstr(err.text, "not encrypted"));
-    assert_int_equal(firn_key_rotate(place.store, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_key_list(place.dir, NULL, NULL, &info, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_keys_rotate(place.store, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_list(place.dir, NULL, NULL, &info, &err), FIRN_NOT_FOUND);
     remove_all(place.dir);
 }
 
 static int
-count_kind(void *ctx, const firn_key_slot *slot)
+count_kind(void *ctx, const firn_keys_slot *slot)
 {
     unsigned *kinds = ctx;
     kinds[slot->kind]++;
@@ -172,11 +173,11 @@ static void
 slots_come_change_and_go(void **state)
 {
     struct place place;
-    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
-    const firn_key_source source = {answer, &person};
-    firn_key_options options = FIRN_KEY_OPTIONS_INIT;
-    const firn_key_secret words = {FIRN_KEY_PASSPHRASE, firn_str("correct horse")};
-    const firn_key_secret other = {FIRN_KEY_PASSPHRASE, firn_str("battery staple")};
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    const firn_keys_secret words = {FIRN_KEYS_PASSPHRASE, firn_str("correct horse")};
+    const firn_keys_secret other = {FIRN_KEYS_PASSPHRASE, firn_str("battery staple")};
     char code[FIRN_KEY_RECOVERY_SIZE];
     unsigned kinds[4] = {0};
     unsigned slot;
@@ -184,25 +185,25 @@ slots_come_change_and_go(void **state)
     options.source = &source;
     place_init(&place);
     make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
-    OK(firn_key_add(place.store, &words, "laptop", &options, &slot, &err));
-    OK(firn_key_add_recovery(place.store, "paper", &options, code, &recovery, &err));
-    assert_opens(&place, "correct horse", FIRN_KEY_PASSPHRASE, FIRN_OK);
-    assert_opens(&place, code, FIRN_KEY_PASSPHRASE, FIRN_OK);
-    assert_opens(&place, code, FIRN_KEY_RECOVERY, FIRN_OK);
-    OK(firn_key_list(place.store, count_kind, kinds, NULL, &err));
+    OK(firn_keys_add(place.store, &words, "laptop", &options, &slot, &err));
+    OK(firn_keys_add_recovery(place.store, "paper", &options, code, &recovery, &err));
+    assert_opens(&place, "correct horse", FIRN_KEYS_PASSPHRASE, FIRN_OK);
+    assert_opens(&place, code, FIRN_KEYS_PASSPHRASE, FIRN_OK);
+    assert_opens(&place, code, FIRN_KEYS_RECOVERY, FIRN_OK);
+    OK(firn_keys_list(place.store, count_kind, kinds, NULL, &err));
     assert_true(kinds[1] == 1 && kinds[2] == 1 && kinds[3] == 1);
-    OK(firn_key_change(place.store, slot, &other, &options, &err));
-    assert_opens(&place, "correct horse", FIRN_KEY_PASSPHRASE, FIRN_DENIED);
-    assert_opens(&place, "battery staple", FIRN_KEY_PASSPHRASE, FIRN_OK);
-    assert_int_equal(firn_key_change(place.store, 9, &other, &options, &err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_key_change(place.store, 70000, &other, &options, &err), FIRN_NOT_FOUND);
-    OK(firn_key_remove(place.store, slot, &options, &err));
-    assert_opens(&place, "battery staple", FIRN_KEY_PASSPHRASE, FIRN_DENIED);
-    OK(firn_key_remove(place.store, recovery, &options, &err));
-    assert_int_equal(firn_key_remove(place.store, 1, &options, &err), FIRN_INVALID);
-    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
+    OK(firn_keys_change(place.store, slot, &other, &options, &err));
+    assert_opens(&place, "correct horse", FIRN_KEYS_PASSPHRASE, FIRN_DENIED);
+    assert_opens(&place, "battery staple", FIRN_KEYS_PASSPHRASE, FIRN_OK);
+    assert_int_equal(firn_keys_change(place.store, 9, &other, &options, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_keys_change(place.store, 70000, &other, &options, &err), FIRN_NOT_FOUND);
+    OK(firn_keys_remove(place.store, slot, &options, &err));
+    assert_opens(&place, "battery staple", FIRN_KEYS_PASSPHRASE, FIRN_DENIED);
+    OK(firn_keys_remove(place.store, recovery, &options, &err));
+    assert_int_equal(firn_keys_remove(place.store, 1, &options, &err), FIRN_INVALID);
+    assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_OK);
     person.secret = KEY_B;
-    assert_int_equal(firn_key_add(place.store, &words, NULL, &options, NULL, &err), FIRN_DENIED);
+    assert_int_equal(firn_keys_add(place.store, &words, NULL, &options, NULL, &err), FIRN_DENIED);
     remove_all(place.dir);
 }
 
@@ -210,10 +211,10 @@ static void
 after_a_rotation_old_and_new_files_are_read(void **state)
 {
     struct place place;
-    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
-    const firn_key_source source = {answer, &person};
-    firn_key_options options = FIRN_KEY_OPTIONS_INIT;
-    firn_key_info info = FIRN_KEY_INFO_INIT;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
     firn_store *store;
     options.source = &source;
@@ -223,17 +224,17 @@ after_a_rotation_old_and_new_files_are_read(void **state)
         make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
         OK(open_store(&place, &person, FIRN_CIPHER_NONE, &store));
         OK(firn_store_flush(store, &err));
-        assert_int_equal(firn_key_rotate(place.store, &options, &err), FIRN_BUSY);
+        assert_int_equal(firn_keys_rotate(place.store, &options, &err), FIRN_BUSY);
         OK(firn_store_close(store, &err));
-        OK(firn_key_rotate(place.store, &options, &err));
-        OK(firn_key_list(place.store, NULL, NULL, &info, &err));
+        OK(firn_keys_rotate(place.store, &options, &err));
+        OK(firn_keys_list(place.store, NULL, NULL, &info, &err));
         assert_int_equal(info.master_keys, i + 1);
     }
     OK(open_store(&place, &person, FIRN_CIPHER_NONE, &store));
     OK(firn_store_check(store, NULL, &report, &err));
     assert_int_equal(report.damaged_count, 0);
     OK(firn_store_close(store, &err));
-    assert_opens(&place, KEY_A, FIRN_KEY_FILE, FIRN_OK);
+    assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_OK);
     remove_all(place.dir);
 }
 
@@ -241,8 +242,8 @@ static void
 a_workspace_asks_once(void **state)
 {
     struct place place;
-    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
-    const firn_key_source source = {answer, &person};
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     firn_workspace *workspace;
     char tree[96];
@@ -280,19 +281,19 @@ static void
 what_cannot_be_meant_is_refused(void **state)
 {
     struct place place;
-    struct person person = {KEY_A, FIRN_KEY_FILE, 0, 0, 0};
-    const firn_key_secret nothing = {FIRN_KEY_FILE, {NULL, 5}};
-    const firn_key_secret unknown = {(firn_key_kind)9, firn_str(KEY_A)};
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_secret nothing = {FIRN_KEYS_FILE, {NULL, 5}};
+    const firn_keys_secret unknown = {(firn_keys_kind)9, firn_str(KEY_A)};
     firn_store *store;
     place_init(&place);
     assert_int_equal(open_store(&place, &person, (firn_cipher)77, &store), FIRN_INVALID);
     assert_int_equal(open_store(&place, NULL, FIRN_CIPHER_AUTOMATIC, &store), FIRN_DENIED);
     make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
-    assert_int_equal(firn_key_add("", &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_key_add(place.store, &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_key_add(place.store, &nothing, NULL, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_key_add(place.store, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_key_add_recovery(place.store, NULL, NULL, NULL, NULL, &err),
+    assert_int_equal(firn_keys_add("", &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_add(place.store, &unknown, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_add(place.store, &nothing, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_add(place.store, NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_keys_add_recovery(place.store, NULL, NULL, NULL, NULL, &err),
                      FIRN_INVALID);
     assert_string_equal(firn_cipher_name(FIRN_CIPHER_NONE), "none");
     assert_string_equal(firn_cipher_name(FIRN_CIPHER_AES_256_GCM), "AES-256-GCM");

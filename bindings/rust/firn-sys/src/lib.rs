@@ -66,7 +66,7 @@ pub struct firn_store_options {
     pub compression: c_int,
     pub read_pending: bool,
     pub cipher: c_int,
-    /// A firn_key_source of firn/encryption.h, or null: the environment alone opens an encrypted store.
+    /// A firn_keys_source of firn/encryption.h, or null: the environment alone opens an encrypted store.
     pub key_source: *const c_void,
 }
 
