@@ -89,7 +89,7 @@ typedef struct firn_keys_options {
         sizeof(firn_keys_options), NULL, 60000 \
     }
 
-enum { FIRN_KEY_LABEL_SIZE_MAX = 64, FIRN_KEY_SLOTS_MAX = 16, FIRN_KEY_RECOVERY_SIZE = 48 };
+enum { FIRN_KEYS_LABEL_SIZE_MAX = 64, FIRN_KEYS_SLOTS_MAX = 16, FIRN_KEYS_RECOVERY_SIZE = 48 };
 
 /* A slot, as everyone can see it. Borrowed until the callback returns. */
 typedef struct firn_keys_slot {
@@ -124,11 +124,11 @@ FIRN_API FIRN_MUST_CHECK int firn_keys_list(const char *path,
 FIRN_API FIRN_MUST_CHECK int firn_keys_add(const char *path, const firn_keys_secret *secret,
                                            const char *label, const firn_keys_options *options,
                                            unsigned *out_number, firn_error *err);
-/* Adds a slot for a recovery code, which is made up here: text of FIRN_KEY_RECOVERY_SIZE bytes with
+/* Adds a slot for a recovery code, which is made up here: text of FIRN_KEYS_RECOVERY_SIZE bytes with
  * the NUL, to be written down. It is nowhere else. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_add_recovery(const char *path, const char *label,
                                                     const firn_keys_options *options,
-                                                    char out_code[FIRN_KEY_RECOVERY_SIZE],
+                                                    char out_code[FIRN_KEYS_RECOVERY_SIZE],
                                                     unsigned *out_number, firn_error *err);
 /* Another secret of the same kind for a slot. This is no rotation: the master keys stay, and the
  * old secret still opens older copies of FIRN.keys. FIRN_NOT_FOUND. */

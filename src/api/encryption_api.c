@@ -122,20 +122,22 @@ firn_keys_add(const char *path, const firn_keys_secret *secret, const char *labe
 
 int
 firn_keys_add_recovery(const char *path, const char *label, const firn_keys_options *options,
-                       char out_code[FIRN_KEY_RECOVERY_SIZE], unsigned *out_number, firn_error *err)
+                       char out_code[FIRN_KEYS_RECOVERY_SIZE], unsigned *out_number,
+                       firn_error *err)
 {
     API_ANY_ERROR(err);
-    _Static_assert((int)FIRN_KEY_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE, "the text fits");
+    _Static_assert((int)FIRN_KEYS_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE,
+                   "the text fits");
     uint8_t bits[FI_KEYS_RECOVERY_SIZE];
     API_REQUIRE(out_code != NULL, err, "out_code must not be NULL");
-    memset(out_code, 0, FIRN_KEY_RECOVERY_SIZE);
+    memset(out_code, 0, FIRN_KEYS_RECOVERY_SIZE);
     FI_TRY_RETURN(fi_os_random(fi_os_default(), bits, sizeof bits, err));
     fi_keys_recovery_encode(bits, out_code);
     fi_os_secret_wipe(bits, sizeof bits);
     const firn_keys_secret secret = {FIRN_KEYS_RECOVERY, firn_str(out_code)};
     int rc = firn_keys_add(path, &secret, label, options, out_number, err);
     if (rc != FIRN_OK) {
-        fi_os_secret_wipe(out_code, FIRN_KEY_RECOVERY_SIZE);
+        fi_os_secret_wipe(out_code, FIRN_KEYS_RECOVERY_SIZE);
     }
     return rc;
 }

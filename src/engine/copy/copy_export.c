@@ -14,8 +14,8 @@
  * The source is only read: one snapshot is open during step 1.
  *
  * (I1) The file of an encrypted store is in clear only if the caller has said so. Otherwise the
- *      temporary store is encrypted from its creation on, with keys of its own: who gets the file
- *      gets nothing that opens the store. (Not checked here: the temporary store has a seal.)
+ *      temporary store is encrypted from its creation on, with keys of its own: the file has
+ *      nothing that opens the store. (Not checked here: the temporary store has a seal.)
  */
 #include "copy/copy_internal.h"
 

@@ -66,9 +66,9 @@ FIRN_MUST_CHECK int fi_keys_unlock(struct fi_keys *keys, const struct fi_keys_se
                                    uint16_t *out_slot, firn_error *err);
 bool fi_keys_is_unlocked(const struct fi_keys *keys);
 
-/* The ring key, of FI_CIPHER_KEY_SIZE bytes: what all slots give. Whoever has it opens this file,
- * and each one that replaces it, without Argon2id, until fi_keys_renew. It is as secret as all
- * master keys together. Borrowed as fi_keys_master. FIRN_MISUSE: they are locked. */
+/* The ring key, of FI_CIPHER_KEY_SIZE bytes: what all slots give. It opens this file, and each
+ * version that replaces it, without Argon2id, until fi_keys_renew. It is as secret as all master
+ * keys together. Borrowed as fi_keys_master. FIRN_MISUSE: they are locked. */
 FIRN_MUST_CHECK int fi_keys_ring_key(const struct fi_keys *keys, const uint8_t **out,
                                      firn_error *err);
 /* Unlocks with that. FIRN_DENIED: it is not the ring key of this file, or the file was changed by

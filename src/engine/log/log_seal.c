@@ -13,8 +13,8 @@
  *       no memory for it, has used its offset up: the next one begins a new epoch. It does not
  *       matter whether any byte of it has reached the file.
  *
- * So neither a crash nor a copy of the directory nor a recycled file can repeat a pair: whoever
- * writes after it begins with an EPOCH. A key is used only when its EPOCH is in the log, and an
+ * So neither a crash nor a copy of the directory nor a recycled file can repeat a pair: the next
+ * handle that writes begins with an EPOCH. A key is used only when its EPOCH is in the log, and an
  * EPOCH that is in the log stays there. If the record after it could not be written, an EPOCH
  * without records remains, which means nothing.
  *

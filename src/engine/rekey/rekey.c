@@ -3,10 +3,10 @@
  * rekey/rekey.c: changes of the file FIRN.keys.
  *
  * A change reads the file, unlocks it, changes it in memory, and replaces it as a whole
- * (store/db_keys.c), all under the lock of the store. So two changes do not undo each other, and
- * whoever opens the store for writing knows its newest master key. A process that only reads may
- * have opened the file just before: it meets files of a master key that it does not know only after
- * a writer that was opened later, and is told to open the store again.
+ * (store/db_keys.c), all under the lock of the store. So two changes do not undo each other, and a
+ * handle that is opened for writing has the newest master key. A read-only handle has the master
+ * keys of the time when it was opened. Where a later writer has used a newer one, the handle gets
+ * FIRN_DENIED, whose text says to open the store again.
  */
 #include "rekey/rekey.h"
 
@@ -19,13 +19,6 @@
 /* ---- the store ---- */
 
 static int
-refuse_clear(const char *path, firn_error *err)
-{
-    return fi_error_set(err, FIRN_INVALID, "the store in '%s' is not encrypted, and has no keys",
-                        path);
-}
-
-static int
 read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_error *err)
 {
     int rc = fi_db_create_read_identity(dir, out, err);
@@ -35,16 +28,26 @@ read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_err
                : rc;
 }
 
-/* The keys of an encrypted store, locked. */
 static int
-read_keys(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err)
+check_encrypted(struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_storefile_identity identity;
     FI_TRY_RETURN(read_identity(dir, &identity, err));
-    if (identity.cipher == 0) {
-        return refuse_clear(fi_os_dir_path(dir), err);
-    }
-    return fi_db_keys_read(dir, out, err);
+    return identity.cipher != 0
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_INVALID,
+                              "the store in '%s' is not encrypted, and has no keys",
+                              fi_os_dir_path(dir));
+}
+
+/* The directory of an encrypted store, and its keys, locked. */
+static int
+open_keys(struct fi_os *os, const char *path, struct fi_os_dir **out_dir, struct fi_keys **out_keys,
+          firn_error *err)
+{
+    FI_TRY_RETURN(fi_os_dir_open_path(os, path, out_dir, err));
+    FI_TRY_RETURN(check_encrypted(*out_dir, err));
+    return fi_db_keys_read(*out_dir, out_keys, err);
 }
 
 /* The store while its keys are changed. */
@@ -58,14 +61,12 @@ static int
 change_begin(const struct fi_rekey *rekey, struct changing *changing, firn_error *err)
 {
     *changing = (struct changing){.dir = NULL};
-    struct fi_storefile_identity identity;
     FI_TRY_RETURN(fi_os_dir_open_path(rekey->os, rekey->path, &changing->dir, err));
     /* Before the lock, which would leave a file in a directory that is no store. */
-    FI_TRY_RETURN(read_identity(changing->dir, &identity, err));
-    FI_TRY_RETURN(identity.cipher != 0 ? FIRN_OK : refuse_clear(rekey->path, err));
+    FI_TRY_RETURN(check_encrypted(changing->dir, err));
     FI_TRY_RETURN(
         fi_storefile_lock_acquire(changing->dir, rekey->lock_timeout_ms, &changing->lock, err));
-    FI_TRY_RETURN(read_keys(changing->dir, &changing->keys, err));
+    FI_TRY_RETURN(fi_db_keys_read(changing->dir, &changing->keys, err));
     return fi_unlock_keys(rekey->os, rekey->path, changing->keys, rekey->source, err);
 }
 
@@ -217,8 +218,7 @@ fi_rekey_remember(const struct fi_rekey *rekey, uint32_t seconds, firn_error *er
     struct fi_os_dir *dir = NULL;
     struct fi_keys *keys = NULL;
     int rc;
-    FI_TRY(fi_os_dir_open_path(rekey->os, rekey->path, &dir, err));
-    FI_TRY(read_keys(dir, &keys, err));
+    FI_TRY(open_keys(rekey->os, rekey->path, &dir, &keys, err));
     FI_TRY(fi_unlock_keys(rekey->os, rekey->path, keys, rekey->source, err));
     FI_TRY(fi_unlock_remember(rekey->os, keys, seconds, err));
 out:
@@ -236,8 +236,7 @@ fi_rekey_forget(struct fi_os *os, const char *path, size_t *out_count, firn_erro
     if (path == NULL) {
         return fi_unlock_forget(os, NULL, out_count, err);
     }
-    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
-    FI_TRY(read_keys(dir, &keys, err));
+    FI_TRY(open_keys(os, path, &dir, &keys, err));
     FI_TRY(fi_unlock_forget(os, fi_keys_id(keys), out_count, err));
 out:
     fi_keys_destroy(keys);

@@ -39,8 +39,8 @@ struct fi_db_options {
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
     unsigned threads;           /* 0: one for each processor, at most 4 */
     firn_compression compression;
-    /* Who is asked for a secret that opens an encrypted store, or is to open a new one, after the
-     * environment (unlock/unlock.h). NULL: nobody. */
+    /* Asked for a secret that opens an encrypted store, or is to open a new one, after the
+     * environment (unlock/unlock.h). NULL: nobody is asked. */
     const struct fi_unlock_source *unlock;
     unsigned new_cipher; /* of a store that is created; 0: it is in clear */
     /* Called by fi_db_path_open with a directory, before anything is done with the store in it;
@@ -79,11 +79,9 @@ bool fi_db_is_read_only(const struct firn_db *db);
 /* The sequence of the newest commit that the handle sees. As long as it stays the same in a store,
  * whichever handle is asked, nothing was committed. Any thread. */
 uint64_t fi_db_sequence(const struct firn_db *db);
-/* Gives another handle of the directory the keys of an encrypted store, too: below it nothing is
- * written in clear from then on. Requires: nothing was opened from it that is still used. */
-void fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir);
-/* The same for what is attached to a handle, if anything is. Requires of both: nothing was opened
- * from the second handle yet, or it has keys. */
+/* Attaches the keys of one directory's handle, if it has some, to another handle that has none:
+ * below it nothing is written in clear from then on. Requires: nothing was opened from the second
+ * one that is still used. The handle of an open store is fi_db_dir. */
 void fi_db_keys_share(const struct fi_os_dir *from, struct fi_os_dir *to);
 /* 128 random bits, generated at creation. */
 const uint8_t *fi_db_id(const struct firn_db *db);

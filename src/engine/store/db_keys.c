@@ -165,7 +165,7 @@ out:
 int
 fi_db_keys_unlock(struct firn_db *db, const struct fi_unlock_source *source, firn_error *err)
 {
-    /* A handle with keys is that of another handle of this store, below which this one is. */
+    /* There are keys already where the caller's handle was opened from that of the open store. */
     if (db->identity.cipher == 0 || fi_os_dir_seal(db->dir) != NULL) {
         return FIRN_OK;
     }
@@ -191,10 +191,4 @@ fi_db_keys_share(const struct fi_os_dir *from, struct fi_os_dir *to)
     if (seal != NULL && fi_os_dir_seal(to) == NULL) {
         fi_os_dir_set_seal(to, fi_cipher_keyring_seal(fi_cipher_keyring_retain(seal)));
     }
-}
-
-void
-fi_db_keys_cover(const struct firn_db *db, struct fi_os_dir *dir)
-{
-    fi_db_keys_share(db->dir, dir);
 }

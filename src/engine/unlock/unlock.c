@@ -164,19 +164,28 @@ try_environment(struct fi_os *os, const char *path, struct fi_keys *keys,
 
 /* ==== the source ==== */
 
+/* memory: for secrets, with room for FI_UNLOCK_SECRET_SIZE_MAX bytes. */
 static int
-ask_once(const struct fi_unlock_source *source, const struct fi_unlock_request *request,
-         struct fi_keys *keys, bool *out_was_given, firn_error *err)
+ask(const struct fi_unlock_source *source, const struct fi_unlock_request *request, void *memory,
+    struct fi_unlock_secret *out, firn_error *err)
 {
-    struct fi_unlock_secret secret = {.kind = FI_KEYS_PASSPHRASE};
+    *out = (struct fi_unlock_secret){.bytes = memory, .kind = FI_KEYS_PASSPHRASE};
+    FI_TRY_RETURN(source->get(source->ctx, request, out, err));
+    return out->size <= FI_UNLOCK_SECRET_SIZE_MAX && out->bytes == memory
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
+}
+
+static int
+ask_and_try(const struct fi_unlock_source *source, const struct fi_unlock_request *request,
+            struct fi_keys *keys, bool *out_was_given, firn_error *err)
+{
+    struct fi_unlock_secret secret;
     void *memory;
     *out_was_given = false;
     FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, &memory, err));
-    secret.bytes = memory;
-    int rc = source->get(source->ctx, request, &secret, err);
-    if (rc == FIRN_OK && (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != memory)) {
-        rc = fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
-    } else if (rc == FIRN_OK) {
+    int rc = ask(source, request, memory, &secret, err);
+    if (rc == FIRN_OK) {
         *out_was_given = true;
         rc = try_secret(keys, secret.kind, firn_bytes(memory, secret.size), err);
     }
@@ -224,7 +233,7 @@ try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source
     }
     do {
         request.attempt++;
-        int now = ask_once(source, &request, keys, &was_given, &found);
+        int now = ask_and_try(source, &request, keys, &was_given, &found);
         if (now == FIRN_NOT_FOUND && !was_given && request.attempt > 1) {
             return deny(path, "", err); /* what was wrong last counts */
         }
@@ -354,7 +363,7 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
                  void **out_memory, struct fi_keys_secret *out_secret, firn_error *err)
 {
     const struct fi_unlock_request request = {.path = path, .attempt = 1, .is_new = true};
-    struct fi_unlock_secret secret = {.kind = FI_KEYS_PASSPHRASE};
+    struct fi_unlock_secret secret;
     struct fi_unlock_environment found = {0};
     int rc = is_only(source)
                  ? FIRN_OK
@@ -371,13 +380,9 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
     if (*out_memory == NULL) {
         FI_TRY_RETURN(fi_os_secret_allocate(FI_UNLOCK_SECRET_SIZE_MAX, out_memory, err));
     }
-    secret.bytes = *out_memory;
-    rc = source->get(source->ctx, &request, &secret, err);
+    rc = ask(source, &request, *out_memory, &secret, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? refuse_without_key(path, source, err) : rc;
-    }
-    if (secret.size > FI_UNLOCK_SECRET_SIZE_MAX || secret.bytes != *out_memory) {
-        return fi_error_set(err, FIRN_INTERNAL, "a source of keys gave more bytes than it may");
     }
     *out_secret =
         (struct fi_keys_secret){.kind = secret.kind, .bytes = firn_bytes(*out_memory, secret.size)};

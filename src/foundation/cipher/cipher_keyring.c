@@ -139,7 +139,10 @@ find_master(const struct fi_cipher_keyring *keyring, const struct fi_cipher_keyr
             return FIRN_OK;
         }
     }
-    return fi_error_set(err, FIRN_DENIED, "it is encrypted with the master key %u of another store",
+    return fi_error_set(err, FIRN_DENIED,
+                        "it is encrypted with a master key, number %u, that is not among the "
+                        "store's: it is of another store, or the keys were rotated after this "
+                        "store was opened, which then has to be opened again",
                         use->number);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * posix/os_stream.h: reading to the end of what somebody else writes, who may write too much, or
+ * posix/os_stream.h: reading a stream to its end, within limits: its writer may write too much, or
  * never end.
  */
 #ifndef FIRN_POSIX_OS_STREAM_H

@@ -191,7 +191,7 @@ fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher
 static void
 show_code(const char *code)
 {
-    char text[FIRN_KEY_RECOVERY_SIZE + 32];
+    char text[FIRN_KEYS_RECOVERY_SIZE + 32];
     if (isatty(STDERR_FILENO) != 1) {
         fi_term_out_format("recovery code: %s\n", code);
         return;
@@ -221,7 +221,7 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
     firn_error err;
     unsigned number = 0;
     firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
-    char *code = fi_term_secret_allocate(FIRN_KEY_RECOVERY_SIZE);
+    char *code = fi_term_secret_allocate(FIRN_KEYS_RECOVERY_SIZE);
     if (code == NULL) {
         return fi_command_report_no_memory(cli);
     }
@@ -236,7 +236,7 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
         fi_command_report_line("write the recovery code down, and keep it away from this machine: "
                                "it opens the store, and is not shown again");
     }
-    fi_term_secret_free(code, FIRN_KEY_RECOVERY_SIZE);
+    fi_term_secret_free(code, FIRN_KEYS_RECOVERY_SIZE);
     return exit_code;
 }
 

@@ -63,12 +63,7 @@ fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 const char *
 fi_secrets_hint(int code)
 {
-    switch (code) {
-    case FIRN_LIMIT:
-        return "firn key list shows the keys, firn key remove removes one";
-    default:
-        return NULL;
-    }
+    return code == FIRN_LIMIT ? "firn key list shows the keys, firn key remove removes one" : NULL;
 }
 
 /* ---- a new passphrase ---- */

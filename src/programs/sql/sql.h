@@ -36,8 +36,8 @@ int fi_sql_store_undo(firn_store *store);
  * last one. Any thread. */
 void fi_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx);
 
-/* Whom all connections of this process ask for what opens an encrypted store; NULL, as at first:
- * nobody. Borrowed for good. Before other threads use this room. */
+/* The source that all connections of this process ask for what opens an encrypted store; NULL, as
+ * at first: nobody is asked. Borrowed for good. Before other threads use this room. */
 void fi_sql_store_ask(const firn_keys_source *source);
 
 /* ==== statements that define tables (sql_prepare.c): for programs that run statements ==== */

@@ -207,20 +207,15 @@ struct attempt {
     bool is_for_writing;
 };
 
-static const char *
-cipher_option(firn_cipher cipher)
+/* The words are those of firn_attach, too. */
+static void
+append_cipher(const struct fi_sqlshell *shell, sqlite3_str *text)
 {
-    switch (cipher) {
-    case FIRN_CIPHER_AUTOMATIC:
-        return ", 'encrypt'";
-    case FIRN_CIPHER_XCHACHA20_POLY1305:
-        return ", 'cipher=xchacha20'";
-    case FIRN_CIPHER_AES_256_GCM:
-        return ", 'cipher=aes'";
-    case FIRN_CIPHER_AEGIS_256:
-        return ", 'cipher=aegis'";
-    default:
-        return "";
+    const char *word = fi_command_value(shell->cli, "cipher");
+    if (word != NULL) {
+        sqlite3_str_appendf(text, ", 'cipher=%q'", word);
+    } else if (shell->cipher != FIRN_CIPHER_NONE) {
+        sqlite3_str_appendall(text, ", 'encrypt'");
     }
 }
 
@@ -238,7 +233,7 @@ attempt_attach(void *ctx, firn_error *err)
     }
     if (attempt->is_for_writing && shell->may_create) {
         sqlite3_str_appendall(text, ", 'create'");
-        sqlite3_str_appendall(text, cipher_option(shell->cipher));
+        append_cipher(shell, text);
     }
     if (shell->at != NULL) {
         char *at = sqlite3_mprintf("at=%s", shell->at);

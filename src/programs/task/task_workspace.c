@@ -418,8 +418,8 @@ obey_wait(const struct fi_cli *cli, firn_workspace_options *options, firn_worksp
                                workspace, err);
 }
 
-/* may_ask: about stores that are not trusted, and histories of other directories. keys: whom the
- * library asks for what opens the store; NULL: nobody. */
+/* may_ask: about stores that are not trusted, and histories of other directories. keys: the
+ * source that the library asks for what opens the store; NULL: nobody is asked. */
 static int
 open_workspace(struct fi_cli *cli, bool may_ask, const firn_keys_source *keys, firn_workspace **out,
                int *out_code)

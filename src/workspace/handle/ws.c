@@ -345,7 +345,7 @@ open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, bool makes_inside,
     if (rc != FIRN_OK) {
         return rc;
     }
-    fi_db_keys_cover(opened->db, opened->store_dir);
+    fi_db_keys_share(fi_db_dir(opened->db), opened->store_dir);
     if (mode != FI_WS_READ && strcmp(ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0) {
         bool is_made;
         rc = fi_trust_inside_ignore(opened->store_dir, &is_made, err);

@@ -178,7 +178,7 @@ slots_come_change_and_go(void **state)
     firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
     const firn_keys_secret words = {FIRN_KEYS_PASSPHRASE, firn_str("correct horse")};
     const firn_keys_secret other = {FIRN_KEYS_PASSPHRASE, firn_str("battery staple")};
-    char code[FIRN_KEY_RECOVERY_SIZE];
+    char code[FIRN_KEYS_RECOVERY_SIZE];
     unsigned kinds[4] = {0};
     unsigned slot;
     unsigned recovery;
@@ -235,6 +235,33 @@ after_a_rotation_old_and_new_files_are_read(void **state)
     assert_int_equal(report.damaged_count, 0);
     OK(firn_store_close(store, &err));
     assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_OK);
+    remove_all(place.dir);
+}
+
+/* It has the master keys of its opening. */
+static void
+a_reader_is_told_that_the_keys_were_rotated(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
+    firn_store_options reading = FIRN_STORE_OPTIONS_INIT;
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    firn_store *reader;
+    options.source = &source;
+    reading.key_source = &source;
+    reading.read_only = true;
+    place_init(&place);
+    make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+    OK(firn_store_open(place.store, &reading, &reader, &err));
+    OK(firn_keys_rotate(place.store, &options, &err));
+    OK(firn_store_refresh(reader, &err)); /* nothing was written with the new one */
+    make_store(&place, &person, FIRN_CIPHER_NONE);
+    assert_int_equal(firn_store_refresh(reader, &err), FIRN_DENIED);
+    assert_non_null(strstr(err.text, "opened again"));
+    OK(firn_store_close(reader, &err));
+    OK(firn_store_open(place.store, &reading, &reader, &err));
+    OK(firn_store_close(reader, &err));
     remove_all(place.dir);
 }
 
@@ -312,6 +339,7 @@ main(void)
         cmocka_unit_test(a_store_in_clear_has_no_keys),
         cmocka_unit_test(slots_come_change_and_go),
         cmocka_unit_test(after_a_rotation_old_and_new_files_are_read),
+        cmocka_unit_test(a_reader_is_told_that_the_keys_were_rotated),
         cmocka_unit_test(a_workspace_asks_once),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
     };
