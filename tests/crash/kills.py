@@ -46,7 +46,10 @@ def kill_once(writer, place, chance, at, acknowledged):
 
 
 def run_killed(firn, tree, environment, chance, *arguments):
-    """The number that the command printed, if it came to its end; and whether it was killed."""
+    """The checkpoint that has what was there before the command, if it came to its end; and whether it was killed.
+
+    A save that follows a killed restore finishes that one first: what was there then is in the state that it names.
+    """
     command = [firn, "-C", tree, *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -57,8 +60,8 @@ def run_killed(firn, tree, environment, chance, *arguments):
         return None, True
     if process.returncode not in (0, 6) or "was not made by firn" in problem:
         raise RuntimeError(f"{arguments}: exit code {process.returncode}: {problem.strip()}")
-    number = re.match(r"(\d+)\n", output)
-    return number and number[1], False
+    saved = re.search(r"the state before it is (\w+)", problem) or re.match(r"(\d+)\n", output)
+    return saved and saved[1], False
 
 
 def kill_inside(firn, place, chance, rounds):
@@ -72,20 +75,20 @@ def kill_inside(firn, place, chance, rounds):
         content = f"{i} " + "".join(chance.choice("abc") for _ in range(chance.choice((3, 2000, 100000))))
         with open(os.path.join(tree, "f"), "w", encoding="ascii") as file:
             file.write(content)
-        number, was_killed = run_killed(firn, tree, environment, chance, "save", "-q")
+        saved, was_killed = run_killed(firn, tree, environment, chance, "save", "-q")
         kills += was_killed
-        if number is not None:
-            acknowledged[number] = content
+        if saved is not None:
+            acknowledged[saved] = content
         if i % 4 == 3:
             other = chance.choice((("gc", "-q"), ("gc", "--full", "-q"), ("restore", "latest", "-q")))
             kills += run_killed(firn, tree, environment, chance, *other)[1] if acknowledged else 0
     last = subprocess.run([firn, "-C", tree, "check", "--data"], env=environment, check=False, capture_output=True, text=True)
     if last.returncode != 0 or "was not made by firn" in last.stderr:
         raise RuntimeError(f"check: {last.stderr.strip()}")
-    for number, content in acknowledged.items():
-        found = subprocess.run([firn, "-C", tree, "cat", number, "f"], env=environment, check=False, capture_output=True, text=True)
+    for saved, content in acknowledged.items():
+        found = subprocess.run([firn, "-C", tree, "cat", saved, "f"], env=environment, check=False, capture_output=True, text=True)
         if found.stdout != content:
-            raise RuntimeError(f"checkpoint {number} was acknowledged: {found.stderr.strip()}")
+            raise RuntimeError(f"checkpoint {saved} was acknowledged: {found.stderr.strip()}")
     return kills
 
 
