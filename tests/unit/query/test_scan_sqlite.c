@@ -120,6 +120,11 @@ put_row(struct rig *rig, int64_t id)
     char k[16];
     char t[64];
     uint64_t n = below(rig, 1000);
+    (void)snprintf(k, sizeof k, "kind%u", (unsigned)styled(rig, 4, id, (int64_t)n) % 12);
+    (void)snprintf(t, sizeof t,
+                   rig->styles[5] == STYLE_RISING ? "/a/path/that/rises/%s%08u" : "%s%u",
+                   n % 2 == 0 || rig->styles[5] != STYLE_RANDOM ? "text of " : "other ",
+                   (unsigned)styled(rig, 5, id, (int64_t)n));
     firn_value values[COLUMNS] = {
         firn_i64(id),
         below(rig, 6) == 0 ? firn_null() : firn_i64((int64_t)below(rig, 200) - 100),
@@ -130,12 +135,6 @@ put_row(struct rig *rig, int64_t id)
         firn_typed_i64(FIRN_TYPE_DECIMAL, (int64_t)below(rig, 100000) - 20000),
         below(rig, 9) == 0 ? firn_null() : firn_f64((double)((int64_t)below(rig, 4000) - 2000) / 8),
         below(rig, 7) == 0 ? firn_null() : firn_bool(below(rig, 2) == 0)};
-    (void)snprintf(k, sizeof k, "kind%u", (unsigned)styled(rig, 4, id, (int64_t)n) % 12);
-    (void)snprintf(t, sizeof t,
-                   rig->styles[5] == STYLE_RISING ? "/a/path/that/rises/%s%08u" : "%s%u",
-                   n % 2 == 0 || rig->styles[5] != STYLE_RANDOM ? "text of " : "other ",
-                   (unsigned)styled(rig, 5, id, (int64_t)n));
-    values[4] = firn_text(k);
     for (size_t i = 1; i < COLUMNS; i++) {
         bool is_bytes = values[i].type == FIRN_TYPE_TEXT;
         if (rig->styles[i] == STYLE_NULLS && i != 2 && i != 4) {
