@@ -392,6 +392,17 @@ int fi_task_labels_read(struct fi_task_labels *labels, firn_workspace *workspace
 void fi_task_labels_print(const struct fi_task_labels *labels, const char *id);
 void fi_task_labels_deinit(struct fi_task_labels *labels);
 
+/* ---- an encrypted store without its key ---- */
+
+/* The row of options of a command that checks a store. */
+#define FI_TASK_LOCKED_OPTION                                                      \
+    {                                                                              \
+        "no-key", 0, NULL, "ask for no key: verify checksums of what is encrypted" \
+    }
+/* Shows what firn_store_check_locked found, which returned this code, as text and as JSON. */
+void fi_task_locked_show(const struct fi_cli *cli, int code,
+                         const firn_store_check_locked_result *result, bool skips_contents);
+
 /* ---- SQLite databases that differ ---- */
 
 struct fi_sqlitefile_show;

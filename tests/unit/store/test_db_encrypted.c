@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "block/block_file.h"
 #include "cipher/cipher.h"
 #include "inspect/inspect.h"
 #include "sim/sim_fault.h"
@@ -238,6 +239,273 @@ keys_that_are_damaged_or_missing_are_named(void **state)
     db_support_deinit(&support);
 }
 
+/* ---- checked without a key ---- */
+
+struct told {
+    char wanted[128]; /* what a text must name */
+    unsigned named;
+    unsigned count;
+};
+
+static void
+note_damage(void *ctx, const char *text)
+{
+    struct told *told = ctx;
+    told->count++;
+    told->named += strstr(text, told->wanted) != NULL;
+    assert_null(strstr(text, MARKER));
+}
+
+static int
+check_locked(struct fi_os_dir *dir, const char *wanted, struct told *told,
+             firn_store_check_locked_result *report)
+{
+    const struct fi_inspect_check_options options = {.on_damage = note_damage, .ctx = told};
+    *told = (struct told){.count = 0};
+    (void)snprintf(told->wanted, sizeof told->wanted, "%s", wanted);
+    int rc = fi_inspect_locked(dir, false, &options, report, &err);
+    assert_int_equal(report->damaged_count, told->count);
+    return rc;
+}
+
+struct flips {
+    struct fi_os_dir *store;
+    struct fi_os_dir *dir; /* of the files below */
+    unsigned flips;
+    unsigned files;
+};
+
+/* Bytes from offset to offset + size of a file, each of them once. */
+static void
+flip_each(struct flips *flips, const char *name, uint64_t offset, uint64_t size, uint64_t step)
+{
+    struct fi_os_file *file;
+    struct told told;
+    firn_store_check_locked_result report;
+    DB_OK(fi_os_file_open(flips->dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, &err));
+    for (uint64_t at = offset; at < offset + size; at += step) {
+        uint8_t byte;
+        DB_OK(fi_os_file_read_exact(file, at, &byte, 1, &err));
+        byte ^= 0x10;
+        DB_OK(fi_os_file_write(file, at, &byte, 1, &err));
+        int rc = check_locked(flips->store, name, &told, &report);
+        if (rc != FIRN_CORRUPT || told.named == 0) {
+            fail_msg("'%s': a change at %llu was not noticed: %d", name, (unsigned long long)at,
+                     rc);
+        }
+        assert_non_null(strstr(err.text, name));
+        assert_null(strstr(err.text, MARKER));
+        byte ^= 0x10;
+        DB_OK(fi_os_file_write(file, at, &byte, 1, &err));
+        flips->flips++;
+    }
+    fi_os_file_close(file);
+    flips->files++;
+}
+
+static int
+flip_sealed(void *ctx, const struct fi_os_dirent *entry)
+{
+    struct flips *flips = ctx;
+    struct fi_os_stat stat;
+    DB_OK(fi_os_stat(flips->dir, entry->name, &stat, &err));
+    flip_each(flips, entry->name, 0, stat.size_bytes, stat.size_bytes / 150 + 1);
+    return FIRN_OK;
+}
+
+static void
+copy_file(struct fi_os_dir *from, const char *name, struct fi_os_dir *to, const char *new_name)
+{
+    struct fi_os_file *file;
+    struct fi_os_stat stat;
+    struct fi_buf bytes = {0};
+    DB_OK(fi_os_file_open_stat(from, name, FI_OS_READ, 0, &file, &stat, &err));
+    DB_OK(fi_buf_set_size(&bytes, stat.size_bytes));
+    DB_OK(fi_os_file_read_exact(file, 0, bytes.data, bytes.size, &err));
+    fi_os_file_close(file);
+    DB_OK(fi_os_file_open(to, new_name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &err));
+    DB_OK(fi_os_file_write(file, 0, bytes.data, bytes.size, &err));
+    fi_os_file_close(file);
+    fi_buf_deinit(&bytes);
+}
+
+/* A pack, and a structure of vectors: this room has no writer of them, but each is a sealed file. */
+static void
+add_sealed(struct db_support *support, const char *folder, const char *name,
+           enum fi_block_file_kind kind)
+{
+    struct fi_os_dir *sealed;
+    struct fi_os_dir *dir;
+    struct fi_block_writer *writer;
+    struct fi_block_ref ref;
+    uint8_t block[3000];
+    if (strcmp(folder, "packs") == 0) {
+        DB_OK(fi_os_dir_make(support->dir, folder, 0700, &err));
+    }
+    memset(block, 'm', sizeof block);
+    memcpy(block, MARKER, strlen(MARKER));
+    DB_OK(fi_db_keys_open(support->dir, FI_CIPHER_XCHACHA20_POLY1305, &with_right, &sealed, &err));
+    DB_OK(fi_os_dir_open(sealed, folder, &dir, &err));
+    DB_OK(fi_block_writer_create(dir, name, kind, &writer, &err));
+    for (unsigned i = 0; i < 400; i++) { /* more than a MiB */
+        DB_OK(fi_block_writer_add(writer, FI_CODEC_NONE, firn_bytes(block, sizeof block),
+                                  sizeof block, &ref, &err));
+    }
+    DB_OK(fi_block_writer_add_section(writer, 1, &ref, &err));
+    DB_OK(fi_block_writer_finish(writer, NULL, &err));
+    fi_block_writer_destroy(writer);
+    fi_os_dir_close(dir);
+    fi_os_dir_close(sealed);
+}
+
+static void
+make_store_with_all_files(struct db_support *support)
+{
+    struct firn_db *db;
+    uint8_t *large = malloc(70000);
+    assert_non_null(large);
+    memset(large, 'l', 70000);
+    make_store(support);
+    DB_OK(fi_db_open(support->dir, &create, &db, &err));
+    DB_OK(fi_db_put(db_support_keyspace(db, "k-" MARKER), firn_str("large"),
+                    firn_bytes(large, 70000), FIRN_DURABILITY_OS, &err));
+    DB_OK(fi_db_maintain_flush(db, &err));
+    put_marker(db, 3);
+    DB_OK(fi_db_close(db, &err));
+    free(large);
+    add_sealed(support, "packs", "00000001.pack", FI_BLOCK_FILE_PACK);
+    add_sealed(support, "runs", "900000.graph", FI_BLOCK_FILE_VECTOR);
+}
+
+/* Each kind of file; every byte of the small ones, and of the log's records. */
+static void
+damage_is_found_without_a_key(void **state)
+{
+    struct db_support support;
+    struct told told;
+    firn_store_check_locked_result report;
+    make_store_with_all_files(&support);
+    DB_OK(check_locked(support.dir, "", &told, &report));
+    assert_true(report.files >= 5 && report.blocks > 800 && report.bytes_read > 2 << 20);
+    assert_true(report.log_records > 5);
+
+    struct flips flips = {.store = support.dir, .dir = support.dir};
+    struct fi_os_stat stat;
+    flip_each(&flips, FI_STOREFILE_IDENTITY_NAME, 0, FI_STOREFILE_IDENTITY_SIZE, 1);
+    DB_OK(fi_os_stat(support.dir, FI_STOREFILE_KEYS_NAME, &stat, &err));
+    flip_each(&flips, FI_STOREFILE_KEYS_NAME, 0, stat.size_bytes, 1);
+    DB_OK(fi_os_stat(support.dir, "wal-000001.log", &stat, &err));
+    assert_true(stat.size_bytes > 200);
+    flip_each(&flips, "wal-000001.log", 0, 160, 1);
+    DB_OK(fi_os_stat(support.dir, "manifest-000001.log", &stat, &err));
+    flip_each(&flips, "manifest-000001.log", 0, 200, 1);
+    for (int i = 0; i < 2; i++) {
+        DB_OK(fi_os_dir_open(support.dir, i == 0 ? "runs" : "packs", &flips.dir, &err));
+        DB_OK(fi_os_dir_list(flips.dir, flip_sealed, &flips, &err));
+        fi_os_dir_close(flips.dir);
+    }
+    (void)printf("count: %u changes of %u files\n", flips.flips, flips.files);
+    assert_true(flips.files >= 9);
+    DB_OK(check_locked(support.dir, "", &told, &report));
+    DB_OK(open_with(&support, &with_right, true));
+    db_support_deinit(&support);
+}
+
+static void
+what_is_not_a_file_of_the_store_is_found_without_a_key(void **state)
+{
+    struct db_support support;
+    struct db_support clear;
+    struct fi_os_dir *packs;
+    struct fi_os_dir *dir;
+    struct fi_block_writer *writer;
+    struct told told;
+    firn_store_check_locked_result report;
+    make_store_with_all_files(&support);
+    db_support_init(&clear, 2);
+    DB_OK(fi_os_dir_open(support.dir, "packs", &packs, &err));
+    DB_OK(fi_os_dir_open_beneath(clear.dir, "", &dir, &err));
+
+    /* A file in clear. */
+    DB_OK(fi_block_writer_create(dir, "2.pack", FI_BLOCK_FILE_PACK, &writer, &err));
+    DB_OK(fi_block_writer_finish(writer, NULL, &err));
+    fi_block_writer_destroy(writer);
+    copy_file(dir, "2.pack", packs, "00000002.pack");
+    assert_int_equal(check_locked(support.dir, "00000002.pack", &told, &report), FIRN_CORRUPT);
+    assert_int_equal(told.named, 1);
+    DB_OK(fi_os_remove_file(packs, "00000002.pack", &err));
+
+    /* A file of another kind; names that are not those of files of the store. */
+    copy_file(packs, "00000001.pack", packs, "00000003.pack.tmp");
+    copy_file(dir, "2.pack", packs, "notes.pack");
+    DB_OK(check_locked(support.dir, "", &told, &report));
+    struct fi_os_dir *runs;
+    DB_OK(fi_os_dir_open(support.dir, "runs", &runs, &err));
+    copy_file(packs, "00000001.pack", runs, "800000.row");
+    assert_int_equal(check_locked(support.dir, "800000.row", &told, &report), FIRN_CORRUPT);
+    assert_int_equal(told.named, 1);
+    fi_os_dir_close(runs);
+    fi_os_dir_close(packs);
+    fi_os_dir_close(dir);
+    db_support_deinit(&support);
+    db_support_deinit(&clear);
+}
+
+static void
+parts_that_are_missing_are_named_without_a_key(void **state)
+{
+    static const char *const names[] = {FI_STOREFILE_KEYS_NAME, FI_STOREFILE_IDENTITY_NAME,
+                                        "manifest-000001.log", "wal-000001.log"};
+    struct told told;
+    firn_store_check_locked_result report;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct db_support support;
+        make_store(&support);
+        DB_OK(fi_os_remove_file(support.dir, names[i], &err));
+        int rc = check_locked(support.dir, "", &told, &report);
+        assert_int_equal(rc, FIRN_CORRUPT);
+        assert_int_equal(told.count, 1);
+        db_support_deinit(&support);
+    }
+}
+
+static void
+a_store_in_clear_is_not_checked_as_a_locked_one(void **state)
+{
+    struct db_support support;
+    struct firn_db *db;
+    struct told told;
+    firn_store_check_locked_result report;
+    const struct fi_db_options clear = {.create_if_missing = true, .memory_bytes = 1 << 20};
+    db_support_init(&support, 1);
+    assert_int_equal(check_locked(support.dir, "", &told, &report), FIRN_NOT_FOUND);
+    DB_OK(fi_db_open(support.dir, &clear, &db, &err));
+    DB_OK(fi_db_close(db, &err));
+    assert_int_equal(check_locked(support.dir, "", &told, &report), FIRN_INVALID);
+    db_support_deinit(&support);
+}
+
+/* Its files change, and go, while they are read. */
+static void
+a_store_that_is_in_use_is_checked_without_a_key(void **state)
+{
+    struct db_support support;
+    struct firn_db *db;
+    struct told told;
+    firn_store_check_locked_result report;
+    make_store(&support);
+    DB_OK(fi_db_open(support.dir, &create, &db, &err));
+    for (unsigned i = 0; i < 20; i++) {
+        put_marker(db, i);
+        DB_OK(check_locked(support.dir, "", &told, &report));
+        DB_OK(i % 3 == 0 ? fi_db_maintain_flush(db, &err) : FIRN_OK);
+        DB_OK(i % 7 == 0 ? fi_db_maintain_compact(db, NULL, &err) : FIRN_OK);
+        DB_OK(check_locked(support.dir, "", &told, &report));
+    }
+    DB_OK(fi_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 /* A store that says that it is in clear, with files that are encrypted: as somebody may make it who
  * wants what is written from now on. */
 static void
@@ -393,6 +661,11 @@ main(void)
         cmocka_unit_test(large_values_are_read_wherever_they_lie),
         cmocka_unit_test(its_key_opens_it_and_another_does_not),
         cmocka_unit_test(keys_that_are_damaged_or_missing_are_named),
+        cmocka_unit_test(damage_is_found_without_a_key),
+        cmocka_unit_test(what_is_not_a_file_of_the_store_is_found_without_a_key),
+        cmocka_unit_test(parts_that_are_missing_are_named_without_a_key),
+        cmocka_unit_test(a_store_in_clear_is_not_checked_as_a_locked_one),
+        cmocka_unit_test(a_store_that_is_in_use_is_checked_without_a_key),
         cmocka_unit_test(an_encrypted_store_is_not_continued_in_clear),
         cmocka_unit_test(the_identity_has_a_cipher_where_it_says_so),
         cmocka_unit_test(a_cipher_that_is_not_here_makes_no_store),
