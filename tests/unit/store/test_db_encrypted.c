@@ -303,6 +303,26 @@ flip_each(struct flips *flips, const char *name, uint64_t offset, uint64_t size,
     flips->files++;
 }
 
+static void
+name_newest(struct fi_os_dir *dir, const char *prefix, char *out)
+{
+    uint64_t number;
+    DB_OK(fi_log_segment_newest(dir, prefix, &number, &err));
+    fi_log_segment_name(prefix, number, out);
+}
+
+/* All but the last record, which says that the log was closed: without it a crash may have been. */
+static void
+flip_log(struct flips *flips, const char *prefix)
+{
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    struct fi_os_stat stat;
+    name_newest(flips->dir, prefix, name);
+    DB_OK(fi_os_stat(flips->dir, name, &stat, &err));
+    assert_true(stat.size_bytes > FI_LOG_FORMAT_SEGMENT_SIZE + FI_LOG_RECORD_HEAD_SIZE);
+    flip_each(flips, name, 0, stat.size_bytes - FI_LOG_RECORD_HEAD_SIZE, 1);
+}
+
 static int
 flip_sealed(void *ctx, const struct fi_os_dirent *entry)
 {
@@ -340,7 +360,7 @@ add_sealed(struct db_support *support, const char *folder, const char *name,
     struct fi_block_ref ref;
     uint8_t block[3000];
     if (strcmp(folder, "packs") == 0) {
-        DB_OK(fi_os_dir_make(support->dir, folder, 0700, &err));
+        DB_OK(fi_os_make_dir(support->dir, folder, 0700, &err));
     }
     memset(block, 'm', sizeof block);
     memcpy(block, MARKER, strlen(MARKER));
@@ -394,11 +414,8 @@ damage_is_found_without_a_key(void **state)
     flip_each(&flips, FI_STOREFILE_IDENTITY_NAME, 0, FI_STOREFILE_IDENTITY_SIZE, 1);
     DB_OK(fi_os_stat(support.dir, FI_STOREFILE_KEYS_NAME, &stat, &err));
     flip_each(&flips, FI_STOREFILE_KEYS_NAME, 0, stat.size_bytes, 1);
-    DB_OK(fi_os_stat(support.dir, "wal-000001.log", &stat, &err));
-    assert_true(stat.size_bytes > 200);
-    flip_each(&flips, "wal-000001.log", 0, 160, 1);
-    DB_OK(fi_os_stat(support.dir, "manifest-000001.log", &stat, &err));
-    flip_each(&flips, "manifest-000001.log", 0, 200, 1);
+    flip_log(&flips, "wal");
+    flip_log(&flips, "manifest");
     for (int i = 0; i < 2; i++) {
         DB_OK(fi_os_dir_open(support.dir, i == 0 ? "runs" : "packs", &flips.dir, &err));
         DB_OK(fi_os_dir_list(flips.dir, flip_sealed, &flips, &err));
@@ -454,13 +471,14 @@ what_is_not_a_file_of_the_store_is_found_without_a_key(void **state)
 static void
 parts_that_are_missing_are_named_without_a_key(void **state)
 {
-    static const char *const names[] = {FI_STOREFILE_KEYS_NAME, FI_STOREFILE_IDENTITY_NAME,
-                                        "manifest-000001.log", "wal-000001.log"};
+    char names[4][FI_LOG_SEGMENT_NAME_SIZE] = {FI_STOREFILE_KEYS_NAME, FI_STOREFILE_IDENTITY_NAME};
     struct told told;
     firn_store_check_locked_result report;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct db_support support;
         make_store(&support);
+        name_newest(support.dir, "manifest", names[2]);
+        name_newest(support.dir, "wal", names[3]);
         DB_OK(fi_os_remove_file(support.dir, names[i], &err));
         int rc = check_locked(support.dir, "", &told, &report);
         assert_int_equal(rc, FIRN_CORRUPT);
