@@ -224,11 +224,12 @@ struct fi_block_verify_counts {
     uint64_t bytes; /* that were read and verified, or were found damaged */
 };
 
-/* Verifies a file as fi_block_reader_open does, then that blocks fill its body, their checksums, and
- * the BLAKE3 of each MiB. Nothing is decoded, so a directory without keys will do for an encrypted
- * file; what its sections say is not verified then. Damage of the body is reported to on_damage, and
- * is no failure. FIRN_CORRUPT, of which on_damage is not told: header, footer or table of contents
- * are damaged, and the body was not verified. *out counts even after a failure. */
+/* Verifies a file as fi_block_reader_open does, then that blocks fill its body, their checksums,
+ * and the BLAKE3 of each MiB. Nothing is decoded, so a directory without keys will do for an
+ * encrypted file; what its sections say is not verified then. Damage of the body is reported to
+ * on_damage, and is no failure. FIRN_CORRUPT, of which on_damage is not told: header, footer or
+ * table of contents are damaged, and the body was not verified. *out counts even after a
+ * failure. */
 FIRN_MUST_CHECK int fi_block_verify(struct fi_os_dir *dir, const char *name,
                                     enum fi_block_file_kind kind,
                                     const struct fi_block_verify_host *host,

@@ -9,9 +9,8 @@
  * After a bad prefix nothing says where the next block begins, and the walk ends.
  *
  * Each MiB that was walked without damage is then compared with its BLAKE3 in the table of
- * contents, while its bytes are still in the page cache. A MiB with a damaged block is not compared:
- * it would be reported twice. After a bad prefix the MiBs up to the end of the body are compared,
- * from the one after the prefix on.
+ * contents, while its bytes are still in the page cache. A MiB with a damaged block is not
+ * compared: it would be reported twice. After a bad prefix the later MiBs are still compared.
  *
  * Memory: one block, of FI_BLOCK_STORED_SIZE_MAX bytes at most, or one MiB.
  */
@@ -173,7 +172,7 @@ fi_block_verify(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind
     int rc;
     struct verifying verifying = {.host = host, .counts = out, .at = FI_BLOCK_BODY_START};
     *out = (struct fi_block_verify_counts){0};
-    FI_TRY_RETURN(fi_block_reader_open(dir, name, kind, &verifying.reader, err));
+    FI_TRY(fi_block_reader_open(dir, name, kind, &verifying.reader, err));
     const uint64_t size = fi_block_reader_size_bytes(verifying.reader);
     out->bytes = size - fi_block_reader_body_end(verifying.reader) + FI_BLOCK_BODY_START;
     if (host->must_be_encrypted && fi_block_reader_overhead(verifying.reader) == 0) {

@@ -3,9 +3,9 @@
  * inspect/inspect_locked.c: verifying an encrypted store without its key.
  *
  * All checksums of a store are over what is on the disk, so damage is found without decrypting
- * anything. FIRN and FIRN.keys are decoded; of the keys file everything but the seals of its slots
- * and its ring is verified by its checksum. Log and MANIFEST are read as by a read-only opening that
- * may be locked: segment headers, their chain, and the checksums of every record. In runs/ and
+ * anything. FIRN and FIRN.keys are decoded; the checksum of the latter covers its seals. Log and
+ * MANIFEST are read as by a read-only opening that may be locked: segment headers, their chain, and
+ * the checksums of every record. In runs/ and
  * packs/ each file with a name that the store gives is verified from header to footer
  * (block_verify.c). Other names there are temporary files, or none of firn's.
  *

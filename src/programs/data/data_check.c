@@ -196,8 +196,9 @@ const struct fi_command fi_data_check = {
             "Where the files are sound, tables are checked: rows fit their columns, and every\n"
             "index has exactly the entries of the rows. Nothing is changed.\n"
             "\n"
-            "Of an encrypted store to which nobody gives a key, all that its checksums cover is\n"
-            "verified: they are over what is on the disk. Whether the files belong together,\n"
-            "and whether one is missing, is verified only with a key. A wrong key is an error.",
+            "Of an encrypted store to which nobody gives a key, what its checksums cover is\n"
+            "verified: they are over what is on the disk. Whether the files belong together\n"
+            "and whether one is missing is verified only with a key, and the output says so.\n"
+            "A wrong key is an error. firn db repair needs a key.",
     .run = run_check,
 };

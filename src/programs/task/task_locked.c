@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_locked.c: what firn check and firn db check show of an encrypted store that they checked
- * without its key.
+ * task/task_locked.c: what firn check and firn db check show of an encrypted store that they
+ * checked without its key.
  *
  * They say what they could not look into, as text and as JSON: a store that passes is not known
  * to be as sound as one that was checked with a key.

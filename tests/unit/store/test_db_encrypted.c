@@ -19,6 +19,7 @@
 #include "store/db_internal.h"
 #include "storefile/storefile.h"
 #include "support/store/db_support.h"
+#include "support/test_fault.h"
 #include "support/test_nonces.h"
 #include "support/test_random.h"
 #include "unlock/unlock.h"
@@ -524,6 +525,25 @@ a_store_that_is_in_use_is_checked_without_a_key(void **state)
     db_support_deinit(&support);
 }
 
+static void
+a_check_without_a_key_takes_no_want_of_memory_for_damage(void **state)
+{
+    struct db_support support;
+    struct told told;
+    firn_store_check_locked_result report;
+    struct test_fault fault = {.counts = true, .for_ever = true};
+    while (test_fault_next(&fault)) {
+        make_store_with_all_files(&support);
+        test_fault_allocation(&fault);
+        int rc = check_locked(support.dir, "", &told, &report);
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_NO_MEMORY || (rc == FIRN_OK && !fault.was_hit));
+        assert_int_equal(told.count, 0);
+        db_support_deinit(&support);
+    }
+    assert_true(fault.n > 10);
+}
+
 /* A store that says that it is in clear, with files that are encrypted: as somebody may make it who
  * wants what is written from now on. */
 static void
@@ -684,6 +704,7 @@ main(void)
         cmocka_unit_test(parts_that_are_missing_are_named_without_a_key),
         cmocka_unit_test(a_store_in_clear_is_not_checked_as_a_locked_one),
         cmocka_unit_test(a_store_that_is_in_use_is_checked_without_a_key),
+        cmocka_unit_test(a_check_without_a_key_takes_no_want_of_memory_for_damage),
         cmocka_unit_test(an_encrypted_store_is_not_continued_in_clear),
         cmocka_unit_test(the_identity_has_a_cipher_where_it_says_so),
         cmocka_unit_test(a_cipher_that_is_not_here_makes_no_store),
