@@ -10,8 +10,9 @@
  *
  * The command is as trusted as the environment, which could name another PATH as well. Its standard
  * input is /dev/null; a program that asks a person opens the terminal itself. What it prints is
- * read to memory for secrets and shown in no text, even if it fails. The variable itself is not set
- * for it: a command that opens an encrypted store would else run itself, without end.
+ * read to memory for secrets and shown in no text, even if it fails. The command runs
+ * with FIRN_KEY_COMMAND unset: one that opens an encrypted store would otherwise start itself again
+ * without end.
  */
 #include "unlock/unlock_environment.h"
 
