@@ -286,15 +286,18 @@ typedef struct firn_store_check_locked_options {
     {                                                                       \
         sizeof(firn_store_check_locked_options), false, FIRN_CALLBACKS_INIT \
     }
-/* Verifies an encrypted store without its key: nobody is asked for one. Its checksums are over what is
- * on the disk, so damage to any of its files is found: to FIRN, FIRN.keys, the log, MANIFEST, runs and
- * packs. What is encrypted is not looked into: whether the files belong together, and whether one of
- * them is missing, or was put back from an older copy, is not verified. Nor is it that their contents
- * have not been forged: checksums are no signatures. firn_store_check verifies all of that, with a key.
+/* Verifies the encrypted store at `path`, which may be an exported one, without its key: nobody is
+ * asked for one. Its checksums are over what is on the disk, so damage to any of its files is found:
+ * to FIRN, FIRN.keys, the log, MANIFEST, runs and packs. What is encrypted is not looked into. So
+ * these are not verified: whether the files belong together; whether one of them is missing, or was
+ * put back from an older copy, or, for a log, ends too early; whether somebody has forged contents
+ * and their checksums. firn_store_check verifies all of that, with a key.
  *
  * Nothing is changed; the store may be in use, by a handle of this process as well. FIRN_CORRUPT if
- * anything is damaged, as of firn_store_check; out likewise. FIRN_NOT_FOUND: there is no store.
- * FIRN_INVALID: it is not encrypted. */
+ * anything is damaged, or cannot be read from the disk; `out` counts even then. If damaged_count is 0,
+ * nothing else was verified: FIRN is damaged and there is no FIRN.keys, as in a store that is not
+ * encrypted; or an exported file could not be opened. FIRN_NOT_FOUND: there is no store. FIRN_INVALID: it is not encrypted. FIRN_BUSY: it is
+ * being repaired, or other processes kept writing. FIRN_NEWER. */
 FIRN_API FIRN_MUST_CHECK int firn_store_check_locked(const char *path,
                                                      const firn_store_check_locked_options *options,
                                                      firn_store_check_locked_result *out,

@@ -346,7 +346,6 @@ firn_store_check_locked(const char *path, const firn_store_check_locked_options 
     API_ANY_ERROR(err);
     firn_store_check_locked_options given = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
     firn_store_check_locked_result found = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
-    struct fi_os_dir *dir = NULL;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
     API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_store_check_locked_result)");
@@ -357,9 +356,7 @@ firn_store_check_locked(const char *path, const firn_store_check_locked_options 
         .on_damage = given.callbacks.on_notice != NULL ? api_store_report_damage : NULL,
         .ctx = &given.callbacks,
         .progress = &progress};
-    int rc = fi_os_dir_open_path(fi_os_default(), path, &dir, err);
-    rc = rc == FIRN_OK ? fi_inspect_locked(dir, given.skips_contents, &inner, &found, err) : rc;
-    fi_os_dir_close(dir);
+    int rc = fi_inspect_locked(fi_os_default(), path, given.skips_contents, &inner, &found, err);
     if (out != NULL) {
         fi_api_options_write(out, &found, sizeof found);
     }

@@ -226,10 +226,10 @@ struct fi_block_verify_counts {
 
 /* Verifies a file as fi_block_reader_open does, then that blocks fill its body, their checksums,
  * and the BLAKE3 of each MiB. Nothing is decoded, so a directory without keys will do for an
- * encrypted file; what its sections say is not verified then. Damage of the body is reported to
- * on_damage, and is no failure. FIRN_CORRUPT, of which on_damage is not told: header, footer or
- * table of contents are damaged, and the body was not verified. *out counts even after a
- * failure. */
+ * encrypted file; what its sections say is not verified then. Damage to the body, and bytes of it
+ * that the disk does not give, are reported to on_damage, and are no failure. FIRN_CORRUPT or
+ * FIRN_IO, of which on_damage is not told: header, footer or table of contents are damaged or
+ * cannot be read, and the body was not verified. FIRN_NEWER. *out counts even after a failure. */
 FIRN_MUST_CHECK int fi_block_verify(struct fi_os_dir *dir, const char *name,
                                     enum fi_block_file_kind kind,
                                     const struct fi_block_verify_host *host,

@@ -5,23 +5,26 @@
  * All checksums of a store are over what is on the disk, so damage is found without decrypting
  * anything. FIRN and FIRN.keys are decoded; the checksum of the latter covers its seals. Log and
  * MANIFEST are read as by a read-only opening that may be locked: segment headers, their chain, and
- * the checksums of every record. In runs/ and
- * packs/ each file with a name that the store gives is verified from header to footer
- * (block_verify.c). Other names there are temporary files, or none of firn's.
+ * the checksums of every record. In runs/ and packs/ each file with a name that the store gives is
+ * verified from header to footer (block_verify.c). Other names there are temporary files, or none
+ * of firn's. Of a store in a single file everything between and around its files is compared too.
  *
  * The directory is what says which files there are: MANIFEST and the catalog of packs are
  * encrypted. So a file that is missing is not noticed, and one that is left over from a crash is
  * verified as well.
  *
  * A store that is in use is verified as it is read. A lock of a reader keeps its runs; a file that
- * has gone nevertheless, as packs do, was not damaged.
+ * has gone nevertheless, as packs do, was not damaged. A log from which a segment has gone is read
+ * again.
  *
  * After damage the check goes on with the next part. No key is asked for, and none is in memory.
+ * Memory: the names of the files of one directory, and what one file needs (block_verify.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/check.h"
 #include "base/sort.h"
 #include "block/block_file.h"
@@ -32,7 +35,7 @@
 #include "run/run_kind.h"
 #include "store/db_store_handle.h"
 
-enum { NAME_SIZE = 64 };
+enum { NAME_SIZE = 64, ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
 
 struct sealed_file {
     char name[NAME_SIZE];
@@ -41,6 +44,7 @@ struct sealed_file {
 
 struct locked_check {
     struct fi_os_dir *dir;
+    struct fi_archive *archive; /* that the directory is in; NULL: none */
     const struct fi_inspect_check_options *options;
     bool skips_contents; /* of packs */
     firn_store_check_locked_result *report;
@@ -62,6 +66,14 @@ inspect_locked_report(void *ctx, const firn_error *found)
     }
 }
 
+static void
+on_archive_damage(void *ctx, const char *text)
+{
+    firn_error found;
+    (void)fi_error_set(&found, FIRN_CORRUPT, "%s", text);
+    inspect_locked_report(ctx, &found);
+}
+
 /* FIRN_OK for damage, which is reported. A part that the disk does not give is damaged, too. */
 static int
 inspect_locked_note(struct locked_check *check, int rc, const firn_error *found, firn_error *err)
@@ -78,12 +90,21 @@ inspect_locked_note(struct locked_check *check, int rc, const firn_error *found,
 
 /* ---- identity, keys, logs ---- */
 
+static int
+has_file(const struct locked_check *check, const char *name, bool *out, firn_error *err)
+{
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(check->dir, name, &stat, err);
+    *out = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* A damaged identity does not say whether the store is encrypted; that it has keys does. */
 static int
 check_identity(struct locked_check *check, firn_error *err)
 {
     struct fi_storefile_identity identity;
-    struct fi_os_stat stat;
+    bool has_keys;
     firn_error found;
     int rc = fi_db_create_read_identity(check->dir, &identity, &found);
     if (rc == FIRN_OK && identity.cipher == 0) {
@@ -91,7 +112,7 @@ check_identity(struct locked_check *check, firn_error *err)
                             "the store in '%s' is not encrypted: no key is needed to check it",
                             fi_os_dir_path(check->dir));
     }
-    bool has_keys = fi_os_stat(check->dir, FI_STOREFILE_KEYS_NAME, &stat, NULL) == FIRN_OK;
+    FI_TRY_RETURN(has_file(check, FI_STOREFILE_KEYS_NAME, &has_keys, err));
     if (rc != FIRN_OK && !has_keys) {
         fi_error_copy(err, &found);
         return rc;
@@ -121,8 +142,14 @@ check_log(struct locked_check *check, const char *prefix, firn_error *err)
     struct fi_log_recovery recovery = {0};
     struct fi_log *log = NULL;
     firn_error found;
-    int rc = fi_log_open(check->dir, &options, NULL, NULL, &log, &recovery, &found);
-    fi_log_abandon(log);
+    int rc = FIRN_BUSY; /* the writer has removed a segment that was to be read */
+    for (unsigned attempt = 0; rc == FIRN_BUSY && attempt < ATTEMPTS_MAX; attempt++) {
+        if (attempt > 0) {
+            fi_os_sleep_ns(fi_os_dir_os(check->dir), PAUSE_NS);
+        }
+        rc = fi_log_open(check->dir, &options, NULL, NULL, &log, &recovery, &found);
+        fi_log_abandon(log);
+    }
     if (rc == FIRN_NOT_FOUND) {
         rc = fi_error_set(&found, FIRN_CORRUPT, "the store '%s' has no file %s-*.log",
                           fi_os_dir_path(check->dir), prefix);
@@ -239,16 +266,32 @@ out:
     return rc;
 }
 
+/* Damage that the store's own checksums have found is not reported again. */
+static int
+check_archive(struct locked_check *check, firn_error *err)
+{
+    firn_error found;
+    if (check->archive == NULL || check->report->damaged_count > 0) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_storefile_progress_begin_steps(check->options->progress, "check", 0, 0,
+                                                    &check->step, err));
+    int rc = fi_archive_check(check->archive, on_archive_damage, check, check->step, &found);
+    return rc == FIRN_CORRUPT && check->report->damaged_count > 0
+               ? FIRN_OK
+               : inspect_locked_note(check, rc, &found, err);
+}
+
 /* ---- all of it ---- */
 
 static int
 refuse_repair(struct locked_check *check, firn_error *err)
 {
-    struct fi_os_stat stat;
-    return fi_os_stat(check->dir, "REPAIRING", &stat, NULL) == FIRN_OK
-               ? fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
-                              fi_os_dir_path(check->dir))
-               : FIRN_OK;
+    bool is_repaired;
+    FI_TRY_RETURN(has_file(check, "REPAIRING", &is_repaired, err));
+    return is_repaired ? fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
+                                      fi_os_dir_path(check->dir))
+                       : FIRN_OK;
 }
 
 static int
@@ -265,13 +308,14 @@ inspect_locked_all(struct locked_check *check, firn_error *err)
     FI_TRY(check_log(check, fi_db_log_options(true).prefix, err));
     FI_TRY(check_directory(check, "runs", false, err));
     FI_TRY(check_directory(check, FI_STOREFILE_PACKS_NAME, true, err));
+    FI_TRY(check_archive(check, err));
 out:
     fi_os_file_close(lock);
     return rc;
 }
 
 int
-fi_inspect_locked(struct fi_os_dir *dir, bool skips_contents,
+fi_inspect_locked(struct fi_os *os, const char *path, bool skips_contents,
                   const struct fi_inspect_check_options *options,
                   firn_store_check_locked_result *report, firn_error *err)
 {
@@ -280,11 +324,11 @@ fi_inspect_locked(struct fi_os_dir *dir, bool skips_contents,
                                  .skips_contents = skips_contents,
                                  .report = report};
     *report = (firn_store_check_locked_result){.size = sizeof *report};
-    /* A handle of its own: others may be listing the caller's. */
-    FI_TRY_RETURN(fi_os_dir_open_beneath(dir, "", &check.dir, err));
+    FI_TRY_RETURN(fi_db_path_open_dir(os, path, &check.archive, &check.dir, err));
     int rc = inspect_locked_all(&check, err);
     fi_buf_deinit(&check.files);
     fi_os_dir_close(check.dir);
+    fi_archive_close(check.archive);
     if (rc == FIRN_OK && report->damaged_count > 0) {
         fi_error_copy(err, &check.first);
         rc = FIRN_CORRUPT;

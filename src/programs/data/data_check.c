@@ -147,9 +147,10 @@ check_locked(struct fi_cli *cli)
     fi_term_json_unwind();
     fi_term_meter_clear();
     fi_task_notices_deinit(&checking.notices);
-    fi_task_locked_show(cli, code, &result, false);
+    int exit_code =
+        fi_task_locked_show(cli, cli->arguments[0], code, &result, false, &checking.err);
     return code == FIRN_OK
-               ? FI_EXIT_OK
+               ? exit_code
                : fi_command_report_failure(cli, &checking.err, hint_of(&checking, code));
 }
 
@@ -196,9 +197,10 @@ const struct fi_command fi_data_check = {
             "Where the files are sound, tables are checked: rows fit their columns, and every\n"
             "index has exactly the entries of the rows. Nothing is changed.\n"
             "\n"
-            "Of an encrypted store to which nobody gives a key, what its checksums cover is\n"
-            "verified: they are over what is on the disk. Whether the files belong together\n"
-            "and whether one is missing is verified only with a key, and the output says so.\n"
-            "A wrong key is an error. firn db repair needs a key.",
+            "Of an encrypted store without its key, checksums are verified: they are over\n"
+            "what is on the disk. Whether the files belong together, and whether one is\n"
+            "missing, is verified only with a key. With --no-key, none is looked for. Where\n"
+            "none was found, a warning says so, and the exit code is 6. A wrong key is an\n"
+            "error. firn db repair needs a key.",
     .run = run_check,
 };

@@ -251,19 +251,20 @@ on_progress(void *ctx, const firn_progress *progress)
     return telling->callbacks.on_progress(telling->callbacks.ctx, progress);
 }
 
-/* Of an encrypted store, by its checksums alone. */
+/* Of an encrypted store, by its checksums alone. *out is the exit code of a check that found no
+ * damage. */
 static int
 check_locked(struct fi_cli *cli, const struct telling *telling, const firn_callbacks *callbacks,
-             firn_error *err)
+             int *out, firn_error *err)
 {
+    const char *path = firn_workspace_store_path(telling->workspace);
     firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
     firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
     options.skips_contents = !fi_command_has(cli, "data");
     options.callbacks = *callbacks;
-    int code = firn_store_check_locked(firn_workspace_store_path(telling->workspace), &options,
-                                       &result, err);
+    int code = firn_store_check_locked(path, &options, &result, err);
     fi_term_meter_clear();
-    fi_task_locked_show(cli, code, &result, options.skips_contents);
+    *out = fi_task_locked_show(cli, path, code, &result, options.skips_contents, err);
     return code;
 }
 
@@ -271,8 +272,7 @@ static const char *
 locked_hint(int code)
 {
     return code == FIRN_CORRUPT
-               ? "firn repair rebuilds the store from what can still be read, with "
-                 "a key"
+               ? "firn repair rebuilds the store from what can still be read; it needs a key"
                : NULL;
 }
 
@@ -301,7 +301,7 @@ check_store(struct fi_cli *cli)
     fi_term_meter_clear();
     is_locked = is_locked || (code == FIRN_DENIED && fi_command_key_nobody_answered());
     if (is_locked) {
-        code = check_locked(cli, &telling, &options.callbacks, &err);
+        code = check_locked(cli, &telling, &options.callbacks, &exit_code, &err);
     } else {
         report_all_lost(&telling.lost);
         dir_check_show(cli, code, &result, options.read_data);
@@ -374,10 +374,11 @@ const struct fi_command fi_dir_check = {
             "data made by a newer firn: it is named, and the exit code is 1. Nothing is\n"
             "changed.\n"
             "\n"
-            "Of an encrypted store to which nobody gives a key, what its checksums cover is\n"
-            "verified: they are over what is on the disk. Whether the files belong together\n"
-            "and whether one is missing is verified only with a key, and the output says so.\n"
-            "A wrong key is an error. firn repair and firn gc need a key.\n"
+            "Of an encrypted store without its key, checksums are verified: they are over\n"
+            "what is on the disk. Whether the files belong together, and whether one is\n"
+            "missing, is verified only with a key. With --no-key, none is looked for. Where\n"
+            "none was found, a warning says so, and the exit code is 6. A wrong key is an\n"
+            "error. firn repair and firn gc need a key.\n"
             "\n"
             "With --remote, REMOTE is checked instead (default: the only one, or origin):\n"
             "whether it has the packs that its newest state names, what their tables and all\n"

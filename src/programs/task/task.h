@@ -399,9 +399,12 @@ void fi_task_labels_deinit(struct fi_task_labels *labels);
     {                                                                              \
         "no-key", 0, NULL, "ask for no key: verify checksums of what is encrypted" \
     }
-/* Shows what firn_store_check_locked found, which returned this code, as text and as JSON. */
-void fi_task_locked_show(const struct fi_cli *cli, int code,
-                         const firn_store_check_locked_result *result, bool skips_contents);
+/* Shows as text and as JSON what firn_store_check_locked found in the store at `path`, where it
+ * returned this code, and what it could not verify. Returns the exit code, FI_EXIT_PARTIAL if
+ * nothing is damaged and --no-key was not given. Where damage was reported, *err refers to that. */
+int fi_task_locked_show(const struct fi_cli *cli, const char *path, int code,
+                        const firn_store_check_locked_result *result, bool skips_contents,
+                        firn_error *err);
 
 /* ---- SQLite databases that differ ---- */
 
