@@ -319,7 +319,7 @@ fi_inspect_locked(struct fi_os *os, const char *path, bool skips_contents,
                   const struct fi_inspect_check_options *options,
                   firn_store_check_locked_result *report, firn_error *err)
 {
-    static const struct fi_inspect_check_options none = {NULL};
+    static const struct fi_inspect_check_options none = {0};
     struct locked_check check = {.options = options != NULL ? options : &none,
                                  .skips_contents = skips_contents,
                                  .report = report};
