@@ -352,7 +352,7 @@ def test_an_encrypted_store_is_checked_without_its_key(tmp_path, monkeypatch):
     checked = firn.check_locked(path, progress=lambda _: None, notice=notices.append)
     assert checked.files > 0 and checked.blocks > 0 and checked.bytes_read > 0 and checked.log_records > 0
     assert not notices and firn.check_locked(path, skip_contents=True)[0] == checked.files
-    (run,) = (path / "runs").glob("*.row")
+    run = next((path / "runs").glob("*.row"))
     content = bytearray(run.read_bytes())
     content[160] ^= 1
     run.write_bytes(content)

@@ -11,7 +11,8 @@
  *
  * The directory is what says which files there are: MANIFEST and the catalog of packs are
  * encrypted. So a file that is missing is not noticed, and one that is left over from a crash is
- * verified as well.
+ * verified as well. In a store inside a tree, files that firn did not make there are, too: nothing
+ * of them is used.
  *
  * A store that is in use is verified as it is read. A lock of a reader keeps its runs; a file that
  * has gone nevertheless, as packs do, was not damaged. A log from which a segment has gone is read
@@ -134,27 +135,43 @@ check_keys(struct locked_check *check, firn_error *err)
     return inspect_locked_note(check, rc, &found, err);
 }
 
+/* One attempt. FIRN_BUSY: the writer has removed a segment that was to be read. */
 static int
-check_log(struct locked_check *check, const char *prefix, firn_error *err)
+read_log(const struct locked_check *check, const char *prefix, uint64_t *out_count, firn_error *err)
 {
     const struct fi_log_options options = {
         .prefix = prefix, .read_only = true, .may_be_locked = true};
     struct fi_log_recovery recovery = {0};
     struct fi_log *log = NULL;
+    uint64_t newest = 0;
+    int rc = fi_log_open(check->dir, &options, NULL, NULL, &log, &recovery, err);
+    fi_log_abandon(log);
+    *out_count = recovery.record_count;
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    FI_TRY_RETURN(fi_log_segment_newest(check->dir, prefix, &newest, err));
+    return newest == 0 ? fi_error_set(err, FIRN_CORRUPT, "the store '%s' has no file %s-*.log",
+                                      fi_os_dir_path(check->dir), prefix)
+                       : fi_error_set(err, FIRN_BUSY,
+                                      "the store '%s' is being written to, and its log changed "
+                                      "each time that it was read",
+                                      fi_os_dir_path(check->dir));
+}
+
+static int
+check_log(struct locked_check *check, const char *prefix, firn_error *err)
+{
+    uint64_t count = 0;
     firn_error found;
-    int rc = FIRN_BUSY; /* the writer has removed a segment that was to be read */
+    int rc = FIRN_BUSY;
     for (unsigned attempt = 0; rc == FIRN_BUSY && attempt < ATTEMPTS_MAX; attempt++) {
         if (attempt > 0) {
             fi_os_sleep_ns(fi_os_dir_os(check->dir), PAUSE_NS);
         }
-        rc = fi_log_open(check->dir, &options, NULL, NULL, &log, &recovery, &found);
-        fi_log_abandon(log);
+        rc = read_log(check, prefix, &count, &found);
     }
-    if (rc == FIRN_NOT_FOUND) {
-        rc = fi_error_set(&found, FIRN_CORRUPT, "the store '%s' has no file %s-*.log",
-                          fi_os_dir_path(check->dir), prefix);
-    }
-    check->report->log_records += rc == FIRN_OK ? recovery.record_count : 0;
+    check->report->log_records += rc == FIRN_OK ? count : 0;
     return inspect_locked_note(check, rc, &found, err);
 }
 

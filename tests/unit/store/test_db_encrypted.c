@@ -544,6 +544,79 @@ a_store_that_is_in_use_is_checked_without_a_key(void **state)
     db_support_deinit(&support);
 }
 
+struct moving {
+    struct fi_log *log;
+    unsigned moves_left;
+};
+
+static void
+append_to(struct fi_log *log)
+{
+    const firn_slice record = firn_str("a record " MARKER);
+    DB_OK(fi_log_append(log, FI_LOG_TYPE_USER, &record, 1, NULL, &err));
+}
+
+/* When the check goes on to a second segment, all that it has seen is replaced. */
+static void
+move_on(void *ctx, const struct fi_sim_fault_call *call)
+{
+    struct moving *moving = ctx;
+    const uint64_t newest = fi_log_end(moving->log).segment;
+    char name[FI_LOG_SEGMENT_NAME_SIZE];
+    fi_log_segment_name("wal", newest, name);
+    if (moving->moves_left == 0 || strcmp(call->operation, "file_open") != 0 ||
+        call->name == NULL || strcmp(call->name, name) != 0 || newest % 2 == 1) {
+        return;
+    }
+    moving->moves_left--;
+    DB_OK(fi_log_rotate(moving->log, &err));
+    DB_OK(fi_log_remove_before(moving->log, newest + 1, &err));
+    append_to(moving->log);
+    DB_OK(fi_log_rotate(moving->log, &err));
+    append_to(moving->log);
+}
+
+static void
+a_log_that_moves_on_is_read_again_without_a_key(void **state)
+{
+    static const unsigned counts[] = {0, 1, 2, 5, 1000};
+    const struct fi_log_options options = {.prefix = "wal"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct db_support support;
+        struct fi_os *watched;
+        struct fi_os_dir *sealed;
+        struct fi_os_dir *dir;
+        struct moving moving = {.moves_left = counts[i]};
+        struct told told;
+        firn_store_check_locked_result report;
+        make_store(&support);
+        DB_OK(
+            fi_db_keys_open(support.dir, FI_CIPHER_XCHACHA20_POLY1305, &with_right, &sealed, &err));
+        DB_OK(fi_log_open(sealed, &options, NULL, NULL, &moving.log, NULL, &err));
+        while (fi_log_end(moving.log).segment % 2 == 1) {
+            append_to(moving.log);
+            DB_OK(fi_log_rotate(moving.log, &err));
+        }
+        append_to(moving.log);
+        DB_OK(fi_sim_fault_create(support.os, &watched, &err));
+        DB_OK(fi_os_dir_open_path(watched, fi_os_dir_path(support.dir), &dir, &err));
+        fi_sim_fault_set_hook(watched, move_on, &moving);
+        int rc = check_locked(dir, "", &told, &report);
+        if (counts[i] == 1000) { /* there is an end to patience, and that is no damage */
+            assert_int_equal(rc, FIRN_BUSY);
+        } else {
+            DB_OK(rc);
+            assert_int_equal(moving.moves_left, 0);
+        }
+        assert_int_equal(told.count, 0);
+        fi_log_abandon(moving.log);
+        fi_os_dir_close(dir);
+        fi_os_dir_close(sealed);
+        fi_sim_fault_destroy(watched);
+        db_support_deinit(&support);
+    }
+}
+
 static void
 a_check_without_a_key_takes_no_want_of_memory_for_damage(void **state)
 {
@@ -754,6 +827,7 @@ main(void)
         cmocka_unit_test(parts_that_are_missing_are_named_without_a_key),
         cmocka_unit_test(a_store_in_clear_is_not_checked_as_a_locked_one),
         cmocka_unit_test(a_store_that_is_in_use_is_checked_without_a_key),
+        cmocka_unit_test(a_log_that_moves_on_is_read_again_without_a_key),
         cmocka_unit_test(a_check_without_a_key_takes_no_want_of_memory_for_damage),
         cmocka_unit_test(a_check_without_a_key_passes_over_nothing_that_it_could_not_read),
         cmocka_unit_test(an_encrypted_store_is_not_continued_in_clear),
