@@ -177,6 +177,9 @@ run_check(struct fi_cli *cli)
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_report(&checking);
     }
+    if (code == FIRN_CORRUPT && checking.report.damaged_count + checking.damaged > 0) {
+        fi_task_notices_refer(cli->arguments[0], &checking.err);
+    }
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &checking.err, hint_of(&checking, code));
     }

@@ -274,6 +274,8 @@ void fi_task_notices_print_left(const struct fi_task_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */
 void fi_task_notices_json(const struct fi_task_notices *notices);
 
+/* Makes the error of a check, whose damage was reported by notices, refer to these. */
+void fi_task_notices_refer(const char *store_path, firn_error *err);
 /* FI_EXIT_OK, or what it means that something was left out: FI_EXIT_PARTIAL, with --strict
  * FI_EXIT_FAILED. */
 int fi_task_notices_exit(const struct fi_task_notices *notices);

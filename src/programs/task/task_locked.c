@@ -11,8 +11,6 @@
 #include "task/task.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "term/term.h"
 
@@ -69,10 +67,7 @@ fi_task_locked_show(const struct fi_cli *cli, const char *path, int code,
         fi_term_out_format("not verified without a key: %s\n", limits);
     }
     if (code == FIRN_CORRUPT) { /* each part of it was reported */
-        /* A loss of the keys is named: it has a hint of its own. */
-        const char *file = strstr(err->text, "/FIRN.keys'") != NULL ? "/FIRN.keys" : "";
-        (void)snprintf(err->text, sizeof(err->text), "'%.512s%s' is damaged: see above", path,
-                       file);
+        fi_task_notices_refer(path, err);
         return FI_EXIT_CORRUPT;
     }
     return is_wanted ? FI_EXIT_OK : FI_EXIT_PARTIAL;

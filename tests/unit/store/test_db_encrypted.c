@@ -286,19 +286,26 @@ struct flips {
     unsigned flips;
 };
 
+static void
+change_byte(struct fi_os_dir *dir, const char *name, uint64_t at)
+{
+    struct fi_os_file *file;
+    uint8_t byte;
+    DB_OK(fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, &err));
+    DB_OK(fi_os_file_read_exact(file, at, &byte, 1, &err));
+    byte ^= 0x10;
+    DB_OK(fi_os_file_write(file, at, &byte, 1, &err));
+    fi_os_file_close(file);
+}
+
 /* Bytes from offset to offset + size of a file, each of them once. */
 static void
 flip_each(struct flips *flips, const char *name, uint64_t offset, uint64_t size, uint64_t step)
 {
-    struct fi_os_file *file;
     struct told told;
     firn_store_check_locked_result report;
-    DB_OK(fi_os_file_open(flips->dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, &err));
     for (uint64_t at = offset; at < offset + size; at += step) {
-        uint8_t byte;
-        DB_OK(fi_os_file_read_exact(file, at, &byte, 1, &err));
-        byte ^= 0x10;
-        DB_OK(fi_os_file_write(file, at, &byte, 1, &err));
+        change_byte(flips->dir, name, at);
         int rc = check_locked_part(flips->store, flips->skips_contents, name, &told, &report);
         if (rc != FIRN_CORRUPT || told.named == 0) {
             fail_msg("'%s': a change at %llu was not noticed: %d", name, (unsigned long long)at,
@@ -306,11 +313,9 @@ flip_each(struct flips *flips, const char *name, uint64_t offset, uint64_t size,
         }
         assert_non_null(strstr(err.text, name));
         assert_null(strstr(err.text, MARKER));
-        byte ^= 0x10;
-        DB_OK(fi_os_file_write(file, at, &byte, 1, &err));
+        change_byte(flips->dir, name, at);
         flips->flips++;
     }
-    fi_os_file_close(file);
 }
 
 static void
@@ -445,6 +450,40 @@ damage_is_found_without_a_key(void **state)
     assert_true(flips.flips > 3000);
     DB_OK(check_locked(support.dir, "", &told, &report));
     DB_OK(open_with(&support, &with_right, true));
+    db_support_deinit(&support);
+}
+
+/* A block is told once, and not as part of its MiB again; what follows a prefix that says no more
+ * where the next block begins is told by its MiB. */
+static void
+each_damage_is_told_once_without_a_key(void **state)
+{
+    static const char name[] = "00000001.pack";
+    struct db_support support;
+    struct fi_os_dir *packs;
+    struct told told;
+    firn_store_check_locked_result whole;
+    firn_store_check_locked_result report;
+    make_store_with_all_files(&support);
+    DB_OK(fi_os_dir_open(support.dir, "packs", &packs, &err));
+    DB_OK(check_locked(support.dir, "", &told, &whole));
+    change_byte(packs, name, 200000);
+    change_byte(packs, name, 300000);
+    change_byte(packs, name, 1500000);
+    assert_int_equal(check_locked(support.dir, "00000001.pack': block at ", &told, &report),
+                     FIRN_CORRUPT);
+    assert_true(told.count == 3 && told.named == 3);
+    assert_int_equal(report.blocks, whole.blocks);
+    assert_int_equal(report.bytes_read, whole.bytes_read);
+    change_byte(packs, name, FI_BLOCK_BODY_START);
+    assert_int_equal(check_locked(support.dir, "bytes 1048576 to 2097152", &told, &report),
+                     FIRN_CORRUPT);
+    assert_true(told.count == 2 && told.named == 1);
+    assert_true(report.blocks < whole.blocks && report.bytes_read < whole.bytes_read);
+    assert_int_equal(check_locked(support.dir, "block at 128: its prefix", &told, &report),
+                     FIRN_CORRUPT);
+    assert_int_equal(told.named, 1);
+    fi_os_dir_close(packs);
     db_support_deinit(&support);
 }
 
@@ -823,6 +862,7 @@ main(void)
         cmocka_unit_test(its_key_opens_it_and_another_does_not),
         cmocka_unit_test(keys_that_are_damaged_or_missing_are_named),
         cmocka_unit_test(damage_is_found_without_a_key),
+        cmocka_unit_test(each_damage_is_told_once_without_a_key),
         cmocka_unit_test(what_is_not_a_file_of_the_store_is_found_without_a_key),
         cmocka_unit_test(parts_that_are_missing_are_named_without_a_key),
         cmocka_unit_test(a_store_in_clear_is_not_checked_as_a_locked_one),
