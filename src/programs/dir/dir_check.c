@@ -295,11 +295,13 @@ check_store(struct fi_cli *cli)
                               .callbacks = fi_task_notices_callbacks(&notices),
                               .is_json = cli->json};
     options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
-    bool is_locked = fi_command_has(cli, "no-key") &&
-                     fi_command_key_may_be_encrypted(firn_workspace_store_path(workspace));
+    const bool may_be_locked =
+        fi_command_key_may_be_encrypted(firn_workspace_store_path(workspace));
+    bool is_locked = may_be_locked && fi_command_has(cli, "no-key");
     int code = is_locked ? FIRN_OK : firn_workspace_check(workspace, &options, &result, &err);
     fi_term_meter_clear();
-    is_locked = is_locked || (code == FIRN_DENIED && fi_command_key_nobody_answered());
+    is_locked =
+        is_locked || (may_be_locked && code == FIRN_DENIED && fi_command_key_nobody_answered());
     if (is_locked) {
         code = check_locked(cli, &telling, &options.callbacks, &exit_code, &err);
     } else {

@@ -4,9 +4,9 @@
  * checked without its key.
  *
  * They name what they could not verify, as text and as JSON: a store that passes is not known to be
- * as sound as one that was checked with a key. Whoever gave --no-key knows that. Where there was
- * only no key to be had, it is a warning, which -q does not silence, and the exit code is not 0: a
- * script that relied on a key learns that it got less.
+ * as sound as one that was checked with a key. A user who gave --no-key knows that. Without
+ * --no-key it is a warning, which -q does not silence, and the exit code is not 0: a script that
+ * relied on a key learns that there was none.
  */
 #include "task/task.h"
 
