@@ -1610,7 +1610,8 @@ class store
         detail::check(firn_store_check(handle_.get(), nullptr, &out, &err), err);
         return out;
     }
-    // Verifies the encrypted store at `path` without its key: what checksums can tell. Throws likewise.
+    // Verifies the encrypted store at `path` without its key: what checksums can tell. Throws
+    // likewise.
     static firn_store_check_locked_result
     check_locked(const std::string &path)
     {

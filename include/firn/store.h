@@ -294,10 +294,11 @@ typedef struct firn_store_check_locked_options {
  * and their checksums. firn_store_check verifies all of that, with a key.
  *
  * Nothing is changed; the store may be in use, by a handle of this process as well. FIRN_CORRUPT if
- * anything is damaged, or cannot be read from the disk; `out` counts even then. If damaged_count is 0,
- * nothing else was verified: FIRN is damaged and there is no FIRN.keys, as in a store that is not
- * encrypted; or an exported file could not be opened. FIRN_NOT_FOUND: there is no store. FIRN_INVALID: it is not encrypted. FIRN_BUSY: it is
- * being repaired, or other processes kept writing. FIRN_NEWER. */
+ * anything is damaged, or cannot be read from the disk; `out` counts even then. If damaged_count is
+ * 0, nothing else was verified: FIRN is damaged and there is no FIRN.keys, as in a store that is not
+ * encrypted; or an exported file could not be opened. FIRN_NOT_FOUND: there is no store.
+ * FIRN_INVALID: it is not encrypted. FIRN_BUSY: it is being repaired, or other processes kept
+ * writing. FIRN_NEWER. */
 FIRN_API FIRN_MUST_CHECK int firn_store_check_locked(const char *path,
                                                      const firn_store_check_locked_options *options,
                                                      firn_store_check_locked_result *out,

@@ -211,7 +211,7 @@ verify_body(struct verifying *verifying, firn_error *err)
     while (goes_on && verifying->at < body_end) {
         uint64_t before = verifying->at;
         FI_TRY_RETURN(verify_block(verifying, &goes_on, err));
-        CHECK(!goes_on || verifying->at > before); /* else it would never end */
+        CHECK(!goes_on || verifying->at > before); /* otherwise it would never end */
         FI_TRY_RETURN(compare_chunks(verifying, verifying->at, err));
         FI_TRY_RETURN(fi_step_report(verifying->host->step, 0, verifying->at - before, err));
     }
