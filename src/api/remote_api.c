@@ -19,7 +19,19 @@ firn_remote_add(firn_workspace *workspace, const char *name, const char *url, fi
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(fi_share_name_add(workspace, name, url, true, err), err);
+    const struct fi_share_add_options options = {.must_exist = false};
+    return api_check_told(fi_share_name_add(workspace, name, url, &options, err), err);
+}
+
+int
+firn_remote_add_encrypted(firn_workspace *workspace, const char *name, const char *url,
+                          firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    const struct fi_share_add_options options = {.encrypt = true};
+    return api_check_told(fi_share_name_add(workspace, name, url, &options, err), err);
 }
 
 int
@@ -28,7 +40,8 @@ firn_remote_join(firn_workspace *workspace, const char *name, const char *url, f
     API_ANY_ERROR(err);
     API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(fi_share_name_add(workspace, name, url, false, err), err);
+    const struct fi_share_add_options options = {.must_exist = true};
+    return api_check_told(fi_share_name_add(workspace, name, url, &options, err), err);
 }
 
 int

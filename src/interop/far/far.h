@@ -37,7 +37,8 @@
 
 struct fi_far;
 
-/* What is fetched goes into a temporary file in dir. bucket and dir are borrowed until destroy.
+/* What is fetched goes into a temporary file in dir; packs are encrypted with the keys that apply
+ * there, or in clear if none do. bucket and dir are borrowed until destroy.
  * bytes_max: how much may be fetched in all; about as many bytes, beside those that were
  * fetched, may be decompressed and hashed. */
 FIRN_MUST_CHECK int fi_far_create(struct fi_bucket *bucket, struct fi_os_dir *dir,

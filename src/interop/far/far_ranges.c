@@ -116,7 +116,7 @@ keep_range(struct fi_far_file *file, uint64_t offset, firn_error *err)
     FI_TRY_RETURN(
         FI_VEC_RESERVE(file->extents, file->extent_count + 1, file->extent_capacity, err));
     if (far->temp.file == NULL) {
-        FI_TRY_RETURN(fi_tempfile_create(&far->temp, far->dir, "far", err));
+        FI_TRY_RETURN(fi_tempfile_create_sealed(&far->temp, far->dir, "far", err));
     }
     FI_TRY_RETURN(
         fi_os_file_write(far->temp.file, far->temp_size, far->range.data, far->range.size, err));

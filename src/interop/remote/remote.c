@@ -32,6 +32,7 @@ fi_remote_deinit(struct fi_remote *remote)
     fi_remote_table_deinit(&remote->uploads);
     fi_buf_deinit(&remote->read);
     fi_buf_deinit(&remote->made);
+    fi_buf_deinit(&remote->sealed);
 }
 
 /* ==== time ==== */
@@ -134,14 +135,27 @@ look(struct fi_remote *remote, uint64_t first, struct fi_remote_numbers *numbers
 
 /* ==== reading and applying them ==== */
 
+/* Its bytes, in remote->read. */
+static int
+get_state(struct fi_remote *remote, uint64_t number, const char *name, firn_error *err)
+{
+    if (remote->seal == NULL) {
+        return fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &remote->read, err);
+    }
+    FI_TRY_RETURN(fi_bucket_get(remote->bucket, name, 0,
+                                FI_REMOTE_STATE_SIZE_MAX + FI_REMOTE_SEAL_OVERHEAD_MAX,
+                                &remote->sealed, err));
+    return fi_remote_seal_decrypt(remote->seal, number, fi_buf_slice(&remote->sealed),
+                                  &remote->read, err);
+}
+
 int
 fi_remote_read_state(struct fi_remote *remote, uint64_t number, struct fi_remote_record *out,
                      firn_error *err)
 {
     char name[FI_REMOTE_STATE_NAME_SIZE];
     fi_remote_state_name(number, name);
-    FI_TRY_RETURN(
-        fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_STATE_SIZE_MAX, &remote->read, err));
+    FI_TRY_RETURN(get_state(remote, number, name, err));
     return fi_remote_state_decode(fi_buf_slice(&remote->read), number, out, err);
 }
 

@@ -148,11 +148,12 @@ fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os, struct fi_re
                         firn_error *err)
 {
     struct fi_buf text = {0};
-    *out = (struct fi_remote_marker){.is_encrypted = false};
+    const bool is_encrypted = out->is_encrypted;
     int rc = fi_remote_marker_read(bucket, out, err);
     if (rc != FIRN_NOT_FOUND) {
         return rc;
     }
+    out->is_encrypted = is_encrypted;
     rc = fi_bucket_list(bucket, "", NULL, refuse_foreign, err, err);
     if (rc == FIRN_EXISTS) { /* perhaps the files of a machine that was faster */
         const firn_error foreign = err != NULL ? *err : (firn_error){.code = FIRN_EXISTS};

@@ -24,8 +24,8 @@ struct fi_remote_marker {
  * FIRN_NEWER: the remote is of a later format. */
 FIRN_MUST_CHECK int fi_remote_marker_read(struct fi_bucket *bucket, struct fi_remote_marker *out,
                                           firn_error *err);
-/* Makes an empty bucket a remote, unless it is one already. FIRN_EXISTS: it is no remote, and has
- * other objects. */
+/* Makes an empty bucket a remote, unless it is one already; out->is_encrypted says which kind. *out
+ * is what is there then. FIRN_EXISTS: it is no remote, and has other objects. */
 FIRN_MUST_CHECK int fi_remote_marker_create(struct fi_bucket *bucket, struct fi_os *os,
                                             struct fi_remote_marker *out, firn_error *err);
 /* Puts the marker of a remote that has lost it. FIRN_EXISTS: there is another one. */

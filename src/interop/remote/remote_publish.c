@@ -143,6 +143,11 @@ fi_remote_publish(struct fi_remote *remote, const struct fi_remote_change *chang
     FI_TRY_RETURN(fi_remote_state_encode(&remote->state, &record, bytes, err));
     FI_TRY_RETURN(check_bytes(remote, &record, fi_buf_slice(bytes), err));
     fi_remote_state_name(record.number, name);
+    if (remote->seal != NULL) {
+        FI_TRY_RETURN(fi_remote_seal_encrypt(remote->seal, remote->os, record.number,
+                                             fi_buf_slice(bytes), &remote->sealed, err));
+        bytes = &remote->sealed;
+    }
     int rc = fi_bucket_put_bytes(remote->bucket, name, fi_buf_slice(bytes), err);
     if (rc == FIRN_OK) {
         remote->unknown_put_count = 0;

@@ -55,16 +55,6 @@ fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store, firn_err
                               ws->place.store_path);
 }
 
-int
-fi_share_check_clear(const struct fi_ws_opened *opened, firn_error *err)
-{
-    return opened->store_dir == NULL || fi_os_dir_seal(opened->store_dir) == NULL
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_UNSUPPORTED,
-                              "remotes of encrypted stores are not supported yet: what is sent "
-                              "would say in clear what the checkpoints are called");
-}
-
 /* ==== who ==== */
 
 /* "ada@laptop": for people who read the states of a remote. */
@@ -99,12 +89,16 @@ share_open(struct fi_share *share, const char *name, int64_t bytes_per_second_ma
     struct firn_ws *ws = share->ws;
     FI_TRY_RETURN(fi_share_name_find(share->opened.db, name, &share->name, err));
     FI_TRY_RETURN(fi_share_check_trust(ws, share->opened.store_dir, err));
-    FI_TRY_RETURN(fi_share_check_clear(&share->opened, err));
+    CHECK(share->name.is_encrypted || fi_os_dir_seal(share->opened.store_dir) == NULL);
+    if (share->name.is_encrypted) {
+        FI_TRY_RETURN(fi_share_keys_open(share, err));
+    }
     FI_TRY_RETURN(fi_share_bucket_open(ws->os, share->name.url, false, bytes_per_second_max,
                                        &share->bucket, err));
     find_author(ws->os, share->by);
     fi_remote_init(&share->remote, share->bucket, ws->os, share->by);
     share->has_remote = true;
+    share->remote.seal = share->keyring != NULL ? &share->seal : NULL;
     FI_TRY_RETURN(fi_db_keyspace_open_if_any(share->opened.db, FI_SHARE_NOTES, &share->notes, err));
     FI_TRY_RETURN(fi_share_note_load(share, err));
     share->remote.keep = fi_share_note_keep;
@@ -134,6 +128,7 @@ fi_share_close(struct fi_share *share, int rc, firn_error *err)
         fi_remote_deinit(&share->remote);
     }
     fi_bucket_close(share->bucket);
+    fi_cipher_keyring_destroy(share->keyring);
     fi_hash_map_deinit(&share->packs);
     fi_hash_map_deinit(&share->fresh);
     fi_buf_deinit(&share->kept);

@@ -19,9 +19,12 @@
 #include "firn/remote.h"
 #include "handle/ws.h"
 
-/* may_make: a place without a remote becomes one. */
+struct fi_share_add_options {
+    bool must_exist; /* a place without a remote does not become one */
+    bool encrypt;    /* the new one; those of an encrypted store are encrypted anyway */
+};
 FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
-                                      bool may_make, firn_error *err);
+                                      const struct fi_share_add_options *options, firn_error *err);
 FIRN_MUST_CHECK int fi_share_name_remove(struct firn_ws *ws, const char *name, firn_error *err);
 FIRN_MUST_CHECK int fi_share_name_visit(struct firn_ws *ws,
                                         int (*visit)(void *ctx, const firn_remote_info *remote),

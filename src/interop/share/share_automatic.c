@@ -121,7 +121,7 @@ note_failure(struct firn_ws *ws, const struct looking *looking, const firn_error
 /* The stage is locked. */
 static int
 push_now(struct firn_ws *ws, const char *name, const firn_push_options *options,
-         const struct fi_share_stage *stage, firn_push_result *out, firn_error *err)
+         struct fi_share_stage *stage, firn_push_result *out, firn_error *err)
 {
     struct looking looking;
     firn_error why;

@@ -49,7 +49,7 @@ cat_opened(struct reading *reading, const char *reference, firn_slice path,
     struct fi_tree_lookup lookup = {0};
     firn_workspace_entry info;
     int rc;
-    FI_TRY(fi_share_stage_open_beside(share->opened.store_dir, &reading->stage, err));
+    FI_TRY(fi_share_stage_open_beside(share, &reading->stage, err));
     FI_TRY(fi_remote_sync(&share->remote, err));
     FI_TRY(fi_share_look(share, err));
     FI_TRY(fi_share_find(share, reference, &found, err));

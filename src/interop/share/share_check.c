@@ -133,7 +133,7 @@ static int
 mend_marker(struct checking *checking, firn_error *err)
 {
     const struct fi_share *share = checking->share;
-    struct fi_remote_marker marker = {.is_encrypted = false};
+    struct fi_remote_marker marker = {.is_encrypted = share->name.is_encrypted};
     memcpy(marker.id, share->name.id, sizeof marker.id);
     if (share->remote.state.number > 0) {
         FI_TRY_RETURN(fi_remote_marker_restore(share->bucket, &marker, err));
@@ -357,7 +357,7 @@ verify_all(struct checking *checking, firn_error *err)
     if (checking->scratch == NULL) {
         FI_TRY_RETURN(fi_pack_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
         fi_pack_scratch_set_tick(checking->scratch, bound_work, checking);
-        FI_TRY_RETURN(fi_tempfile_create(&checking->temp, checking->stage.dir, "check", err));
+        FI_TRY_RETURN(fi_tempfile_create_sealed(&checking->temp, checking->stage.dir, "check", err));
         FI_TRY_RETURN(fi_bucket_fetch_create(checking->share->ws->os, checking->share->bucket,
                                              fetch_tick, checking, &checking->fetch, err));
     }
@@ -549,8 +549,8 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
     int rc = FIRN_NOT_FOUND;
     fi_remote_table_clear(&share->remote.uploads); /* no state names them: they do not count */
     FI_TRY_RETURN(checking->options->repair
-                      ? fi_share_stage_open(share->opened.store_dir, &checking->stage, err)
-                      : fi_share_stage_open_beside(share->opened.store_dir, &checking->stage, err));
+                      ? fi_share_stage_open(share, &checking->stage, err)
+                      : fi_share_stage_open_beside(share, &checking->stage, err));
     FI_TRY_RETURN(check_marker(checking, err));
     FI_TRY_RETURN(fi_remote_resync(&share->remote, err));
     for (int tries = 1; rc == FIRN_NOT_FOUND; tries++) {

@@ -8,10 +8,11 @@
 
 #include "base/reader.h"
 #include "base/slice.h"
+#include "cipher/cipher.h"
 #include "codec/hex.h"
 #include "share/share_internal.h"
 
-enum { FORMAT = 1, LIST_SIZE_MAX = 8 << 20 };
+enum { FORMAT = 1, FORMAT_ENCRYPTED = 2, LIST_SIZE_MAX = 8 << 20 };
 
 firn_slice
 fi_share_entry_key(const char *kind, const uint8_t id[16], char out[FI_SHARE_KEY_SIZE])
@@ -124,19 +125,34 @@ int
 fi_share_entry_decode_name(firn_slice key, firn_slice value, struct fi_share_name *out,
                            firn_error *err)
 {
+    firn_slice file;
+    firn_slice ring_key;
+    return fi_share_entry_decode_keys(key, value, out, &file, &ring_key, err);
+}
+
+int
+fi_share_entry_decode_keys(firn_slice key, firn_slice value, struct fi_share_name *out,
+                           firn_slice *out_file, firn_slice *out_ring_key, firn_error *err)
+{
     struct fi_reader reader = fi_reader_of(value);
-    uint8_t format;
+    uint8_t format = 0;
     firn_slice url;
     *out = (struct fi_share_name){0};
-    if (fi_reader_u8(&reader, &format) && format != FORMAT) {
+    *out_file = firn_bytes(NULL, 0);
+    *out_ring_key = firn_bytes(NULL, 0);
+    if (fi_reader_u8(&reader, &format) && format != FORMAT && format != FORMAT_ENCRYPTED) {
         return fi_error_set(err, FIRN_NEWER,
-                            "a remote's entry has format %u, this version knows %d", format,
-                            FORMAT);
+                            "a remote's entry has format %u, and this version knows none above %d",
+                            format, FORMAT_ENCRYPTED);
     }
+    out->is_encrypted = format == FORMAT_ENCRYPTED;
     if (key.size == 0 || key.size >= sizeof out->name || !fi_reader_le32(&reader, &out->number) ||
         !fi_reader_copy(&reader, out->id, sizeof out->id) ||
-        !fi_reader_sized(&reader, sizeof out->url - 1, &url) || fi_reader_left(&reader) != 0 ||
-        out->number == 0 || memchr(url.data, 0, url.size) != NULL) {
+        !fi_reader_sized(&reader, sizeof out->url - 1, &url) ||
+        (out->is_encrypted && (!fi_reader_sized(&reader, FI_KEYS_SIZE_MAX, out_file) ||
+                               !fi_reader_sized(&reader, FI_CIPHER_KEY_SIZE, out_ring_key))) ||
+        (out_ring_key->size != 0 && out_ring_key->size != FI_CIPHER_KEY_SIZE) ||
+        fi_reader_left(&reader) != 0 || out->number == 0 || memchr(url.data, 0, url.size) != NULL) {
         return fi_error_set(err, FIRN_CORRUPT, "the entry of a remote is malformed");
     }
     memcpy(out->name, key.data, key.size);
@@ -147,7 +163,7 @@ fi_share_entry_decode_name(firn_slice key, firn_slice value, struct fi_share_nam
 int
 fi_share_entry_encode_name(const struct fi_share_name *name, struct fi_buf *out)
 {
-    FI_TRY_RETURN(fi_buf_append_u8(out, FORMAT));
+    FI_TRY_RETURN(fi_buf_append_u8(out, name->is_encrypted ? FORMAT_ENCRYPTED : FORMAT));
     FI_TRY_RETURN(fi_buf_append_le32(out, name->number));
     FI_TRY_RETURN(fi_buf_append(out, name->id, sizeof name->id));
     return fi_buf_append_sized(out, firn_str(name->url));

@@ -9,6 +9,7 @@
 #include "bucket/bucket.h"
 #include "far/far.h"
 #include "handle/ws_opened.h"
+#include "keys/keys.h"
 #include "outgoing/outgoing.h"
 #include "remote/remote.h"
 #include "share/share.h"
@@ -18,6 +19,8 @@
 /* Of a store:
  *
  *   "firn.remotes":        name → u8 format (1) | le32 number | 16 id | sized URL
+ *                          of an encrypted one: the same with format 2 | sized keys file | sized
+ *                          ring key, which is empty if the store is in clear (share_keys.c)
  *   "firn.remote.states":  be32 number | be64 state → its bytes, as in the remote
  *   "firn.remote.notes":   be32 number | u8 kind | rest → by kind:
  *     'n'                    varint: the highest number of a state that was seen
@@ -49,6 +52,7 @@ struct fi_share_name {
     uint8_t id[FI_SHARE_ID_SIZE];
     char name[FIRN_REMOTE_NAME_SIZE_MAX + 1];
     char url[FIRN_REMOTE_URL_SIZE_MAX + 1];
+    bool is_encrypted;
 };
 
 /* name NULL: the only one, or "origin". FIRN_NOT_FOUND. */
@@ -94,6 +98,11 @@ FIRN_MUST_CHECK int fi_share_entry_decode_pack(firn_slice value, bool is_inline,
 /* The value of a name, with its key; and those of notes: false if they are malformed. */
 FIRN_MUST_CHECK int fi_share_entry_decode_name(firn_slice key, firn_slice value,
                                                struct fi_share_name *out, firn_error *err);
+/* The same, with the keys of an encrypted one; borrowed from value. */
+FIRN_MUST_CHECK int fi_share_entry_decode_keys(firn_slice key, firn_slice value,
+                                               struct fi_share_name *out, firn_slice *out_file,
+                                               firn_slice *out_ring_key, firn_error *err);
+/* Of an encrypted one all but the keys: fi_share_keys_append adds them. */
 FIRN_MUST_CHECK int fi_share_entry_encode_name(const struct fi_share_name *name,
                                                struct fi_buf *out);
 
@@ -205,6 +214,8 @@ struct fi_share {
     struct fi_bucket *bucket;
     struct fi_remote remote;
     bool has_remote;
+    struct fi_cipher_keyring *keyring; /* of an encrypted remote; NULL: it is in clear */
+    struct fi_remote_seal seal;
     char by[FI_SHARE_BY_SIZE];
     const firn_callbacks *callbacks;
     int64_t progress_due_ns;
@@ -234,8 +245,6 @@ FIRN_MUST_CHECK int fi_share_bucket_open(struct fi_os *os, const char *url, bool
 /* FIRN_UNTRUSTED unless the store is known to be this user's. */
 FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_dir *store,
                                          firn_error *err);
-/* FIRN_UNSUPPORTED: the store is encrypted. */
-FIRN_MUST_CHECK int fi_share_check_clear(const struct fi_ws_opened *opened, firn_error *err);
 /* Finds the packs of the present state, and its epoch. One of which it says nothing that can be
  * read is left out: what it has counts as not there. */
 FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
@@ -266,12 +275,37 @@ FIRN_MUST_CHECK int fi_share_find(const struct fi_share *share, const char *refe
  * takes others away, in one durable commit: share_tags.c. */
 FIRN_MUST_CHECK int fi_share_tags_bring(struct fi_share *share, firn_error *err);
 
+/* ==== keys of an encrypted remote: share_keys.c ==== */
+
+struct fi_share_keys {
+    struct fi_keys *keys; /* unlocked; NULL: there are none */
+    struct fi_buf file;   /* as it is in the remote */
+};
+void fi_share_keys_deinit(struct fi_share_keys *keys);
+/* The keys of the remote that is being added, unlocked; if it has none and may_make, new ones. Must
+ * be deinitialized after a failure, too. FIRN_DENIED: no key was given, or it is wrong. */
+FIRN_MUST_CHECK int fi_share_keys_get(struct firn_ws *ws, struct fi_bucket *bucket, const char *url,
+                                      bool may_make, struct fi_share_keys *out, firn_error *err);
+/* Appends what a store keeps of them. */
+FIRN_MUST_CHECK int fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret,
+                                         struct fi_buf *out, firn_error *err);
+/* What it keeps; borrowed from *entry, which is filled. */
+FIRN_MUST_CHECK int fi_share_keys_kept(struct fi_share *share, struct fi_buf *entry,
+                                       firn_slice *out_file, firn_slice *out_ring_key,
+                                       firn_error *err);
+/* Unlocks the keys of an encrypted remote, and sets keyring and seal. */
+FIRN_MUST_CHECK int fi_share_keys_open(struct fi_share *share, firn_error *err);
+/* The newest keys in a bucket; and the first ones, into it: FIRN_EXISTS, FIRN_IO as of a put. */
+FIRN_MUST_CHECK int fi_share_keys_read(struct fi_bucket *bucket, struct fi_buf *out,
+                                       firn_error *err);
+FIRN_MUST_CHECK int fi_share_keys_put(struct fi_bucket *bucket, firn_slice file, firn_error *err);
+
 /* ==== pushing: share_push.c, share_automatic.c ==== */
 
 /* stage NULL: it opens one, or fails with FIRN_BUSY. */
 FIRN_MUST_CHECK int fi_share_push_once(struct firn_ws *ws, const char *name,
                                        const firn_push_options *options,
-                                       const struct fi_share_stage *stage, firn_push_result *out,
+                                       struct fi_share_stage *stage, firn_push_result *out,
                                        firn_error *err);
 FIRN_MUST_CHECK int fi_share_automatic_push(struct firn_ws *ws, const char *name,
                                             const firn_push_options *options, firn_push_result *out,
@@ -284,21 +318,30 @@ FIRN_MUST_CHECK int fi_share_name_count(struct firn_ws *ws, struct fi_ws_opened 
 
 /* ==== packs on their way: share_stage.c, share_fold.c ==== */
 
-/* Opens the directory, in the store, and empties it. FIRN_BUSY: another push is running. */
-FIRN_MUST_CHECK int fi_share_stage_open(struct fi_os_dir *store, struct fi_share_stage *out,
+/* Opens the directory, in the store, and empties it; what is written to it is for the remote, and
+ * encrypted with its keys if it has any. FIRN_BUSY: another push is running. */
+FIRN_MUST_CHECK int fi_share_stage_open(const struct fi_share *share, struct fi_share_stage *out,
                                         firn_error *err);
 /* The same in two parts: the directory, then its lock, which may be tried again after FIRN_BUSY. */
 FIRN_MUST_CHECK int fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out,
                                            firn_error *err);
 FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err);
+/* Another handle of its directory, for files that are encrypted with the keys of the remote.
+ * Requires: it is encrypted. */
+FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share,
+                                            struct fi_os_dir *dir, struct fi_os_dir **out,
+                                            firn_error *err);
+/* From now on it is for this remote. */
+FIRN_MUST_CHECK int fi_share_stage_assign(struct fi_share_stage *stage,
+                                          const struct fi_share *share, firn_error *err);
 /* Becomes the one push for this workspace and remote that waits for the lock of the stage, until
  * *out is closed. FIRN_BUSY: there is one. */
 FIRN_MUST_CHECK int fi_share_stage_wait(const struct fi_share_stage *stage, uint32_t workspace,
                                         uint32_t remote, struct fi_os_file **out, firn_error *err);
 /* Opens it beside a push, for files that are removed once they are open: a push that begins removes
  * their names, too. */
-FIRN_MUST_CHECK int fi_share_stage_open_beside(struct fi_os_dir *store, struct fi_share_stage *out,
-                                               firn_error *err);
+FIRN_MUST_CHECK int fi_share_stage_open_beside(const struct fi_share *share,
+                                               struct fi_share_stage *out, firn_error *err);
 void fi_share_stage_close(struct fi_share_stage *stage);
 /* fi_bucket_body.read of a file; ctx is the file. */
 int fi_share_stage_read(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err);
@@ -309,6 +352,28 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
                                   const struct fi_outgoing_pack *pack,
                                   struct fi_remote_change *change, uint64_t *out_size,
                                   bool *out_done, firn_error *err);
+
+/* ==== packs of an encrypted remote, for this store: share_recode.c ==== */
+
+struct fi_share_recode;
+/* FIRN_BUSY: a push is running. */
+FIRN_MUST_CHECK int fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
+                                         firn_error *err);
+/* NULL is fine. */
+void fi_share_recode_close(struct fi_share_recode *recode);
+/* An empty file for the bytes of a pack as the remote has it; borrowed until the next call. */
+FIRN_MUST_CHECK int fi_share_recode_file(struct fi_share_recode *recode, struct fi_os_file **out,
+                                         firn_error *err);
+/* Writes the pack in that file to another one, with the keys of the store, or in clear if it has
+ * none. *out_id is its identity there. FIRN_CORRUPT, FIRN_DENIED, FIRN_LIMIT, FIRN_NEWER: what is
+ * wrong with the pack. */
+FIRN_MUST_CHECK int fi_share_recode(struct fi_share_recode *recode,
+                                    const struct fi_share_pack *pack, uint64_t bytes_max,
+                                    struct fi_os_file *to, struct fi_block_file_id *out_id,
+                                    firn_error *err);
+/* The number by which the remote knows a pack of this store that was made so; that of any other is
+ * returned as it is. recode may be NULL. */
+uint64_t fi_share_recode_number(const struct fi_share_recode *recode, uint64_t number);
 
 /* ==== which packs are needed: share_mark.c ==== */
 

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "bucket/bucket_probe.h"
 #include "codec/hex.h"
+#include "os/os_secret.h"
 #include "remote/remote_marker.h"
 #include "share/share_internal.h"
 #include "threads/os_callback.h"
@@ -145,7 +146,8 @@ list_name(void *ctx, const struct fi_share_name *name)
 {
     struct listing *listing = ctx;
     char id[2 * FI_SHARE_ID_SIZE + 1];
-    firn_remote_info info = {.name = name->name, .url = name->url, .id = id};
+    firn_remote_info info = {
+        .name = name->name, .url = name->url, .id = id, .is_encrypted = name->is_encrypted};
     fi_hex_encode(name->id, sizeof name->id, id);
     const struct fi_share share = {.ws = listing->ws, .name = *name, .notes = listing->notes};
     struct fi_share_failure failure;
@@ -262,12 +264,45 @@ out:
     return rc;
 }
 
+struct adding {
+    struct fi_share_name name;
+    const struct fi_share_add_options *options;
+    bool store_is_encrypted;
+    struct fi_share_keys keys; /* of an encrypted remote */
+};
+
+/* Whether the remote that was found is of the kind that is wanted. */
+static int
+check_kind(const struct adding *adding, const struct fi_remote_marker *marker, firn_error *err)
+{
+    if (marker->is_encrypted) {
+        return FIRN_OK;
+    }
+    if (adding->store_is_encrypted) {
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the remote at %s is not encrypted, and the store is: what is pushed "
+                            "could be read there; choose an empty place, which becomes an "
+                            "encrypted remote",
+                            adding->name.url);
+    }
+    return !adding->options->encrypt
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_EXISTS,
+                              "there is a remote at %s already, which is not encrypted; choose an "
+                              "empty place",
+                              adding->name.url);
+}
+
 /* Makes sure that there is a remote at the place. */
 static int
-make_remote(const struct firn_ws *ws, struct fi_share_name *name, bool may_make, firn_error *err)
+make_remote(struct firn_ws *ws, struct adding *adding, firn_error *err)
 {
+    struct fi_share_name *name = &adding->name;
+    const bool may_make = !adding->options->must_exist;
     struct fi_bucket *bucket = NULL;
-    struct fi_remote_marker marker;
+    struct fi_remote_marker marker = {.is_encrypted =
+                                          adding->options->encrypt || adding->store_is_encrypted};
+    const bool wants_encrypted = marker.is_encrypted;
     int rc;
     if (strstr(name->url, "://") == NULL) {
         FI_TRY(fix_directory(ws, name, err));
@@ -279,12 +314,15 @@ make_remote(const struct firn_ws *ws, struct fi_share_name *name, bool may_make,
     }
     if (rc == FIRN_NOT_FOUND && may_make) {
         FI_TRY(fi_bucket_probe(bucket, ws->os, err));
+        marker.is_encrypted = wants_encrypted;
         rc = fi_remote_marker_create(bucket, ws->os, &marker, err);
     }
     FI_TRY(rc);
+    FI_TRY(check_kind(adding, &marker, err));
     if (marker.is_encrypted) {
-        rc = fi_error_set(err, FIRN_NEWER, "the remote is encrypted: that needs a later version");
+        FI_TRY(fi_share_keys_get(ws, bucket, name->url, may_make, &adding->keys, err));
     }
+    name->is_encrypted = marker.is_encrypted;
     memcpy(name->id, marker.id, sizeof name->id);
 out:
     fi_bucket_close(bucket);
@@ -292,15 +330,18 @@ out:
 }
 
 static int
-add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_share_name *name,
-           firn_error *err)
+add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct adding *adding, firn_error *err)
 {
+    struct fi_share_name *name = &adding->name;
+    const bool is_encrypted = fi_os_dir_seal(opened->store_dir) != NULL;
     struct search search = {.name = name->name};
     struct firn_db_keyspace *names;
     struct fi_buf value = {0};
     int rc;
     FI_TRY(fi_share_check_trust(ws, opened->store_dir, err));
-    FI_TRY(fi_share_check_clear(opened, err));
+    if (is_encrypted && !name->is_encrypted) { /* it became so just now */
+        FI_TRY(fi_error_set(err, FIRN_BUSY, "the store was encrypted meanwhile"));
+    }
     FI_TRY(fi_share_name_list(opened->db, visit_name, &search, err));
     if (search.has_found) {
         rc = fi_error_set(err, FIRN_EXISTS, "there is a remote '%s' already: %s", name->name,
@@ -312,29 +353,49 @@ add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct fi_share_name
     FI_TRY(fi_share_entry_encode_name(name, &value) == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "a remote"));
+    if (name->is_encrypted) {
+        FI_TRY(fi_share_keys_append(&adding->keys, is_encrypted, &value, err));
+    }
     rc = fi_db_put(names, firn_str(name->name), fi_buf_slice(&value), FIRN_DURABILITY_FULL, err);
 out:
+    if (value.size > 0) {
+        fi_os_secret_wipe(value.data, value.size);
+    }
     fi_buf_deinit(&value);
     return rc;
 }
 
-int
-fi_share_name_add(struct firn_ws *ws, const char *name, const char *url, bool may_make,
-                  firn_error *err)
+/* Of a store that there is. */
+static int
+look_at_store(struct firn_ws *ws, bool *out_is_encrypted, firn_error *err)
 {
-    struct fi_share_name added = {0};
+    struct fi_ws_opened opened;
+    FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err));
+    *out_is_encrypted = opened.store_dir != NULL && fi_os_dir_seal(opened.store_dir) != NULL;
+    return fi_ws_opened_close(ws, &opened, FIRN_OK, err);
+}
+
+int
+fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
+                  const struct fi_share_add_options *options, firn_error *err)
+{
+    struct adding adding = {.options = options};
     struct fi_ws_opened opened;
     FI_TRY_RETURN(check_name(name, err));
-    if (url[0] == '\0' || strlen(url) >= sizeof added.url) {
+    if (url[0] == '\0' || strlen(url) >= sizeof adding.name.url) {
         return fi_error_set(err, FIRN_INVALID, "the URL of a remote has 1 to %d bytes",
                             FIRN_REMOTE_URL_SIZE_MAX);
     }
-    memcpy(added.name, name, strlen(name) + 1);
-    memcpy(added.url, url, strlen(url) + 1);
-    FI_TRY_RETURN(make_remote(ws, &added, may_make, err));
-    FI_TRY_RETURN(fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err));
-    int rc = add_opened(ws, &opened, &added, err);
-    return fi_ws_opened_close(ws, &opened, rc, err);
+    memcpy(adding.name.name, name, strlen(name) + 1);
+    memcpy(adding.name.url, url, strlen(url) + 1);
+    FI_TRY_RETURN(look_at_store(ws, &adding.store_is_encrypted, err));
+    int rc = make_remote(ws, &adding, err);
+    rc = rc == FIRN_OK ? fi_ws_opened_open(ws, FI_WS_CREATE, &opened, err) : rc;
+    if (rc == FIRN_OK) {
+        rc = fi_ws_opened_close(ws, &opened, add_opened(ws, &opened, &adding, err), err);
+    }
+    fi_share_keys_deinit(&adding.keys);
+    return rc;
 }
 
 /* ==== removing ==== */

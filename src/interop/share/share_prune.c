@@ -264,7 +264,7 @@ prune_opened(struct pruning *pruning, firn_error *err)
         FI_TRY_RETURN(
             fi_catalog_policy_read(firn_str(pruning->options->keep), &pruning->policy, err));
     }
-    FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pruning->stage, err));
+    FI_TRY_RETURN(fi_share_stage_open(share, &pruning->stage, err));
     if (pruning->options->now) {
         options.orphan_age_s = 0;
     }

@@ -52,6 +52,7 @@ struct pulling {
     size_t fetched_capacity;
     struct fi_objects_adoption *adoption;
     struct fi_bucket_fetch *fetch;
+    struct fi_share_recode *recode; /* of an encrypted remote */
     uint64_t bytes_total;
     int worst; /* what could not be brought: FIRN_OK, or the code of the first */
     firn_error why;
@@ -203,25 +204,42 @@ fetch_file(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_
     return rc;
 }
 
+static int
+fetch_bytes(struct pulling *pulling, const struct fi_share_pack *pack, struct fi_os_file *file,
+            firn_error *err)
+{
+    if (!pack->is_inline) {
+        return fetch_file(pulling, pack, file, err);
+    }
+    pulling->result->bytes += pack->bytes.size;
+    return fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err);
+}
+
 /* The file of a pack is missing or too short: the others are fetched. */
 static int
 fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error *err)
 {
     struct fi_os_file *file;
+    struct fi_os_file *fetched;
+    struct fi_block_file_id id = pack->id;
     firn_error why;
+    int rc;
     FI_TRY_RETURN(fi_objects_adoption_file(pulling->adoption, &file, err));
-    if (pack->is_inline) {
-        FI_TRY_RETURN(fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err));
-        pulling->result->bytes += pack->bytes.size;
+    if (pulling->recode != NULL) {
+        FI_TRY_RETURN(fi_share_recode_file(pulling->recode, &fetched, err));
+        rc = fetch_bytes(pulling, pack, fetched, &why);
+        rc = rc == FIRN_OK
+                 ? fi_share_recode(pulling->recode, pack, FACTOR * pack->size_bytes, file, &id, &why)
+                 : rc;
     } else {
-        int rc = fetch_file(pulling, pack, file, &why);
-        if (rc != FIRN_OK) {
-            return report(pulling, rc, &why, err);
-        }
+        rc = fetch_bytes(pulling, pack, file, &why);
+    }
+    if (rc != FIRN_OK) {
+        return report(pulling, rc, &why, err);
     }
     /* As much as it really has, whatever the remote says. */
     fi_objects_adoption_allow(pulling->adoption, FACTOR * pack->size_bytes);
-    return fi_objects_adoption_add(pulling->adoption, &pack->id, pack->number, err);
+    return fi_objects_adoption_add(pulling->adoption, &id, pack->number, err);
 }
 
 /* Whether a pack has to be fetched; `again`: what the notes say does not count. */
@@ -264,6 +282,9 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     const struct fi_hash_map *packs = &pulling->share->packs;
     firn_error why;
     FI_TRY_RETURN(count_packs(pulling, again, err));
+    if (pulling->share->keyring != NULL && pulling->recode == NULL) {
+        FI_TRY_RETURN(fi_share_recode_open(pulling->share, &pulling->recode, err));
+    }
     const struct fi_objects_adoption_options adoption = {
         .bytes_max = pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES,
         .threads = pulling->options->threads,
@@ -330,9 +351,9 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
     struct fi_objects_place place;
     FI_TRY_RETURN(fi_objects_index_find(objects, hash, &place, err));
     const struct fi_objects_index_pack *pack = fi_share_pull_find_pack(objects, place.pack);
+    const uint64_t number = pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0;
     const struct fi_share_note note = {.hash = *hash,
-                                       .pack =
-                                           pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0,
+                                       .pack = fi_share_recode_number(pulling->recode, number),
                                        .epoch = share->epoch,
                                        .level = FI_OUTGOING_PRESENT,
                                        .is_whole = !fi_pack_kind_is_named(place.at.kind)};
@@ -617,6 +638,7 @@ fi_share_pull(struct firn_ws *ws, const char *name, const firn_pull_options *opt
     out->requests = share.bucket->request_count;
     fi_bucket_fetch_destroy(pulling.fetch);
     fi_objects_adoption_end(pulling.adoption);
+    fi_share_recode_close(pulling.recode);
     fi_hash_map_deinit(&pulling.lines);
     fi_free(pulling.coming);
     fi_free(pulling.fetched);

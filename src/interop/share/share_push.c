@@ -41,7 +41,8 @@ struct pushing {
     struct fi_share *share;
     const firn_push_options *options;
     firn_push_result *result;
-    struct fi_share_stage stage;
+    struct fi_share_stage own;    /* unless the caller has one */
+    struct fi_share_stage *stage; /* where packs are written */
     struct fi_remote_change *change; /* of the present plan */
     uint64_t inline_bytes;           /* that the state will have */
     struct fi_share_line line;
@@ -309,7 +310,7 @@ static int
 fold(struct pushing *pushing, const struct fi_outgoing_pack *pack, bool *out_done, firn_error *err)
 {
     uint64_t size;
-    FI_TRY_RETURN(fi_share_fold(pushing->share, &pushing->stage, pack, pushing->change, &size,
+    FI_TRY_RETURN(fi_share_fold(pushing->share, pushing->stage, pack, pushing->change, &size,
                                 out_done, err));
     if (*out_done) {
         pushing->result->bytes += size;
@@ -327,7 +328,7 @@ place_pack(struct pushing *pushing, const struct fi_outgoing_pack *pack,
     bool has_room = pushing->inline_bytes + pack->size_bytes <= FI_SHARE_INLINE_TOTAL_MAX;
     bool is_folded = false;
     int rc;
-    FI_TRY(fi_os_file_open(pushing->stage.dir, pack->name, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_open(pushing->stage->dir, pack->name, FI_OS_READ, 0, &file, err));
     if (is_small && has_room) {
         rc = put_inline(pushing, known, file, err);
         goto out;
@@ -383,7 +384,7 @@ send_objects(struct pushing *pushing, firn_error *err)
             FI_TRY_RETURN(fi_outgoing_add_content(pushing->outgoing, &chosen->rules, err));
         }
     }
-    return fi_outgoing_write(pushing->outgoing, pushing->stage.dir, FI_SHARE_PACK_SIZE_MAX,
+    return fi_outgoing_write(pushing->outgoing, pushing->stage->dir, FI_SHARE_PACK_SIZE_MAX,
                              send_pack, pushing, err);
 }
 
@@ -597,9 +598,9 @@ push_opened(struct pushing *pushing, firn_error *err)
         return fi_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
                             share->ws->place.root);
     }
-    if (pushing->stage.lock == NULL) {
-        FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &pushing->stage, err));
-    }
+    FI_TRY_RETURN(pushing->stage == &pushing->own
+                      ? fi_share_stage_open(share, pushing->stage, err)
+                      : fi_share_stage_assign(pushing->stage, share, err));
     FI_TRY_RETURN(fi_share_note_failure(share, &pushing->failure, err));
     FI_TRY_RETURN(fi_remote_push(&share->remote, plan_push, pushing, err));
     pushing->result->checkpoints = pushing->chosen_count;
@@ -610,22 +611,18 @@ push_opened(struct pushing *pushing, firn_error *err)
 
 int
 fi_share_push_once(struct firn_ws *ws, const char *name, const firn_push_options *options,
-                   const struct fi_share_stage *stage, firn_push_result *out, firn_error *err)
+                   struct fi_share_stage *stage, firn_push_result *out, firn_error *err)
 {
     struct fi_share share;
     struct pushing pushing = {.share = &share, .options = options, .result = out};
-    if (stage != NULL) {
-        pushing.stage = *stage;
-    }
+    pushing.stage = stage != NULL ? stage : &pushing.own;
     *out = (firn_push_result)FIRN_PUSH_RESULT_INIT;
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_READ, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
     int rc = push_opened(&pushing, err);
     out->requests = share.bucket->request_count;
     fi_outgoing_destroy(pushing.outgoing);
-    if (stage == NULL) {
-        fi_share_stage_close(&pushing.stage);
-    }
+    fi_share_stage_close(&pushing.own);
     fi_free(pushing.chosen);
     fi_free(pushing.sent);
     fi_buf_deinit(&pushing.bytes);

@@ -375,7 +375,7 @@ find_checkpoint(struct taking *taking, const char *reference, firn_error *err)
 {
     struct fi_share *share = taking->share;
     const firn_take_options *options = taking->options;
-    FI_TRY_RETURN(fi_share_stage_open(share->opened.store_dir, &taking->stage, err));
+    FI_TRY_RETURN(fi_share_stage_open(share, &taking->stage, err));
     FI_TRY_RETURN(fi_remote_sync(&share->remote, err));
     FI_TRY_RETURN(fi_share_look(share, err));
     FI_TRY_RETURN(fi_share_find(share, reference, &taking->found, err));

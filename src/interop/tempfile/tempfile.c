@@ -156,8 +156,8 @@ tempfile_claim(struct fi_tempfile *temp, bool *out_is_ours, firn_error *err)
 }
 
 static int
-create_once(struct fi_tempfile *temp, const struct prefix *prefix, bool *out_is_ours,
-            firn_error *err)
+create_once(struct fi_tempfile *temp, const struct prefix *prefix, unsigned flags,
+            bool *out_is_ours, firn_error *err)
 {
     DCHECK(temp->file == NULL);
     uint8_t random[DIGITS / 2];
@@ -168,15 +168,15 @@ create_once(struct fi_tempfile *temp, const struct prefix *prefix, bool *out_is_
     int size = snprintf(name, sizeof name, "%s%s%s", prefix->text, digits, SUFFIX);
     CHECK(size > 0 && (size_t)size == name_size(prefix));
     FI_TRY_RETURN(fi_os_file_open(temp->dir, name,
-                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE, MODE,
-                                  &temp->file, err));
+                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | flags,
+                                  MODE, &temp->file, err));
     memcpy(temp->name, name, sizeof name);
     return tempfile_claim(temp, out_is_ours, err);
 }
 
-int
-fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *kind,
-                   firn_error *err)
+static int
+create_any(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *kind, unsigned flags,
+           firn_error *err)
 {
     *temp = (struct fi_tempfile){.dir = dir};
     struct prefix prefix = prefix_of(kind);
@@ -184,7 +184,7 @@ fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *
     bool is_ours = false;
     for (int i = 0; rc == FIRN_OK && !is_ours && i < CREATE_TRIES; i++) {
         fi_tempfile_discard(temp);
-        rc = create_once(temp, &prefix, &is_ours, err);
+        rc = create_once(temp, &prefix, flags, &is_ours, err);
     }
     if (rc == FIRN_OK && !is_ours) {
         rc = fi_error_set(err, FIRN_BUSY,
@@ -195,6 +195,20 @@ fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *
         fi_tempfile_discard(temp);
     }
     return rc;
+}
+
+int
+fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *kind,
+                   firn_error *err)
+{
+    return create_any(temp, dir, kind, 0, err);
+}
+
+int
+fi_tempfile_create_sealed(struct fi_tempfile *temp, struct fi_os_dir *dir, const char *kind,
+                          firn_error *err)
+{
+    return create_any(temp, dir, kind, FI_OS_SEALED, err);
 }
 
 void

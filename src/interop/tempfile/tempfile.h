@@ -20,6 +20,9 @@ struct fi_tempfile {
  * those of that kind that no living process holds. Only this user may read it. */
 FIRN_MUST_CHECK int fi_tempfile_create(struct fi_tempfile *temp, struct fi_os_dir *dir,
                                        const char *kind, firn_error *err);
+/* The same for bytes that are encrypted already, where a directory has keys (os/os_seal.h). */
+FIRN_MUST_CHECK int fi_tempfile_create_sealed(struct fi_tempfile *temp, struct fi_os_dir *dir,
+                                              const char *kind, firn_error *err);
 /* Syncs the file and renames it. A file that it replaces leaves it its mode.
  * FI_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the file then stays a temporary one.
  * The name is durable after the caller has synced the directory. */

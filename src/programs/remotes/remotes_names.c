@@ -14,14 +14,19 @@ struct naming {
     firn_workspace *workspace;
     const char *name;
     const char *url; /* NULL: remove it */
+    bool encrypt;
 };
 
 static int
 attempt_name(void *ctx, firn_error *err)
 {
     const struct naming *naming = ctx;
-    return naming->url != NULL ? firn_remote_add(naming->workspace, naming->name, naming->url, err)
-                               : firn_remote_remove(naming->workspace, naming->name, err);
+    if (naming->url == NULL) {
+        return firn_remote_remove(naming->workspace, naming->name, err);
+    }
+    return naming->encrypt
+               ? firn_remote_add_encrypted(naming->workspace, naming->name, naming->url, err)
+               : firn_remote_add(naming->workspace, naming->name, naming->url, err);
 }
 
 static const char *
@@ -71,6 +76,7 @@ print_json(const firn_remote_info *remote)
     fi_term_json_bytes("url", firn_str(remote->url));
     fi_term_json_string("id", remote->id);
     fi_term_json_u64("not_pushed", remote->not_pushed);
+    fi_term_json_bool("encrypted", remote->is_encrypted);
 }
 
 static void
@@ -147,7 +153,7 @@ show_added(void *ctx, const firn_remote_info *remote)
     if (!listing->cli->quiet) {
         fi_term_out_format("%s is ", remote->name);
         fi_term_text_escape(firn_str(remote->url), fi_term_out_write);
-        fi_term_out_text("\n");
+        fi_term_out_text(remote->is_encrypted ? ", encrypted\n" : "\n");
     }
     return FIRN_OK;
 }
@@ -157,7 +163,9 @@ run_add(struct fi_cli *cli)
 {
     assert(cli->argument_count == 2);
     firn_error err;
-    struct naming naming = {NULL, cli->arguments[0], cli->arguments[1]};
+    struct naming naming = {.name = cli->arguments[0],
+                            .url = cli->arguments[1],
+                            .encrypt = fi_command_has(cli, "encrypt")};
     struct listing listing = {.cli = cli, .name = naming.name};
     int exit_code = name_remote(cli, &naming);
     if (exit_code == FI_EXIT_OK &&
@@ -172,7 +180,13 @@ static const struct fi_command_example add_examples[] = {
     {"firn remote add origin s3://bucket/project", "a bucket of Amazon S3, below a prefix"},
     {"firn remote add origin https://minio.example/bucket", "another storage that speaks S3"},
     {"firn remote add nas /mnt/nas/project.firn", "a directory, such as one of a file server"},
+    {"firn remote add --encrypt b2 s3://bucket/project", "nobody reads it without its key"},
     {NULL, NULL},
+};
+
+static const struct fi_command_option add_options[] = {
+    {"encrypt", 0, NULL, "make a new remote an encrypted one"},
+    {NULL, 0, NULL, NULL},
 };
 
 static const struct fi_command add = {
@@ -192,12 +206,19 @@ static const struct fi_command add = {
             "what machines push at the same time, and is refused. Amazon S3, Cloudflare R2\n"
             "and MinIO do it; so do directories of nearly all file systems.\n"
             "\n"
-            "Keys are never kept: they come from the environment (AWS_ACCESS_KEY_ID), from\n"
-            "~/.aws (AWS_PROFILE), or from the machine, each time.\n"
+            "With --encrypt a new remote is encrypted: contents and names are sent in a form\n"
+            "that nobody reads without the key of the remote, which is asked for, or comes\n"
+            "from FIRN_KEY_FILE or FIRN_KEY_COMMAND. Remotes of an encrypted store always\n"
+            "are, and the store keeps their keys; a store in clear keeps none, and the key is\n"
+            "asked for each time. Whoever loses the key of a remote loses what is in it.\n"
+            "\n"
+            "Keys of the storage are never kept: they come from the environment\n"
+            "(AWS_ACCESS_KEY_ID), from ~/.aws (AWS_PROFILE), or from the machine, each time.\n"
             "\n"
             "NAME has 1 to 64 letters, digits, '.', '-' and '_', and begins with a letter or\n"
             "digit. A remote called origin need not be named to firn push and firn pull, nor\n"
             "need the only one. Makes the store if there is none.",
+    .options = add_options,
     .examples = add_examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_add,
@@ -209,7 +230,7 @@ static int
 run_remove(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
-    struct naming naming = {NULL, cli->arguments[0], NULL};
+    struct naming naming = {.name = cli->arguments[0]};
     int exit_code = name_remote(cli, &naming);
     if (exit_code == FI_EXIT_OK) {
         fi_term_json_string("removed", naming.name);

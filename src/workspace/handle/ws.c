@@ -172,6 +172,7 @@ fi_ws_close(struct firn_ws *ws)
     fi_free(ws->path);
     fi_free(ws->named_store_path);
     fi_unlock_memory_deinit(&ws->unlock_memory);
+    fi_unlock_memory_deinit(&ws->remote_memory);
     fi_free(ws);
 }
 

@@ -39,6 +39,7 @@ struct firn_ws {
     firn_keys_source key_source; /* get NULL: nobody is asked */
     struct fi_unlock_source unlock;
     struct fi_unlock_memory unlock_memory;  /* what opened the store first */
+    struct fi_unlock_memory remote_memory;  /* what opened an encrypted remote first */
     const struct fi_watchlink_local *watch; /* in this process; NULL: there may be one elsewhere */
     struct fi_buf record;                   /* bytes of the last record looked up */
     struct fi_buf texts;       /* char * each: texts of earlier places; callers may hold them */

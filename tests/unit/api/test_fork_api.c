@@ -482,6 +482,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_snapshot_keyspace_open, opened.snapshot, "k", &keyspace_out)                            \
     X(firn_snapshot_open, opened.store, NULL, OUT(firn_snapshot))                                  \
     X(firn_remote_add, opened.workspace, "r", "r")                                                 \
+    X(firn_remote_add_encrypted, opened.workspace, "r", "r")                                       \
     X(firn_remote_cat, opened.workspace, NULL, "1", k, sink, NULL, NULL)                           \
     X(firn_remote_check, opened.workspace, NULL, NULL, NULL)                                       \
     X(firn_remote_join, opened.workspace, "r", "r")                                                \

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote/remote_seal.h: states of an encrypted remote: encrypted as a whole, with the keys of the
+ * remote, and bound to its id and their number (docs/formats/remote.md).
+ */
+#ifndef FIRN_REMOTE_REMOTE_SEAL_H
+#define FIRN_REMOTE_REMOTE_SEAL_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "cipher/cipher_keyring.h"
+#include "os/os.h"
+#include "remote/remote_marker.h"
+
+struct fi_remote_seal {
+    const struct fi_cipher_keyring *keyring; /* borrowed */
+    uint8_t id[FI_REMOTE_MARKER_ID_SIZE];    /* of the remote */
+};
+
+/* How much larger an encrypted state is, at most. */
+enum { FI_REMOTE_SEAL_OVERHEAD_MAX = 512 };
+
+/* Replaces *out with the encrypted form of a state. Each time with another key. */
+FIRN_MUST_CHECK int fi_remote_seal_encrypt(const struct fi_remote_seal *seal, struct fi_os *os,
+                                           uint64_t number, firn_slice state, struct fi_buf *out,
+                                           firn_error *err);
+/* Replaces *out with the state. FIRN_CORRUPT: it is damaged, in clear, of another remote, or of
+ * another number. FIRN_DENIED: it is encrypted with another key. FIRN_NEWER. */
+FIRN_MUST_CHECK int fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number,
+                                           firn_slice sealed, struct fi_buf *out, firn_error *err);
+
+#endif
