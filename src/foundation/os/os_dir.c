@@ -243,6 +243,20 @@ fi_os_dir_open(struct fi_os_dir *parent, const char *name, struct fi_os_dir **ou
 }
 
 int
+fi_os_dir_open_sealed(struct fi_os_dir *parent, const char *name, struct fi_os_seal *seal,
+                      struct fi_os_dir **out, firn_error *err)
+{
+    int rc = fi_os_dir_open(parent, name, out, err);
+    if (rc != FIRN_OK) {
+        seal->destroy(seal);
+        return rc;
+    }
+    (*out)->seal = NULL;
+    fi_os_dir_set_seal(*out, seal);
+    return FIRN_OK;
+}
+
+int
 fi_os_dir_open_beneath(struct fi_os_dir *root, const char *relative_path, struct fi_os_dir **out,
                        firn_error *err)
 {

@@ -22,6 +22,11 @@ struct fi_os_seal {
 /* The handle owns the seal from now on: it is destroyed with the last handle that was opened from
  * it. Requires: the handle has none, and nothing was opened from it yet. */
 void fi_os_dir_set_seal(struct fi_os_dir *dir, struct fi_os_seal *seal);
+/* Opens a directory below another, as fi_os_dir_open, but with a seal of its own instead of the one
+ * that applies to that. seal is destroyed if this fails. */
+FIRN_MUST_CHECK int fi_os_dir_open_sealed(struct fi_os_dir *parent, const char *name,
+                                          struct fi_os_seal *seal, struct fi_os_dir **out,
+                                          firn_error *err);
 /* The seal that applies to a handle, or NULL. */
 struct fi_os_seal *fi_os_dir_seal(const struct fi_os_dir *dir);
 

@@ -182,8 +182,8 @@ new_file(struct fi_far *far, const struct fi_far_pack *pack, struct fi_far_file 
         free_file(file);
         return rc;
     }
-    file->source = (struct fi_block_source){
-        .ctx = file, .path = file->name, .seal = fi_os_dir_seal(far->dir)};
+    file->source =
+        (struct fi_block_source){.ctx = file, .path = file->name, .seal = fi_os_dir_seal(far->dir)};
     *out = file;
     return FIRN_OK;
 }

@@ -52,9 +52,9 @@ struct fi_remote_moment {
 };
 
 struct fi_remote {
-    struct fi_bucket *bucket; /* borrowed */
-    struct fi_os *os;         /* clock and randomness */
-    const char *by;           /* borrowed: the author of states, for people */
+    struct fi_bucket *bucket;          /* borrowed */
+    struct fi_os *os;                  /* clock and randomness */
+    const char *by;                    /* borrowed: the author of states, for people */
     const struct fi_remote_seal *seal; /* borrowed; NULL: the remote is in clear */
     struct fi_remote_state state;
     /* Files that this machine put and no state names; value: as the caller gave it. */
@@ -65,8 +65,8 @@ struct fi_remote {
     uint64_t lost_race_count;
     /* Puts of states in a row of which nobody knows whether they were carried out. */
     unsigned unknown_put_count;
-    struct fi_buf read; /* bytes of the state that was read last */
-    struct fi_buf made; /* bytes of the state that was made last */
+    struct fi_buf read;   /* bytes of the state that was read last */
+    struct fi_buf made;   /* bytes of the state that was made last */
     struct fi_buf sealed; /* as one of them is in the bucket, if that is encrypted */
     /* NULL, or called with the bytes of each state that becomes the present one, so that the caller
      * can keep them for fi_remote_restore. One that needs none before it, full or the first, makes

@@ -99,8 +99,8 @@ split(firn_slice all, const uint8_t **out_header, firn_slice *out_sealed)
     }
     fi_blake3_hash_of(all.data, all.size - sizeof sum, &sum);
     *out_header = end + 1;
-    *out_sealed = firn_bytes(end + 1 + HEADER_SIZE, all.size - (size_t)(end + 1 - all.data) -
-                                                        HEADER_SIZE - sizeof sum);
+    *out_sealed = firn_bytes(end + 1 + HEADER_SIZE,
+                             all.size - (size_t)(end + 1 - all.data) - HEADER_SIZE - sizeof sum);
     return memcmp(all.data + all.size - sizeof sum, &sum, sizeof sum) == 0;
 }
 

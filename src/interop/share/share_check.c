@@ -49,8 +49,9 @@ struct checking {
     uint64_t work_max;
     uint64_t total; /* bytes of all packs, if they are read */
     bool has_lost_marker;
-    bool has_newer; /* something that a newer firn may be able to read */
-    int worst;      /* FIRN_OK, or the code of what was found first */
+    bool has_lost_keys; /* of an encrypted remote */
+    bool has_newer;     /* something that a newer firn may be able to read */
+    int worst;          /* FIRN_OK, or the code of what was found first */
     firn_error why;
     int other; /* the same of what sending packs again does not mend */
     firn_error other_why;
@@ -162,6 +163,61 @@ check_marker(struct checking *checking, firn_error *err)
         return fi_error_set(err, FIRN_CORRUPT, "there is another remote at this place now");
     }
     return report_other(checking, rc, &why, err);
+}
+
+/* ==== the keys of an encrypted remote ==== */
+
+static int
+lost_keys(firn_error *err)
+{
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "the remote has lost its keys: other machines cannot add it");
+}
+
+static int
+check_keys(struct checking *checking, firn_error *err)
+{
+    struct fi_buf file = {0};
+    firn_error why;
+    if (!checking->share->name.is_encrypted) {
+        return FIRN_OK;
+    }
+    int rc = fi_share_keys_read(checking->share->bucket, &file, &why);
+    if (rc == FIRN_OK) {
+        struct fi_keys *keys = NULL;
+        rc = fi_keys_decode(fi_buf_slice(&file), &keys, &why);
+        fi_keys_destroy(keys);
+    }
+    fi_buf_deinit(&file);
+    if (rc == FIRN_NOT_FOUND) {
+        checking->has_lost_keys = true;
+        checking->result->damaged++;
+        (void)lost_keys(&why);
+        fi_ws_report_damage(checking->share->callbacks, why.text);
+        return FIRN_OK;
+    }
+    return report_other(checking, rc, &why, err);
+}
+
+/* What the machine that made the remote had put. Not where there are no states. */
+static int
+mend_keys(struct checking *checking, firn_error *err)
+{
+    struct fi_share *share = checking->share;
+    struct fi_buf entry = {0};
+    firn_slice file;
+    firn_slice ring_key;
+    int rc;
+    if (share->remote.state.number == 0) {
+        return FIRN_OK;
+    }
+    FI_TRY(fi_share_keys_kept(share, &entry, &file, &ring_key, err));
+    rc = fi_share_keys_put(share->bucket, file, err);
+    rc = rc == FIRN_EXISTS ? FIRN_OK : rc; /* another machine was faster */
+    checking->has_lost_keys = rc != FIRN_OK;
+out:
+    fi_share_keys_forget(&entry);
+    return rc;
 }
 
 int
@@ -327,7 +383,8 @@ verify_pack(struct checking *checking, const struct fi_share_pack *pack, firn_er
     const struct fi_block_source source = {.read = read_temp,
                                            .ctx = checking->temp.file,
                                            .size_bytes = pack->size_bytes,
-                                           .path = path};
+                                           .path = path,
+                                           .seal = fi_os_dir_seal(checking->stage.dir)};
     struct firn_pack *opened = NULL;
     int rc;
     fi_share_entry_pack_name(pack, path);
@@ -357,7 +414,8 @@ verify_all(struct checking *checking, firn_error *err)
     if (checking->scratch == NULL) {
         FI_TRY_RETURN(fi_pack_scratch_create(SCRATCH_FRAMES, &checking->scratch, err));
         fi_pack_scratch_set_tick(checking->scratch, bound_work, checking);
-        FI_TRY_RETURN(fi_tempfile_create_sealed(&checking->temp, checking->stage.dir, "check", err));
+        FI_TRY_RETURN(
+            fi_tempfile_create_sealed(&checking->temp, checking->stage.dir, "check", err));
         FI_TRY_RETURN(fi_bucket_fetch_create(checking->share->ws->os, checking->share->bucket,
                                              fetch_tick, checking, &checking->fetch, err));
     }
@@ -552,6 +610,7 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
                       ? fi_share_stage_open(share, &checking->stage, err)
                       : fi_share_stage_open_beside(share, &checking->stage, err));
     FI_TRY_RETURN(check_marker(checking, err));
+    FI_TRY_RETURN(check_keys(checking, err));
     FI_TRY_RETURN(fi_remote_resync(&share->remote, err));
     for (int tries = 1; rc == FIRN_NOT_FOUND; tries++) {
         const firn_remote_check_result fresh = FIRN_REMOTE_CHECK_RESULT_INIT;
@@ -574,12 +633,19 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
     if (checking->options->repair && checking->has_lost_marker) {
         FI_TRY_RETURN(mend_marker(checking, err));
     }
+    if (checking->options->repair && checking->has_lost_keys) {
+        FI_TRY_RETURN(mend_keys(checking, err));
+    }
     if (checking->options->repair && checking->worst == FIRN_CORRUPT) {
         FI_TRY_RETURN(mend(checking, err));
     }
     if (checking->has_lost_marker) {
         firn_error why;
         note_worst(checking, lost_marker(&why), &why);
+    }
+    if (checking->has_lost_keys) {
+        firn_error why;
+        note_worst(checking, lost_keys(&why), &why);
     }
     if (checking->worst != FIRN_OK) {
         fi_error_copy(err, &checking->why);

@@ -53,7 +53,8 @@ write_small(struct folding *folding, const struct fi_share_pack *pack, firn_erro
     char *name = folding->names[folding->count];
     (void)snprintf(name, NAME_SIZE, "small-%zu.pack", folding->count);
     FI_TRY_RETURN(fi_os_file_open(folding->stage->dir, name,
-                                  FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_SEALED, 0600, &file, err));
+                                  FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_SEALED, 0600,
+                                  &file, err));
     int rc = fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err);
     fi_os_file_close(file);
     FI_TRY_RETURN(rc);

@@ -28,6 +28,8 @@
  *                            pushed | varint: the highest that was pushed, if only by its name
  *     'o' | 32 hash          le64 pack | u8 level | u8 1: stored whole | varint epoch
  *     'p' | be64 pack        empty: all its objects are in this store
+ *     'q' | be64 pack        of this store → le64 the one of an encrypted remote that it was
+ *                            written from
  *     'u' | name             the value of a file that was put and that no state names
  *     'f'                    why the last automatic push failed: struct fi_share_failure
  */
@@ -289,10 +291,12 @@ FIRN_MUST_CHECK int fi_share_keys_get(struct firn_ws *ws, struct fi_bucket *buck
 /* Appends what a store keeps of them. */
 FIRN_MUST_CHECK int fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret,
                                          struct fi_buf *out, firn_error *err);
-/* What it keeps; borrowed from *entry, which is filled. */
+/* What it keeps; borrowed from *entry, which is filled, and to be forgotten. */
 FIRN_MUST_CHECK int fi_share_keys_kept(struct fi_share *share, struct fi_buf *entry,
                                        firn_slice *out_file, firn_slice *out_ring_key,
                                        firn_error *err);
+/* Wipes such an entry, and releases it. */
+void fi_share_keys_forget(struct fi_buf *entry);
 /* Unlocks the keys of an encrypted remote, and sets keyring and seal. */
 FIRN_MUST_CHECK int fi_share_keys_open(struct fi_share *share, firn_error *err);
 /* The newest keys in a bucket; and the first ones, into it: FIRN_EXISTS, FIRN_IO as of a put. */
@@ -328,8 +332,7 @@ FIRN_MUST_CHECK int fi_share_stage_prepare(struct fi_os_dir *store, struct fi_sh
 FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err);
 /* Another handle of its directory, for files that are encrypted with the keys of the remote.
  * Requires: it is encrypted. */
-FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share,
-                                            struct fi_os_dir *dir, struct fi_os_dir **out,
+FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share, struct fi_os_dir **out,
                                             firn_error *err);
 /* From now on it is for this remote. */
 FIRN_MUST_CHECK int fi_share_stage_assign(struct fi_share_stage *stage,
@@ -355,6 +358,11 @@ FIRN_MUST_CHECK int fi_share_fold(struct fi_share *share, const struct fi_share_
 
 /* ==== packs of an encrypted remote, for this store: share_recode.c ==== */
 
+/* A pack of the store that was written from one of the remote. */
+struct fi_share_renumbered {
+    uint64_t here;
+    uint64_t there;
+};
 struct fi_share_recode;
 /* FIRN_BUSY: a push is running. */
 FIRN_MUST_CHECK int fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
@@ -371,9 +379,9 @@ FIRN_MUST_CHECK int fi_share_recode(struct fi_share_recode *recode,
                                     const struct fi_share_pack *pack, uint64_t bytes_max,
                                     struct fi_os_file *to, struct fi_block_file_id *out_id,
                                     firn_error *err);
-/* The number by which the remote knows a pack of this store that was made so; that of any other is
- * returned as it is. recode may be NULL. */
-uint64_t fi_share_recode_number(const struct fi_share_recode *recode, uint64_t number);
+/* Those that were written so far; borrowed until the next one is. recode may be NULL. */
+const struct fi_share_renumbered *fi_share_recode_numbers(const struct fi_share_recode *recode,
+                                                          size_t *out_count);
 
 /* ==== which packs are needed: share_mark.c ==== */
 
@@ -489,6 +497,9 @@ FIRN_MUST_CHECK int fi_share_note_fail(const struct fi_share *share, struct firn
 FIRN_MUST_CHECK int fi_share_note_is_own(struct fi_share *share,
                                          const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
                                          firn_error *err);
+/* The number by which the remote knows a pack of the store. */
+FIRN_MUST_CHECK int fi_share_note_number(struct fi_share *share, uint64_t here, uint64_t *out,
+                                         firn_error *err);
 FIRN_MUST_CHECK int fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out,
                                            firn_error *err);
 
@@ -498,6 +509,8 @@ struct fi_share_facts {
     uint32_t workspace;
     const uint64_t *packs; /* all of whose objects are here */
     size_t pack_count;
+    const struct fi_share_renumbered *renumbered;
+    size_t renumbered_count;
     bool has_succeeded; /* a push: the failure that is noted is over */
 };
 /* Writes all that is new to a store that is open for writing. */

@@ -158,13 +158,22 @@ fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret, struct 
         FI_TRY_RETURN(fi_keys_ring_key(keys->keys, &ring_key, err));
     }
     int rc = fi_buf_append_sized(out, fi_buf_slice(&keys->file));
-    rc = rc == FIRN_OK ? fi_buf_append_sized(
-                             out, firn_bytes(ring_key, with_secret ? FI_CIPHER_KEY_SIZE : 0))
-                       : rc;
+    rc = rc == FIRN_OK
+             ? fi_buf_append_sized(out, firn_bytes(ring_key, with_secret ? FI_CIPHER_KEY_SIZE : 0))
+             : rc;
     return rc == FIRN_OK ? FIRN_OK : fi_error_no_memory(err, "the keys of a remote");
 }
 
 /* ==== opening one ==== */
+
+void
+fi_share_keys_forget(struct fi_buf *entry)
+{
+    if (entry->size > 0) {
+        fi_os_secret_wipe(entry->data, entry->size);
+    }
+    fi_buf_deinit(entry);
+}
 
 static int
 get_entry(struct fi_share *share, struct fi_buf *out, firn_error *err)
@@ -207,9 +216,6 @@ fi_share_keys_open(struct fi_share *share, firn_error *err)
     memcpy(share->seal.id, share->name.id, sizeof share->seal.id);
 out:
     fi_keys_destroy(keys);
-    if (entry.size > 0) {
-        fi_os_secret_wipe(entry.data, entry.size);
-    }
-    fi_buf_deinit(&entry);
+    fi_share_keys_forget(&entry);
     return rc;
 }

@@ -130,8 +130,10 @@ check_origin(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_er
     const struct fi_objects_index_pack *pack =
         fi_share_pull_find_pack(share->opened.objects, place.pack);
     if (pack != NULL) {
+        uint64_t number;
         FI_TRY_RETURN(
-            fi_share_note_has_pack(share, fi_share_pack_number(pack->id.bytes), &has_pack, err));
+            fi_share_note_number(share, fi_share_pack_number(pack->id.bytes), &number, err));
+        FI_TRY_RETURN(fi_share_note_has_pack(share, number, &has_pack, err));
     }
     origin->is_remote = origin->is_remote && has_pack;
     return FIRN_OK;

@@ -12,7 +12,6 @@
 #include "base/slice.h"
 #include "bucket/bucket_probe.h"
 #include "codec/hex.h"
-#include "os/os_secret.h"
 #include "remote/remote_marker.h"
 #include "share/share_internal.h"
 #include "threads/os_callback.h"
@@ -358,20 +357,18 @@ add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct adding *addin
     }
     rc = fi_db_put(names, firn_str(name->name), fi_buf_slice(&value), FIRN_DURABILITY_FULL, err);
 out:
-    if (value.size > 0) {
-        fi_os_secret_wipe(value.data, value.size);
-    }
-    fi_buf_deinit(&value);
+    fi_share_keys_forget(&value);
     return rc;
 }
 
-/* Of a store that there is. */
+/* Of the store that there is, or that will be made. */
 static int
 look_at_store(struct firn_ws *ws, bool *out_is_encrypted, firn_error *err)
 {
     struct fi_ws_opened opened;
     FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err));
-    *out_is_encrypted = opened.store_dir != NULL && fi_os_dir_seal(opened.store_dir) != NULL;
+    *out_is_encrypted = opened.store_dir != NULL ? fi_os_dir_seal(opened.store_dir) != NULL
+                                                 : ws->new_cipher != FIRN_CIPHER_NONE;
     return fi_ws_opened_close(ws, &opened, FIRN_OK, err);
 }
 

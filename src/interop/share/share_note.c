@@ -176,6 +176,23 @@ fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out, firn_er
                                   out, err);
 }
 
+int
+fi_share_note_number(struct fi_share *share, uint64_t here, uint64_t *out, firn_error *err)
+{
+    uint8_t number[8];
+    uint8_t key[PREFIX_SIZE + sizeof number];
+    uint8_t memory[8];
+    struct fi_buf value = fi_buf_borrowed(memory, sizeof memory);
+    *out = here;
+    fi_store_be64(number, here);
+    int rc = get_note(share, make_key(share, 'q', number, sizeof number, key), &value, err);
+    if (rc == FIRN_OK && value.size == sizeof *out) {
+        *out = fi_load_le64(value.data);
+    }
+    fi_buf_deinit(&value);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* ==== failures ==== */
 
 int
@@ -445,6 +462,14 @@ write_facts(struct writing *writing, const struct fi_share_facts *facts, firn_er
         FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
                                       make_key(share, 'p', number, sizeof number, key),
                                       firn_bytes(NULL, 0), err));
+    }
+    for (size_t i = 0; i < facts->renumbered_count; i++) {
+        uint8_t there[8];
+        fi_store_be64(number, facts->renumbered[i].here);
+        fi_store_le64(there, facts->renumbered[i].there);
+        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
+                                      make_key(share, 'q', number, sizeof number, key),
+                                      firn_bytes(there, sizeof there), err));
     }
     return put_number(writing, make_key(share, 'n', NULL, 0, key), NULL, 0,
                       share->remote.number_seen, err);

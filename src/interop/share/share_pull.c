@@ -228,9 +228,9 @@ fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error
     if (pulling->recode != NULL) {
         FI_TRY_RETURN(fi_share_recode_file(pulling->recode, &fetched, err));
         rc = fetch_bytes(pulling, pack, fetched, &why);
-        rc = rc == FIRN_OK
-                 ? fi_share_recode(pulling->recode, pack, FACTOR * pack->size_bytes, file, &id, &why)
-                 : rc;
+        rc = rc == FIRN_OK ? fi_share_recode(pulling->recode, pack, FACTOR * pack->size_bytes, file,
+                                             &id, &why)
+                           : rc;
     } else {
         rc = fetch_bytes(pulling, pack, file, &why);
     }
@@ -339,6 +339,22 @@ fi_share_pull_find_pack(const struct fi_objects *objects, uint32_t number)
     return NULL;
 }
 
+/* The number by which the remote knows a pack of this store that was just brought; that of any other
+ * is its own. */
+static uint64_t
+number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack)
+{
+    const uint64_t here = fi_share_pack_number(pack->id.bytes);
+    size_t count;
+    const struct fi_share_renumbered *numbers = fi_share_recode_numbers(pulling->recode, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i].here == here) {
+            return numbers[i].there;
+        }
+    }
+    return here;
+}
+
 /* Notes which pack of the remote has an object, by the pack in which it is here. Not more: what it
  * names may be here from elsewhere, and the next push finds out whether the remote has it. */
 static int
@@ -351,9 +367,9 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
     struct fi_objects_place place;
     FI_TRY_RETURN(fi_objects_index_find(objects, hash, &place, err));
     const struct fi_objects_index_pack *pack = fi_share_pull_find_pack(objects, place.pack);
-    const uint64_t number = pack != NULL ? fi_share_pack_number(pack->id.bytes) : 0;
+    const uint64_t number = pack != NULL ? number_there(pulling, pack) : 0;
     const struct fi_share_note note = {.hash = *hash,
-                                       .pack = fi_share_recode_number(pulling->recode, number),
+                                       .pack = number,
                                        .epoch = share->epoch,
                                        .level = FI_OUTGOING_PRESENT,
                                        .is_whole = !fi_pack_kind_is_named(place.at.kind)};
@@ -613,8 +629,8 @@ pull_opened(struct pulling *pulling, firn_error *err)
         FI_TRY_RETURN(bring(pulling, err));
     }
     FI_TRY_RETURN(fi_share_tags_bring(share, err));
-    const struct fi_share_facts facts = {.packs = pulling->fetched,
-                                         .pack_count = pulling->fetched_count};
+    struct fi_share_facts facts = {.packs = pulling->fetched, .pack_count = pulling->fetched_count};
+    facts.renumbered = fi_share_recode_numbers(pulling->recode, &facts.renumbered_count);
     if (share->is_changed || pulling->fetched_count > 0) {
         FI_TRY_RETURN(fi_share_note_write(share, share->opened.db, &facts, err));
     }

@@ -41,8 +41,8 @@ struct pushing {
     struct fi_share *share;
     const firn_push_options *options;
     firn_push_result *result;
-    struct fi_share_stage own;    /* unless the caller has one */
-    struct fi_share_stage *stage; /* where packs are written */
+    struct fi_share_stage own;       /* unless the caller has one */
+    struct fi_share_stage *stage;    /* where packs are written */
     struct fi_remote_change *change; /* of the present plan */
     uint64_t inline_bytes;           /* that the state will have */
     struct fi_share_line line;
@@ -310,8 +310,8 @@ static int
 fold(struct pushing *pushing, const struct fi_outgoing_pack *pack, bool *out_done, firn_error *err)
 {
     uint64_t size;
-    FI_TRY_RETURN(fi_share_fold(pushing->share, pushing->stage, pack, pushing->change, &size,
-                                out_done, err));
+    FI_TRY_RETURN(
+        fi_share_fold(pushing->share, pushing->stage, pack, pushing->change, &size, out_done, err));
     if (*out_done) {
         pushing->result->bytes += size;
         pushing->inline_bytes = 0;

@@ -4,8 +4,8 @@
  *
  * The store has keys of its own, or none. So a pack that a pull brings is written anew: frames are
  * decrypted, and encrypted with the keys of the store; what is compressed stays so. It gets another
- * identity, hence another number. The remote goes on knowing it by the number that it has there,
- * so for the notes of a pull that is remembered.
+ * identity, hence another number. The remote goes on knowing it by the number that it has there, so
+ * the store notes which one that is.
  *
  *     stage, with the keys of the remote    FETCHED     as it came
  *     stage, with those of the store        RECODED     the same objects
@@ -21,17 +21,12 @@
 
 enum { COPY_SIZE = 1 << 20 };
 
-struct renumbered {
-    uint64_t here;
-    uint64_t there;
-};
-
 struct fi_share_recode {
     struct fi_share_stage stage; /* locked; with the keys of the remote */
     struct fi_os_dir *own;       /* the same directory, with those of the store */
     struct fi_os_file *fetched;
     struct fi_buf copy;
-    struct renumbered *numbers;
+    struct fi_share_renumbered *numbers;
     size_t count;
     size_t capacity;
 };
@@ -48,7 +43,7 @@ fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
     FI_TRY(fi_share_stage_lock(&recode->stage, err));
     recode->own = recode->stage.dir;
     recode->stage.dir = NULL;
-    FI_TRY(fi_share_stage_open_for(share, recode->own, &recode->stage.dir, err));
+    FI_TRY(fi_share_stage_open_for(share, &recode->stage.dir, err));
     *out = recode;
     return FIRN_OK;
 out:
@@ -85,10 +80,10 @@ int
 fi_share_recode_file(struct fi_share_recode *recode, struct fi_os_file **out, firn_error *err)
 {
     remove_files(recode);
-    FI_TRY_RETURN(fi_os_file_open(recode->stage.dir, FETCHED,
-                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE |
-                                      FI_OS_SEALED,
-                                  0600, &recode->fetched, err));
+    FI_TRY_RETURN(
+        fi_os_file_open(recode->stage.dir, FETCHED,
+                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_SEALED,
+                        0600, &recode->fetched, err));
     *out = recode->fetched;
     return FIRN_OK;
 }
@@ -142,23 +137,24 @@ fi_share_recode(struct fi_share_recode *recode, const struct fi_share_pack *pack
                                           .out_name = RECODED,
                                           .bytes_max = bytes_max};
     struct fi_outgoing_joined joined;
-    FI_TRY_RETURN(check_identity(recode, pack, err));
-    FI_TRY_RETURN(fi_outgoing_join(&join, &joined, err));
+    int rc = check_identity(recode, pack, err);
+    rc = rc == FIRN_OK ? fi_outgoing_join(&join, &joined, err) : rc;
+    if (rc == FIRN_DENIED) { /* nobody who has the key of the remote has made it */
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "a pack of the remote is encrypted with another key than the remote's");
+    }
+    FI_TRY_RETURN(rc);
     FI_TRY_RETURN(copy_recoded(recode, joined.size_bytes, to, err));
     FI_TRY_RETURN(FI_VEC_RESERVE(recode->numbers, recode->count + 1, recode->capacity, err));
     recode->numbers[recode->count++] =
-        (struct renumbered){fi_share_pack_number(joined.id.bytes), pack->number};
+        (struct fi_share_renumbered){fi_share_pack_number(joined.id.bytes), pack->number};
     *out_id = joined.id;
     return FIRN_OK;
 }
 
-uint64_t
-fi_share_recode_number(const struct fi_share_recode *recode, uint64_t number)
+const struct fi_share_renumbered *
+fi_share_recode_numbers(const struct fi_share_recode *recode, size_t *out_count)
 {
-    for (size_t i = 0; recode != NULL && i < recode->count; i++) {
-        if (recode->numbers[i].here == number) {
-            return recode->numbers[i].there;
-        }
-    }
-    return number;
+    *out_count = recode != NULL ? recode->count : 0;
+    return recode != NULL ? recode->numbers : NULL;
 }

@@ -32,9 +32,9 @@ remove_staged(struct fi_os_dir *dir, firn_error *err)
 static int
 open_lock(struct fi_os_dir *dir, const char *name, struct fi_os_file **out, firn_error *err)
 {
-    return fi_os_file_open(
-        dir, name, FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_CLEAR, 0600,
-        out, err);
+    return fi_os_file_open(dir, name,
+                           FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_FOR_OWNER | FI_OS_CLEAR,
+                           0600, out, err);
 }
 
 int
@@ -57,17 +57,14 @@ fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err)
     return remove_staged(stage->dir, err);
 }
 
-/* The keys that apply below a handle are those of the handle that it was opened from, which here
- * would be those of the store. So the directory is opened by its path. */
 int
-fi_share_stage_open_for(const struct fi_share *share, struct fi_os_dir *dir,
-                        struct fi_os_dir **out, firn_error *err)
+fi_share_stage_open_for(const struct fi_share *share, struct fi_os_dir **out, firn_error *err)
 {
     CHECK(share->keyring != NULL);
-    FI_TRY_RETURN(fi_os_dir_open_path(share->ws->os, fi_os_dir_path(dir), out, err));
-    fi_os_dir_set_seal(*out, fi_cipher_keyring_seal(
-                                 fi_cipher_keyring_retain(fi_cipher_keyring_seal(share->keyring))));
-    return FIRN_OK;
+    struct fi_cipher_keyring *keyring =
+        fi_cipher_keyring_retain(fi_cipher_keyring_seal(share->keyring));
+    return fi_os_dir_open_sealed(share->opened.store_dir, STAGE, fi_cipher_keyring_seal(keyring),
+                                 out, err);
 }
 
 int
@@ -77,7 +74,7 @@ fi_share_stage_assign(struct fi_share_stage *stage, const struct fi_share *share
     if (share->keyring == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_share_stage_open_for(share, stage->dir, &dir, err));
+    FI_TRY_RETURN(fi_share_stage_open_for(share, &dir, err));
     fi_os_dir_close(stage->dir);
     stage->dir = dir;
     return FIRN_OK;

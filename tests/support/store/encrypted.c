@@ -4,8 +4,8 @@
  * encrypted with the cipher of that number, and opened with its key. So the tests of stores in clear
  * run on encrypted ones, too (firn_test_encrypted, cmake/FirnBuild.cmake).
  *
- * It stands before fi_db_open and fi_db_open_owned, and before fi_unlock_keys for what opens stores
- * otherwise: where rooms are linked statically by the linker's --wrap, where they are shared
+ * It stands before fi_db_open and fi_db_open_owned, and before fi_unlock_keys and fi_unlock_new_keys
+ * for what opens stores otherwise, and for remotes: where rooms are linked statically by the linker's --wrap, where they are shared
  * libraries by having their names.
  */
 #include <dlfcn.h>
@@ -19,6 +19,8 @@ typedef int open_store(struct fi_os_dir *dir, const struct fi_db_options *option
                        struct firn_db **out, firn_error *err);
 typedef int unlock(struct fi_os *os, const char *path, struct fi_keys *keys,
                    const struct fi_unlock_source *source, firn_error *err);
+typedef int unlock_new(struct fi_os *os, const char *path, const struct fi_unlock_source *source,
+                       struct fi_keys **out, firn_error *err);
 
 #ifdef FIRN_TEST_SHARED
 #define WRAPPED(name) name
@@ -45,17 +47,28 @@ real_unlock(const char *name)
     *(void **)&found = real(name);
     return found;
 }
+static unlock_new *
+real_unlock_new(const char *name)
+{
+    unlock_new *found = NULL;
+    *(void **)&found = real(name);
+    return found;
+}
 #define REAL(name) real_open(#name)
 #define REAL_UNLOCK(name) real_unlock(#name)
+#define REAL_UNLOCK_NEW(name) real_unlock_new(#name)
 #else
 #define WRAPPED(name) __wrap_##name
 #define REAL(name) __real_##name
 #define REAL_UNLOCK(name) __real_##name
+#define REAL_UNLOCK_NEW(name) __real_##name
 unlock __real_fi_unlock_keys;
+unlock_new __real_fi_unlock_new_keys;
 open_store __real_fi_db_open;
 open_store __real_fi_db_open_owned;
 #endif
 unlock WRAPPED(fi_unlock_keys);
+unlock_new WRAPPED(fi_unlock_new_keys);
 open_store WRAPPED(fi_db_open);
 open_store WRAPPED(fi_db_open_owned);
 
@@ -113,4 +126,13 @@ WRAPPED(fi_unlock_keys)(struct fi_os *os, const char *path, struct fi_keys *keys
                         const struct fi_unlock_source *given, firn_error *err)
 {
     return REAL_UNLOCK(fi_unlock_keys)(os, path, keys, is_ours(given) ? &source : given, err);
+}
+
+int
+WRAPPED(fi_unlock_new_keys)(struct fi_os *os, const char *path,
+                            const struct fi_unlock_source *given, struct fi_keys **out,
+                            firn_error *err)
+{
+    return REAL_UNLOCK_NEW(fi_unlock_new_keys)(os, path, is_ours(given) ? &source : given, out,
+                                               err);
 }

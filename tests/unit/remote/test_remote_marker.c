@@ -36,8 +36,8 @@ the_first_machine_makes_it(void **state)
 {
     (void)state;
     struct fi_bucket *bucket = NULL;
-    struct fi_remote_marker first;
-    struct fi_remote_marker second;
+    struct fi_remote_marker first = {.is_encrypted = false};
+    struct fi_remote_marker second = {.is_encrypted = false};
     assert_int_equal(fi_bucket_folder_open(fi_os_default(), root, false, &bucket, &err), FIRN_OK);
     assert_int_equal(fi_remote_marker_read(bucket, &first, &err), FIRN_NOT_FOUND);
     assert_int_equal(fi_remote_marker_create(bucket, fi_os_default(), &first, &err), FIRN_OK);
@@ -95,8 +95,8 @@ a_marker_is_whole_when_calls_fail(void **state)
     assert_int_equal(fi_sim_fault_create(fi_os_default(), &os, &err), FIRN_OK);
     while (test_fault_next(&fault)) {
         struct fi_bucket *bucket = NULL;
-        struct fi_remote_marker made;
-        struct fi_remote_marker found;
+        struct fi_remote_marker made = {.is_encrypted = false};
+        struct fi_remote_marker found = {.is_encrypted = false};
         char path[TEST_TEMP_SIZE + 32];
         snprintf(path, sizeof path, "%s/%d", root, (int)fault.n);
         test_fault_call(&fault, os);

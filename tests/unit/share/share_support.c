@@ -5,9 +5,11 @@
 #include "share_support.h"
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
+#include "remote/remote_marker.h"
 #include "share/share_internal.h"
 #include "support/test.h"
 #include "support/test_file.h"
+#include "unlock/unlock.h"
 
 static void
 check(int rc, const firn_error *err)
@@ -42,10 +44,17 @@ share_close_beside(struct ws_world *beside)
     gc_neighbour_close(beside);
 }
 
+struct fi_share_add_options
+share_add_options(void)
+{
+    return (struct fi_share_add_options){.encrypt = getenv("FIRN_TEST_ENCRYPT") != NULL};
+}
+
 int
 share_try_add(struct ws_world *world)
 {
-    return fi_share_name_add(world->ws, "origin", SHARE_REMOTE, true, &world->err);
+    const struct fi_share_add_options options = share_add_options();
+    return fi_share_name_add(world->ws, "origin", SHARE_REMOTE, &options, &world->err);
 }
 
 static firn_callbacks
@@ -136,6 +145,23 @@ share_drop(struct ws_world *world, const char *keyspace)
 
 /* ==== the remote ==== */
 
+static void
+unlock_remote(struct ws_world *world, struct share_remote *out)
+{
+    firn_error err;
+    struct fi_remote_marker marker;
+    check(fi_remote_marker_read(out->bucket, &marker, &err), &err);
+    if (marker.is_encrypted) {
+        check(fi_share_keys_get(world->ws, out->bucket, SHARE_REMOTE, false, &out->keys, &err),
+              &err);
+        check(fi_unlock_keyring(out->keys.keys, FI_CIPHER_XCHACHA20_POLY1305, &out->keyring, &err),
+              &err);
+        out->seal.keyring = out->keyring;
+        memcpy(out->seal.id, marker.id, sizeof marker.id);
+        out->remote.seal = &out->seal;
+    }
+}
+
 void
 share_remote_open(struct ws_world *world, struct share_remote *out)
 {
@@ -143,6 +169,7 @@ share_remote_open(struct ws_world *world, struct share_remote *out)
     *out = (struct share_remote){.bucket = NULL};
     check(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &out->bucket, &err), &err);
     fi_remote_init(&out->remote, out->bucket, world->tree.os, "tester");
+    unlock_remote(world, out);
     check(fi_remote_sync(&out->remote, &err), &err);
 }
 
@@ -162,6 +189,8 @@ share_remote_close(struct share_remote *at)
     fi_remote_state_change_clear(&at->change);
     fi_remote_deinit(&at->remote);
     fi_bucket_close(at->bucket);
+    fi_cipher_keyring_destroy(at->keyring);
+    fi_share_keys_deinit(&at->keys);
 }
 
 const struct fi_remote_item *

@@ -10,6 +10,7 @@
 
 #include "remote/remote.h"
 #include "share/share.h"
+#include "share/share_internal.h"
 #include "support/workspace/gc_support.h"
 
 #define SHARE_REMOTE "/r"
@@ -20,6 +21,8 @@ void share_open(struct ws_world *world, uint64_t seed);
 void share_open_beside(struct ws_world *world, const char *path, struct ws_world *out);
 void share_close_beside(struct ws_world *beside);
 
+/* For a remote that becomes encrypted if stores are (support/store/encrypted.c). */
+struct fi_share_add_options share_add_options(void);
 /* Return what the operation returns. out may be NULL. References end with a NULL; none: all that is
  * new. */
 int share_try_add(struct ws_world *world);
@@ -41,7 +44,10 @@ void share_drop(struct ws_world *world, const char *keyspace);
 
 struct share_remote {
     struct fi_bucket *bucket;
-    struct fi_remote remote; /* with its newest state */
+    struct fi_remote remote;   /* with its newest state */
+    struct fi_share_keys keys; /* of an encrypted one */
+    struct fi_cipher_keyring *keyring;
+    struct fi_remote_seal seal;
     struct fi_remote_change change;
 };
 

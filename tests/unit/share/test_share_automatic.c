@@ -194,7 +194,8 @@ begin_other(struct ws_world *world, struct fi_share_stage *out)
     struct fi_ws_opened opened;
     *out = (struct fi_share_stage){.dir = NULL};
     assert_int_equal(fi_ws_opened_open_store(world->ws, FI_WS_READ, &opened, NULL), FIRN_OK);
-    int rc = fi_share_stage_open(opened.store_dir, out, NULL);
+    int rc = fi_share_stage_prepare(opened.store_dir, out, NULL);
+    rc = rc == FIRN_OK ? fi_share_stage_lock(out, NULL) : rc;
     assert_int_equal(fi_ws_opened_close(world->ws, &opened, rc, NULL), FIRN_OK);
 }
 

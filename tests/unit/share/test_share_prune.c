@@ -230,8 +230,7 @@ walker_open(struct ws_world *world, struct walker *walker)
     *walker = (struct walker){.share = {.ws = NULL}};
     check_ok(fi_share_open(world->ws, NULL, FI_WS_READ, 0, &no_callbacks, &walker->share, &err),
              &err);
-    check_ok(fi_share_stage_open_beside(walker->share.opened.store_dir, &walker->stage, &err),
-             &err);
+    check_ok(fi_share_stage_open_beside(&walker->share, &walker->stage, &err), &err);
     fi_share_mark_init(&walker->mark, &walker->share);
 }
 

@@ -38,11 +38,14 @@ tear_down(void **state)
 
 /* ==== machines ==== */
 
+static struct fi_share_add_options makes; /* encrypted if stores are */
+static const struct fi_share_add_options joins = {.must_exist = true};
+
 static void
 open_machine(struct ws_world *world)
 {
     ws_world_open_disk(world);
-    assert_int_equal(fi_share_name_add(world->ws, "origin", remote, true, &world->err), FIRN_OK);
+    assert_int_equal(fi_share_name_add(world->ws, "origin", remote, &makes, &world->err), FIRN_OK);
 }
 
 static int
@@ -81,12 +84,12 @@ only_a_remote_can_be_joined(void **state)
     (void)state;
     struct ws_world ada;
     ws_world_open_disk(&ada);
-    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, false, &ada.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, &joins, &ada.err), FIRN_NOT_FOUND);
     assert_int_equal(rmdir(remote), 0); /* nothing was made in it */
-    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, false, &ada.err), FIRN_NOT_FOUND);
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, &joins, &ada.err), FIRN_NOT_FOUND);
     assert_int_equal(access(remote, F_OK), -1);
-    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, true, &ada.err), FIRN_OK);
-    assert_int_equal(fi_share_name_add(ada.ws, "again", remote, false, &ada.err), FIRN_OK);
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote, &makes, &ada.err), FIRN_OK);
+    assert_int_equal(fi_share_name_add(ada.ws, "again", remote, &joins, &ada.err), FIRN_OK);
     ws_world_close(&ada);
 }
 
@@ -384,6 +387,7 @@ a_prune_leaves_what_is_needed(void **state)
 int
 main(void)
 {
+    makes.encrypt = getenv("FIRN_TEST_ENCRYPT") != NULL;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_a_remote_can_be_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_pushed_can_be_restored_elsewhere, set_up,

@@ -52,12 +52,13 @@ a_pull_by_threads_brings_all(void **state)
     struct ws_world ada;
     struct ws_world ben;
     struct scan_world remote;
+    const struct fi_share_add_options options = share_add_options();
     ws_world_open_disk(&ada);
     ws_world_open_disk(&ben);
     scan_world_open_disk(&remote);
-    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote.temp_path, true, &ada.err),
+    assert_int_equal(fi_share_name_add(ada.ws, "origin", remote.temp_path, &options, &ada.err),
                      FIRN_OK);
-    assert_int_equal(fi_share_name_add(ben.ws, "origin", remote.temp_path, true, &ben.err),
+    assert_int_equal(fi_share_name_add(ben.ws, "origin", remote.temp_path, &options, &ben.err),
                      FIRN_OK);
     fill(&content);
     for (size_t i = 0; i < SAVES; i++) {

@@ -1,0 +1,83 @@
+An encrypted remote: who has the storage reads neither contents nor names, and can change nothing unnoticed.
+
+  $ mkdir work && cd work && head -c 64 /dev/zero >../key && head -c 64 /dev/urandom >../wrong
+  $ echo plans-of-winter >secret-plans.txt && firn save -q -m 'about winter'
+  1
+  $ export FIRN_KEY_FILE="$PWD/../key"
+  $ firn remote add --encrypt origin ../bucket
+  origin is <T>/w/bucket, encrypted
+  $ firn push
+  pushed 1 checkpoint, <size> in 2 requests
+  $ firn push
+  no new checkpoint to push: 1 request
+  $ grep -rlE 'winter|secret-plans|work' ../bucket
+  [1]
+  $ head -n 1 ../bucket/states/0000000001
+  {"firn":"state","n":1,"encrypted":true}
+  $ grep encrypted: ../bucket/FIRN-REMOTE.txt && ls ../bucket/keys
+  encrypted: yes
+  0000000001
+
+Another machine needs the key, each time; a store in clear keeps none.
+
+  $ cd .. && firn clone bucket clone >/dev/null && cat clone/secret-plans.txt && cd clone
+  plans-of-winter
+  $ echo more >more && firn save -q && firn push
+  1
+  pushed 1 checkpoint, <size> in 2 requests
+  $ FIRN_KEY_FILE=../wrong firn pull
+  ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ env -u FIRN_KEY_FILE firn pull
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  [1]
+  $ cd ../work && firn pull && firn cat origin/latest more
+  pulled 1 checkpoint, <size> in 2 requests
+  more
+  $ firn check --remote --data | sed 's/with .*:/with N B:/; s/;.*//'
+  2 checkpoints, 2 packs with N B: no damage
+
+A store that is encrypted has the key of its remotes, and no remote in clear.
+
+  $ mkdir ../locked && cd ../locked && cp ../key ../own && firn init --encrypt -q && firn remote add origin ../bucket
+  origin is <T>/w/bucket, encrypted
+  $ firn pull && firn restore origin/latest | sed 's/;.*//' && cat more
+  pulled 2 checkpoints of 2 lines, <size> in 3 requests
+  restored origin/1: 0 changed, 2 added, 0 removed
+  more
+  $ mkdir ../plain && cd ../plain && echo x >x && firn save -q 2>/dev/null && firn remote add origin ../clear && cd ../locked
+  1
+  origin is <T>/w/clear
+  $ firn remote add clear ../clear
+  ! firn: the remote at <T>/w/clear is not encrypted, and the store is: what is pushed could be read there; choose an empty place, which becomes an encrypted remote
+  [1]
+  $ cd ../plain && firn remote add --encrypt again ../clear
+  ! firn: there is a remote at <T>/w/clear already, which is not encrypted; choose an empty place
+  [1]
+
+What is changed in the bucket is noticed: a byte, a state that takes the place of another one, one in clear; the same with what is lost.
+
+  $ cd ../work && cp -r ../bucket ../saved && chmod -R u+w ../bucket ../saved
+  $ cp ../saved/states/0000000001 ../bucket/states/0000000003 && firn pull
+  no new checkpoint to pull: 2 requests
+  ! firn: state 3 of the remote: encrypted data is damaged, or belongs to another key or place
+  ! hint: the damage is in the remote; what came is whole, and another pull brings the rest if the remote is mended
+  [5]
+  $ rm ../bucket/states/0000000003 && cp ../clear/FIRN-REMOTE.txt ../bucket/FIRN-REMOTE.txt && firn check --remote
+  0 checkpoints, 0 packs with 0 B: no damage; 0 B read, 1 request
+  ! firn: there is another remote at this place now
+  ! hint: list all damage with: firn check --data
+  [5]
+  $ cp ../saved/FIRN-REMOTE.txt ../bucket/ && rm ../bucket/keys/0000000001 && firn check --remote | sed 's/with .*//'
+  2 checkpoints, 2 packs 
+  ! firn: damaged: the remote has lost its keys: other machines cannot add it
+  ! firn: the remote has lost its keys: other machines cannot add it
+  ! hint: no checkpoint needs what is damaged; --repair puts that right
+  $ cd ../plain && firn remote add --encrypt lost ../bucket
+  ! firn: the remote is encrypted, and has lost its keys: a machine that has a name for it can put them back, with firn check --remote --repair
+  ! hint: list all damage with: firn check --data
+  [5]
+  $ cd ../work && firn check --remote --repair >/dev/null; cmp ../bucket/keys/0000000001 ../saved/keys/0000000001
+  ! firn: damaged: the remote has lost its keys: other machines cannot add it
+  $ firn check --remote | sed 's/with .*:/with N B:/; s/;.*//'
+  2 checkpoints, 2 packs with N B: no damage
