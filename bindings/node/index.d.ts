@@ -944,7 +944,7 @@ export class Workspace implements Closable {
   /** Brings the checkpoints that others have pushed, as 'origin/latest'. FIRN_CORRUPT or FIRN_LIMIT, with `pulled`, if not all came. */
   pull (options?: PullOptions | string): Promise<Pulled>
   /** Gives a place a name: 's3://bucket/prefix', 'https://host/bucket/prefix', or a directory. An empty place becomes a remote. */
-  remoteAdd (name: string, url: string): Promise<void>
+  remoteAdd (name: string, url: string, options?: { encrypt?: boolean }): Promise<void>
   /** Forgets a remote and what was pulled from it; the remote itself stays as it is. */
   remoteRemove (name: string): Promise<void>
   /** By name. */

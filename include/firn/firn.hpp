@@ -2248,10 +2248,11 @@ class workspace
         return out;
     }
     void
-    remote_add(const std::string &name, const std::string &url)
+    remote_add(const std::string &name, const std::string &url, bool encrypt = false)
     {
         firn_error err;
-        detail::check(firn_remote_add(handle_.get(), name.c_str(), url.c_str(), &err), err);
+        const auto add = encrypt ? firn_remote_add_encrypted : firn_remote_add;
+        detail::check(add(handle_.get(), name.c_str(), url.c_str(), &err), err);
     }
     // Deletes also what pulls have brought from it.
     void

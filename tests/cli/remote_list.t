@@ -14,6 +14,7 @@ What was pulled from a remote: its lines, and their checkpoints.
   name        origin
   url         <T>/shared
   id          <hex>
+  encrypted   no
   not pushed  0 checkpoints
   lines       none was pulled
   $ firn pull -q && firn list origin | sed 's/@[^:]*:/@HOST:/' | sort
@@ -71,6 +72,7 @@ What was pulled from a remote: its lines, and their checkpoints.
   $ firn log origin --grep renamed --json | python3 -c 'import json, sys; l = json.load(sys.stdin)["checkpoints"]; print([(c["line"].split("@")[0], c["reference"].split("/")[-1], c["previous"]) for c in l])'
   [('origin/bob', '2', 1)]
   $ firn remote show origin | sed 's/@[^:]*:/@HOST:/' | sort
+  encrypted   no
   id          <hex>
   line        origin/ada@HOST:ada: 3 checkpoints, newest <time>
   line        origin/bob@HOST:bob: 2 checkpoints, newest <time>
@@ -78,7 +80,7 @@ What was pulled from a remote: its lines, and their checkpoints.
   not pushed  0 checkpoints
   url         <T>/shared
   $ firn remote show origin --json | python3 -c 'import json, sys; r = json.load(sys.stdin); print(sorted(r), sorted((l["label"].split("@")[0], l["checkpoints"]) for l in r["lines"]))'
-  ['id', 'lines', 'name', 'not_pushed', 'url'] [('ada', 3), ('bob', 2)]
+  ['encrypted', 'id', 'lines', 'name', 'not_pushed', 'url'] [('ada', 3), ('bob', 2)]
 
 One line by its id.
 

@@ -17,7 +17,7 @@ Two machines share a directory: what one pushes, the other pulls.
   $ firn remote list -q
   origin
   $ firn remote --json | python3 -c 'import json, sys; print([(r["name"], len(r["id"]), sorted(r)) for r in json.load(sys.stdin)["remotes"]])'
-  [('origin', 32, ['id', 'name', 'not_pushed', 'url'])]
+  [('origin', 32, ['encrypted', 'id', 'name', 'not_pushed', 'url'])]
   $ firn push
   pushed 1 checkpoint, <size> in 2 requests
   $ firn push
@@ -126,7 +126,7 @@ The status says what is not pushed yet.
   not pushed to origin yet: 2 checkpoints
   $ firn status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["remotes"])'
   [{'name': 'origin', 'not_pushed': 2, 'failed': None, 'failure': None}]
-  $ firn remote show origin | sed -n 4p; firn push origin 5 -q && firn status | tail -n 1
+  $ firn remote show origin | sed -n 5p; firn push origin 5 -q && firn status | tail -n 1
   not pushed  2 checkpoints
   not pushed to origin yet: 2 checkpoints
   $ firn push && firn status | tail -n 1 && firn remote list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["remotes"][0]["not_pushed"])'

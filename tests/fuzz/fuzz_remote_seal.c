@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz/remote_seal: a state of an encrypted remote, made of hostile bytes: the object without its
- * checksum, which is put right here. Nobody without the key makes one that is opened.
+ * checksum, which is put right here. Nobody without the key makes one that is opened. The corpus
+ * has states that were sealed with this key, for another number.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     firn_hash hash;
     firn_error err = {0};
     if (keyring == NULL) {
-        uint8_t key[FI_CIPHER_KEY_SIZE] = {1};
+        uint8_t key[FI_CIPHER_KEY_SIZE];
         const struct fi_cipher_keyring_master master = {1, key};
+        memset(key, 1, sizeof key);
         if (fi_cipher_keyring_create(FI_CIPHER_XCHACHA20_POLY1305, &master, 1, &keyring, &err) !=
             FIRN_OK) {
             return 0; /* no libsodium here */

@@ -24,6 +24,7 @@ const UNDELETE = 7
 
 const accepted = {
   open: ['store', 'lockTimeout', 'isRoot'],
+  remoteAdd: ['encrypt'],
   save: [...named.long, 'message', 'ifChanged', 'full', 'strict', 'includeDeps', 'gitignore', 'keep', 'fileSizeMax'],
   status: [...named.long, 'reference', 'paths', 'gitignore', 'fileSizeMax'],
   diff: [...named.long, 'before', 'after', 'paths', 'lines', 'renames', 'againstPrevious', 'gitignore'],
@@ -213,8 +214,9 @@ class Workspace extends Handle {
   }
 
   /** Gives a place a name, and makes it a remote if it is empty. */
-  async remoteAdd (name, url) {
-    await native.wsRemoteAdd(this[handle], name, url)
+  async remoteAdd (name, url, options) {
+    options = object(options, accepted.remoteAdd)
+    await native.wsRemoteAdd(this[handle], name, url, options.encrypt)
   }
 
   /** Forgets a remote and what was pulled from it; the remote itself stays as it is. */

@@ -36,6 +36,7 @@ struct remote_call {
     struct ws_call ws;
     const char *remote; /* NULL: the only one, or "origin" */
     const char *url;
+    bool encrypt;
     struct remote_item *first;
     struct remote_item **end;
     struct line_item *first_line;
@@ -285,20 +286,22 @@ ws_remote_check_finish(napi_env env, struct call *call)
 
 /* ---- names ---- */
 
-/* wsRemoteAdd(workspace, name, url) */
+/* wsRemoteAdd(workspace, name, url, encrypt) */
 static bool
 ws_remote_add_parse(struct args *args, struct call *call)
 {
     struct remote_call *self = remote_call(call);
     return ws_begin(args, &self->ws) && arg_text(args, 1, "name", &self->remote) &&
-           arg_text(args, 2, "url", &self->url);
+           arg_text(args, 2, "url", &self->url) && arg_bool(args, 3, "encrypt", &self->encrypt);
 }
 
 static int
 ws_remote_add_run(struct call *call, firn_error *err)
 {
     struct remote_call *self = remote_call(call);
-    return firn_remote_add(workspace_of(self), self->remote, self->url, err);
+    return self->encrypt
+               ? firn_remote_add_encrypted(workspace_of(self), self->remote, self->url, err)
+               : firn_remote_add(workspace_of(self), self->remote, self->url, err);
 }
 
 /* wsRemoteRemove(workspace, name) */

@@ -135,6 +135,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.check': (o) => work.check(o),
     'Workspace.push': (o) => work.push(o),
     'Workspace.pull': (o) => work.pull(o),
+    'Workspace.remoteAdd': (o) => work.remoteAdd('never', '/nowhere', o),
     'Workspace.remotePrune': (o) => work.remotePrune(o),
     'Workspace.remoteCheck': (o) => work.remoteCheck(o),
     'Workspace.remoteLog': (o) => work.remoteLog(o)

@@ -11,10 +11,11 @@
 PyObject *
 fp_remote_add(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"name", "url", NULL};
+    static char *names[] = {"name", "url", "encrypt", NULL};
     const char *name;
     PyObject *url, *bytes, *out = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO", names, &name, &url) ||
+    int encrypt = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO|$p", names, &name, &url, &encrypt) ||
         (bytes = fp_path(url)) == NULL) {
         return NULL;
     }
@@ -23,7 +24,8 @@ fp_remote_add(PyObject *self, PyObject *args, PyObject *keywords)
         const char *text = PyBytes_AsString(bytes);
         firn_error err;
         int code;
-        FP_UNLOCKED(code, firn_remote_add(workspace, name, text, &err));
+        FP_UNLOCKED(code, encrypt ? firn_remote_add_encrypted(workspace, name, text, &err)
+                                  : firn_remote_add(workspace, name, text, &err));
         fp_workspace_end(self);
         out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
         Py_XINCREF(out);

@@ -61,9 +61,8 @@ fi_remote_seal_encrypt(const struct fi_remote_seal *seal, struct fi_os *os, uint
     struct fi_cipher_key *key = NULL;
     firn_hash sum;
     int rc;
-    FI_TRY_RETURN(fi_os_random(os, header + IDENTITY_AT, FI_CIPHER_DERIVE_ID_SIZE, err));
-    FI_TRY_RETURN(
-        fi_cipher_keyring_file_begin(seal->keyring, header + IDENTITY_AT, &use, &key, err));
+    FI_TRY(fi_os_random(os, header + IDENTITY_AT, FI_CIPHER_DERIVE_ID_SIZE, err));
+    FI_TRY(fi_cipher_keyring_file_begin(seal->keyring, header + IDENTITY_AT, &use, &key, err));
     header[CIPHER_AT] = (uint8_t)use.cipher;
     fi_store_le32(header + NUMBER_AT, use.number);
     memcpy(header + CHECK_AT, use.check, sizeof use.check);
@@ -104,6 +103,29 @@ split(firn_slice all, const uint8_t **out_header, firn_slice *out_sealed)
     return memcmp(all.data + all.size - sizeof sum, &sum, sizeof sum) == 0;
 }
 
+static int
+refuse_damaged(uint64_t number, firn_error *err)
+{
+    return fi_error_set(err, FIRN_CORRUPT, "state %" PRIu64 " of the remote is damaged", number);
+}
+
+static int
+check_version(uint8_t version, uint64_t number, firn_error *err)
+{
+    if (version == VERSION_CLEAR) {
+        return fi_error_set(err, FIRN_CORRUPT,
+                            "state %" PRIu64 " of the remote is in clear, but the remote is "
+                            "encrypted: somebody without its key has made it",
+                            number);
+    }
+    return version == VERSION
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_NEWER,
+                              "state %" PRIu64 " of the remote has version %u, and this firn reads "
+                              "no version above %d",
+                              number, version, VERSION);
+}
+
 int
 fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_slice sealed,
                        struct fi_buf *out, firn_error *err)
@@ -115,29 +137,16 @@ fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_
     firn_slice body;
     int rc;
     if (!split(sealed, &header, &body)) {
-        return fi_error_set(err, FIRN_CORRUPT, "state %" PRIu64 " of the remote is damaged",
-                            number);
+        return refuse_damaged(number, err);
     }
-    if (header[0] == VERSION_CLEAR) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "state %" PRIu64 " of the remote is in clear, but the remote is "
-                            "encrypted: somebody without its key has made it",
-                            number);
-    }
-    if (header[0] != VERSION) {
-        return fi_error_set(err, FIRN_NEWER,
-                            "state %" PRIu64 " of the remote has version %u, and this firn reads "
-                            "no version above %d",
-                            number, header[0], VERSION);
-    }
+    FI_TRY(check_version(header[0], number, err));
     use.cipher = header[CIPHER_AT];
     use.number = fi_load_le32(header + NUMBER_AT);
     memcpy(use.check, header + CHECK_AT, sizeof use.check);
-    FI_TRY_RETURN(
-        fi_cipher_keyring_file_open(seal->keyring, &use, header + IDENTITY_AT, &key, err));
+    FI_TRY(fi_cipher_keyring_file_open(seal->keyring, &use, header + IDENTITY_AT, &key, err));
     const size_t tag_size = fi_cipher_key_tag_size(key);
     if (body.size < tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {
-        rc = fi_error_set(err, FIRN_CORRUPT, "state %" PRIu64 " of the remote is damaged", number);
+        rc = refuse_damaged(number, err);
         goto out;
     }
     if (fi_buf_set_size(out, body.size - tag_size) != FIRN_OK) {

@@ -339,8 +339,8 @@ fi_share_pull_find_pack(const struct fi_objects *objects, uint32_t number)
     return NULL;
 }
 
-/* The number by which the remote knows a pack of this store that was just brought; that of any other
- * is its own. */
+/* The number by which the remote knows a pack of this store that was just brought; that of any
+ * other is its own. */
 static uint64_t
 number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack)
 {

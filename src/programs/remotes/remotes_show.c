@@ -31,9 +31,11 @@ show_one(void *ctx, const firn_remote_info *remote)
     fi_term_json_bytes("url", firn_str(remote->url));
     fi_term_json_string("id", remote->id);
     fi_term_json_u64("not_pushed", remote->not_pushed);
+    fi_term_json_bool("encrypted", remote->is_encrypted);
     fi_term_out_format("name        %s\nurl         ", remote->name);
     fi_term_text_escape(firn_str(remote->url), fi_term_out_write);
-    fi_term_out_format("\nid          %s\nnot pushed  ", remote->id);
+    fi_term_out_format("\nid          %s\nencrypted   %s\nnot pushed  ", remote->id,
+                       remote->is_encrypted ? "yes" : "no");
     fi_remotes_print_checkpoints(remote->not_pushed);
     fi_term_out_text("\n");
     return FIRN_OK;

@@ -220,11 +220,10 @@ fi_objects_arrival_open(struct fi_objects_arrival *arrival, firn_error *err)
     }
     fi_objects_index_pack_name((uint32_t)arrivals->next_number++, name);
     (void)snprintf(arrival->name, sizeof arrival->name, "%s.tmp", name);
-    FI_TRY_RETURN(
-        fi_os_file_open(arrivals->objects->dir, arrival->name,
-                        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_FOR_OWNER |
-                            FI_OS_SEALED,
-                        MODE, &arrival->file, err));
+    FI_TRY_RETURN(fi_os_file_open(arrivals->objects->dir, arrival->name,
+                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE |
+                                      FI_OS_FOR_OWNER | FI_OS_SEALED,
+                                  MODE, &arrival->file, err));
     arrival->state = FI_OBJECTS_ARRIVAL_GIVEN;
     arrival->most = sum_of(arrival->decoded, arrivals->bytes_free);
     return FIRN_OK;
