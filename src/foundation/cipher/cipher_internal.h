@@ -35,9 +35,14 @@ struct fi_cipher_backend {
 };
 
 extern const struct fi_cipher_backend fi_cipher_chacha;
-extern const struct fi_cipher_backend fi_cipher_gcm;     /* by libsodium */
+extern const struct fi_cipher_backend fi_cipher_aes;     /* by one of the next two */
+extern const struct fi_cipher_backend fi_cipher_gcm;     /* AES-256-GCM by libsodium */
 extern const struct fi_cipher_backend fi_cipher_openssl; /* the same by libcrypto */
 extern const struct fi_cipher_backend fi_cipher_aegis;
+
+/* When fi_cipher_aes takes libcrypto: for messages of LARGE bytes and more, after the process has
+ * had FIRST_WORK bytes of them. */
+enum { FI_CIPHER_AES_LARGE = 1024, FI_CIPHER_AES_FIRST_WORK = 4 << 20 };
 
 /* Requires: the backend is loaded. */
 FIRN_MUST_CHECK int fi_cipher_key_create_by(const struct fi_cipher_backend *backend,

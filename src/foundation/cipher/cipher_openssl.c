@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cipher/cipher_openssl.c: AES-256-GCM by libcrypto of OpenSSL 3, on processors for which libsodium
- * has no AES.
+ * cipher/cipher_openssl.c: AES-256-GCM by libcrypto of OpenSSL 3. On processors for which libsodium
+ * has no AES it takes all messages, else large ones (cipher_aes.c).
  *
  * OpenSSL keeps an expanded key in a context of its own, which one thread at a time may use. Making
  * one takes longer than sealing a small message. So a key keeps a few contexts for sealing and for
@@ -103,14 +103,24 @@ openssl_prepare(void *state, const uint8_t *key)
     }
 }
 
+/* Before the library is loaded there are no contexts. */
+static void
+free_contexts(_Atomic(void *) *kept)
+{
+    for (size_t i = 0; i < KEPT; i++) {
+        void *context = atomic_load_explicit(&kept[i], memory_order_acquire);
+        if (context != NULL) {
+            crypto.context_free(context);
+        }
+    }
+}
+
 static void
 openssl_forget(void *state)
 {
     struct openssl_state *openssl = state;
-    for (size_t i = 0; i < KEPT; i++) {
-        crypto.context_free(atomic_load_explicit(&openssl->sealers[i], memory_order_acquire));
-        crypto.context_free(atomic_load_explicit(&openssl->openers[i], memory_order_acquire));
-    }
+    free_contexts(openssl->sealers);
+    free_contexts(openssl->openers);
 }
 
 /* A context with the key in it, which is this thread's until it is given back. */
