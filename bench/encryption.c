@@ -8,9 +8,9 @@
  * many operations they are of:
  *   put    ENTRIES random keys of 16 bytes with values of 100, one by one
  *   batch  the same in batches of 100
- *   get    random keys of that store; nearly all blocks of 4 KiB are in the page cache alone
+ *   get    random keys, after a compaction; most blocks of 4 KiB are in the page cache alone
  *   scan   sums of two columns of a table of ROWS rows, likewise; an operation is a row
- * After that a line of the store's size, which has the keys and the table.
+ *   data   no time; the value is how many bytes the compacted store has
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include <firn/firn.h>
 
 enum { KEY_SIZE = 16, VALUE_SIZE = 100, BATCH = 100, SCANS = 5, PATH_SIZE = 4096, MIB = 1 << 20 };
-enum { MEMORY_TO_WRITE = 64 * MIB, MEMORY_TO_READ = 2 * MIB };
+enum { MEMORY_TO_WRITE = 64 * MIB, MEMORY_TO_READ = 8 * MIB };
 
 static const struct {
     const char *name;
@@ -155,6 +155,34 @@ open_keyspace(firn_store *store, const char *name)
     return keyspace;
 }
 
+/* The bytes of the files of a store, of its directories none; with `removes` they go away. */
+static uint64_t
+visit_files(const char *path, bool removes)
+{
+    uint64_t bytes = 0;
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        char file[PATH_SIZE + 300];
+        struct stat status;
+        (void)snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            lstat(file, &status) != 0) {
+            continue;
+        }
+        bytes += S_ISDIR(status.st_mode) ? visit_files(file, removes) : (uint64_t)status.st_size;
+        if (removes && !S_ISDIR(status.st_mode)) {
+            (void)remove(file);
+        }
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    if (removes) {
+        (void)remove(path);
+    }
+    return bytes;
+}
+
 /* ==== rows ==== */
 
 static void
@@ -220,6 +248,20 @@ run_get(const struct work *work)
     close_store(store);
 }
 
+/* With everything in the last level; what it was before depends on timing. */
+static void
+compact(const struct work *work)
+{
+    char path[PATH_SIZE];
+    firn_error err = {0};
+    firn_store *store = open_store(work, MEMORY_TO_WRITE);
+    check(firn_store_compact(store, NULL, &err), &err);
+    close_store(store);
+    path_of(work, path);
+    (void)printf("data\t%s\t%u\t-\t-\t-\t-\t%llu\n", engines[work->engine].name, work->run,
+                 (unsigned long long)visit_files(path, false));
+}
+
 static void
 make_table(const struct work *work)
 {
@@ -279,34 +321,6 @@ run_scan(const struct work *work)
 
 /* ==== the whole ==== */
 
-/* The bytes of the files of a store, of its directories none; with `removes` they go away. */
-static uint64_t
-visit_files(const char *path, bool removes)
-{
-    uint64_t bytes = 0;
-    DIR *directory = opendir(path);
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        char file[PATH_SIZE + 300];
-        struct stat status;
-        (void)snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            lstat(file, &status) != 0) {
-            continue;
-        }
-        bytes += S_ISDIR(status.st_mode) ? visit_files(file, removes) : (uint64_t)status.st_size;
-        if (removes && !S_ISDIR(status.st_mode)) {
-            (void)remove(file);
-        }
-    }
-    if (directory != NULL) {
-        (void)closedir(directory);
-    }
-    if (removes) {
-        (void)remove(path);
-    }
-    return bytes;
-}
-
 static void
 run_row(struct work *work, void (*row)(const struct work *work))
 {
@@ -314,20 +328,6 @@ run_row(struct work *work, void (*row)(const struct work *work))
         work->engine = (i + work->run) % ENGINES; /* another one is the first in each run */
         row(work);
     }
-}
-
-/* Small files are merged first: when they are written depends on timing. */
-static void
-print_size(const struct work *work)
-{
-    char path[PATH_SIZE];
-    firn_error err = {0};
-    firn_store *store = open_store(work, MEMORY_TO_WRITE);
-    check(firn_store_compact(store, NULL, &err), &err);
-    close_store(store);
-    path_of(work, path);
-    (void)printf("data\t%s\t%u\t-\t-\t-\t-\t%llu\n", engines[work->engine].name, work->run,
-                 (unsigned long long)visit_files(path, false));
 }
 
 static void
@@ -354,9 +354,9 @@ main(int count, char **arguments)
         run_row(&work, run_put);
         run_row(&work, run_batch);
         run_row(&work, make_table);
+        run_row(&work, compact);
         run_row(&work, run_get);
         run_row(&work, run_scan);
-        run_row(&work, print_size);
     }
     run_row(&work, remove_store);
     return 0;
