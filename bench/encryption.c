@@ -133,7 +133,6 @@ open_store(const struct work *work, uint64_t memory_bytes)
     path_of(work, path);
     options.durability = FIRN_DURABILITY_OS;
     options.memory_bytes = memory_bytes;
-    options.compression = FIRN_COMPRESSION_NONE;
     options.cipher = engines[work->engine].cipher;
     check(firn_store_open(path, &options, &store, &err), &err);
     return store;
