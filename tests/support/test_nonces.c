@@ -2,8 +2,11 @@
  *
  * support/test_nonces.c
  *
- * Libsodium's functions are called through pointers, in memory that room cipher fills once. The
+ * The libraries' functions are called through pointers, in memory that room cipher fills once. The
  * ones that encrypt are replaced there by others that note key and nonce, and then do the same.
+ *
+ * libcrypto is given a key when a context is made, and nonces later. The key is noted as libsodium
+ * expands it, so that a pair is the same whichever library meets it.
  */
 #include "support/test_nonces.h"
 
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cipher/cipher_openssl.h"
 #include "cipher/cipher_sodium.h"
 #include "codec/blake3_hash.h"
 
@@ -23,14 +27,25 @@ static uint64_t repeated;
 
 static struct fi_cipher_sodium library;
 static struct fi_cipher_sodium_aegis aegis;
+static struct fi_cipher_openssl_functions openssl;
 
 enum {
     CAPACITY_FIRST = 1 << 12,
     NONCE_CHACHA = 12,
     NONCE_GCM = 12,
     NONCE_AEGIS = 32,
-    KEY_SIZE = 32
+    KEY_SIZE = 32,
+    EXPANDED_SIZE_MAX = 1024,
+    CONTEXTS_MAX = 4096
 };
+
+/* A context of libcrypto, and its key. A context that is made where a freed one was replaces it. */
+static struct context {
+    const void *context;
+    size_t size;
+    _Alignas(64) uint8_t key[EXPANDED_SIZE_MAX];
+} contexts[CONTEXTS_MAX];
+static size_t context_count;
 
 /* The place of a pair, or the free one where it would be. */
 static firn_hash *
@@ -115,12 +130,63 @@ seal_aegis(unsigned char *out, unsigned char *tag, unsigned long long *tag_size,
     return aegis.seal(out, tag, tag_size, in, size, aad, aad_size, nsec, nonce, key);
 }
 
+/* NULL if there is none. */
+static struct context *
+find_context_locked(const void *context)
+{
+    for (size_t i = 0; i < context_count; i++) {
+        if (contexts[i].context == context) {
+            return &contexts[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+keep_key(const void *context, const uint8_t *key)
+{
+    (void)pthread_mutex_lock(&mutex);
+    struct context *found = find_context_locked(context);
+    if (found == NULL) {
+        CHECK(context_count < CONTEXTS_MAX);
+        found = &contexts[context_count++];
+    }
+    memset(found->key, 0, sizeof found->key);
+    found->context = context;
+    found->size = KEY_SIZE;
+    memcpy(found->key, key, KEY_SIZE);
+    if (library.aes256gcm_is_available()) {
+        found->size = library.aes256gcm_statebytes();
+        CHECK(found->size <= sizeof found->key);
+        CHECK(library.aes256gcm_beforenm(found->key, key) == 0);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+static int
+init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key,
+             const uint8_t *nonce)
+{
+    if (key != NULL) {
+        keep_key(context, key);
+    }
+    if (nonce != NULL) {
+        (void)pthread_mutex_lock(&mutex);
+        const struct context *found = find_context_locked(context);
+        (void)pthread_mutex_unlock(&mutex);
+        CHECK(found != NULL);
+        note(found->key, found->size, nonce, NONCE_GCM); /* nobody else has this context */
+    }
+    return openssl.encrypt_init(context, cipher, engine, key, nonce);
+}
+
 /* Room cipher shows its tables as constants; the memory is not. */
 static void
 listen(void)
 {
     const struct fi_cipher_sodium *sodium;
     const struct fi_cipher_sodium_aegis *newer;
+    const struct fi_cipher_openssl_functions *other;
     CHECK(fi_cipher_sodium_load(&sodium, NULL) == FIRN_OK);
     library = *sodium;
     struct fi_cipher_sodium *table_of_room = (struct fi_cipher_sodium *)(uintptr_t)sodium;
@@ -129,6 +195,10 @@ listen(void)
     if (fi_cipher_sodium_load_aegis(&newer, NULL) == FIRN_OK) {
         aegis = *newer;
         ((struct fi_cipher_sodium_aegis *)(uintptr_t)newer)->seal = seal_aegis;
+    }
+    if (fi_cipher_openssl_load(&other, NULL) == FIRN_OK) {
+        openssl = *other;
+        ((struct fi_cipher_openssl_functions *)(uintptr_t)other)->encrypt_init = init_openssl;
     }
 }
 

@@ -11,6 +11,8 @@
  * The contexts are in OpenSSL's memory: it wipes them when they are freed, but does not lock them,
  * and they stay in core files and in children of fork.
  */
+#include "cipher/cipher_openssl.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
@@ -26,25 +28,10 @@ enum {
     SET_TAG = 0x11  /* EVP_CTRL_AEAD_SET_TAG */
 };
 
-typedef int openssl_init(void *context, const void *cipher, void *engine, const uint8_t *key,
-                         const uint8_t *nonce);
-typedef int openssl_update(void *context, uint8_t *out, int *out_size, const uint8_t *in, int size);
-typedef int openssl_final(void *context, uint8_t *out, int *out_size);
+/* Written by start_openssl only. */
+static struct fi_cipher_openssl_functions crypto;
 
-/* As in openssl/evp.h, in the order of the names below. */
-static struct {
-    void *(*context_new)(void);
-    void (*context_free)(void *context);
-    int (*context_control)(void *context, int type, int argument, void *pointer);
-    void *(*cipher_fetch)(void *library, const char *algorithm, const char *properties);
-    openssl_init *encrypt_init;
-    openssl_update *encrypt_update;
-    openssl_final *encrypt_final;
-    openssl_init *decrypt_init;
-    openssl_update *decrypt_update;
-    openssl_final *decrypt_final;
-} crypto; /* written by start_openssl only */
-
+/* In the order of the functions. */
 static const char *const names[] = {
     "EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_CIPHER_CTX_ctrl", "EVP_CIPHER_fetch",
     "EVP_EncryptInit_ex", "EVP_EncryptUpdate",   "EVP_EncryptFinal_ex", "EVP_DecryptInit_ex",
@@ -70,20 +57,29 @@ start_openssl(void)
     return aes_256_gcm != NULL;
 }
 
-static int
-openssl_load(firn_error *err)
+int
+fi_cipher_openssl_load(const struct fi_cipher_openssl_functions **out, firn_error *err)
 {
     static struct fi_os_library library = {.file_name = "libcrypto.so.3",
                                            .names = names,
                                            .functions = functions,
                                            .count = COUNT,
                                            .start = start_openssl};
+    *out = NULL;
     if (!fi_os_library_load(&library)) {
         return fi_error_set(err, FIRN_UNSUPPORTED,
                             "AES-256-GCM needs libsodium and a processor with instructions for "
                             "AES, or OpenSSL 3: apt install libsodium23 libssl3");
     }
+    *out = &crypto;
     return FIRN_OK;
+}
+
+static int
+openssl_load(firn_error *err)
+{
+    const struct fi_cipher_openssl_functions *loaded;
+    return fi_cipher_openssl_load(&loaded, err);
 }
 
 static size_t
@@ -125,7 +121,8 @@ openssl_forget(void *state)
 
 /* A context with the key in it, which is this thread's until it is given back. */
 static void *
-take_context(const struct openssl_state *openssl, _Atomic(void *) *kept, openssl_init *init)
+take_context(const struct openssl_state *openssl, _Atomic(void *) *kept,
+             fi_cipher_openssl_init *init)
 {
     for (size_t i = 0; i < KEPT; i++) {
         /* Pairs with the exchange below: the next user of a context sees what the last one did. */
@@ -156,7 +153,7 @@ give_context_back(void *context, _Atomic(void *) *kept)
 }
 
 static bool
-update(void *context, openssl_update *take, const struct fi_cipher_message *message)
+update(void *context, fi_cipher_openssl_update *take, const struct fi_cipher_message *message)
 {
     int size; /* sizes are below 2^30 */
     return (message->aad.size == 0 ||
