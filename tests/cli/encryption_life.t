@@ -64,6 +64,12 @@ What opens it.
   $ FIRN_KEY_COMMAND='exit 3' firn save
   ! firn: could not unlock '<T>/data/firn/w-<hex>': FIRN_KEY_COMMAND: '/bin/sh' failed with exit code 3
   [1]
+  $ FIRN_KEY_COMMAND='firn list' firn save
+  ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! firn: could not unlock '<T>/data/firn/w-<hex>': FIRN_KEY_COMMAND: '/bin/sh' failed with exit code 1
+  [1]
+  $ FIRN_KEY_COMMAND='echo "$((1' firn save 2>&1 | tail -n 1
+  firn: could not unlock '<T>/data/firn/w-<hex>': FIRN_KEY_COMMAND: '/bin/sh' failed with exit code 2
   $ export FIRN_KEY_FILE=$PWD/../key
   $ firn save -m first
   1  <id>  2 files, 8 B; 2 new, <size> added  <s> s
@@ -96,7 +102,7 @@ Work as in any store.
      2  <id>  <time>          2 files       8 B  the file is looked at before
      1  <id>  <time>          2 files       8 B  [good]  first
   5 checkpoints (2 taken by restores), <n> packs, <n> objects, <size> read: no damage
-  <n> packs removed, 2 rewritten: 2 KB before, 1 KB now
+  <n> packs removed, 2 rewritten: <n> KB before, 1 KB now
   $ grep -rl 'second\|three' $XDG_DATA_HOME/firn; find $XDG_DATA_HOME/firn -name FIRN.keys | wc -l
   1
 

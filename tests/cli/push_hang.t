@@ -3,7 +3,7 @@ A remote that answers nothing keeps no save waiting, and processes do not pile u
   ? python3 -c 'import ctypes; ctypes.CDLL("libcurl.so.4")'
   $ export AWS_ACCESS_KEY_ID=ak AWS_SECRET_ACCESS_KEY=secret/with+signs AWS_REGION=us-east-1; mkfifo ../commands
   $ python3 $SOURCE/tests/unit/s3/s3_server.py <../commands >../said &
-  $ exec 9>../commands; until grep -q . ../said; do sleep 0.05; done; port=$(head -n 1 ../said)
+  $ exec 9>../commands; until grep -qs . ../said; do sleep 0.05; done; port=$(head -n 1 ../said)
   $ until_there() { for i in $(seq 2400); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.05; done; echo "not there after 120 s"; }
   $ pushes() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -o -e "push --auto --quie[t] --directory $PWD " | wc -l; }
   $ echo one >f && firn save -q && firn remote add origin http://127.0.0.1:$port/bucket/p -q && firn push -q && firn config push.auto origin

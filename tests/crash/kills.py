@@ -46,9 +46,9 @@ def kill_once(writer, place, chance, at, acknowledged):
 
 
 def run_killed(firn, tree, environment, chance, *arguments):
-    """The checkpoint that has what was there before the command, if it came to its end; and whether it was killed.
+    """Returns the number that the command printed, the state that it named (None where it did not), and whether it was killed.
 
-    A save that follows a killed restore finishes that one first: what was there then is in the state that it names.
+    A save after a killed restore finishes the restore first, and names the state that has what was there before.
     """
     command = [firn, "-C", tree, *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -57,11 +57,12 @@ def run_killed(firn, tree, environment, chance, *arguments):
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return None, True
+        return None, None, True
     if process.returncode not in (0, 6) or "was not made by firn" in problem:
         raise RuntimeError(f"{arguments}: exit code {process.returncode}: {problem.strip()}")
-    saved = re.search(r"the state before it is (\w+)", problem) or re.match(r"(\d+)\n", output)
-    return saved and saved[1], False
+    number = re.match(r"(\d+)\n", output)
+    before = re.search(r"the state before it is (\w+)", problem)
+    return number and number[1], before and before[1], False
 
 
 def kill_inside(firn, place, chance, rounds):
@@ -70,25 +71,28 @@ def kill_inside(firn, place, chance, rounds):
     os.mkdir(tree)
     environment = dict(os.environ, HOME=place, XDG_DATA_HOME=os.path.join(place, "data"))
     subprocess.run([firn, "-C", tree, "init", "--here", "-q"], env=environment, check=True)
+    path = os.path.join(tree, "f")
     acknowledged, kills = {}, 0
     for i in range(rounds):
         content = f"{i} " + "".join(chance.choice("abc") for _ in range(chance.choice((3, 2000, 100000))))
-        with open(os.path.join(tree, "f"), "w", encoding="ascii") as file:
+        with open(path, "w", encoding="ascii") as file:
             file.write(content)
-        saved, was_killed = run_killed(firn, tree, environment, chance, "save", "-q")
+        number, before, was_killed = run_killed(firn, tree, environment, chance, "save", "-q")
         kills += was_killed
-        if saved is not None:
-            acknowledged[saved] = content
+        if number is not None:
+            with open(path, encoding="ascii") as file:
+                acknowledged[number] = file.read()
+            acknowledged[before or number] = content
         if i % 4 == 3:
             other = chance.choice((("gc", "-q"), ("gc", "--full", "-q"), ("restore", "latest", "-q")))
-            kills += run_killed(firn, tree, environment, chance, *other)[1] if acknowledged else 0
+            kills += run_killed(firn, tree, environment, chance, *other)[2] if acknowledged else 0
     last = subprocess.run([firn, "-C", tree, "check", "--data"], env=environment, check=False, capture_output=True, text=True)
     if last.returncode != 0 or "was not made by firn" in last.stderr:
         raise RuntimeError(f"check: {last.stderr.strip()}")
-    for saved, content in acknowledged.items():
-        found = subprocess.run([firn, "-C", tree, "cat", saved, "f"], env=environment, check=False, capture_output=True, text=True)
+    for number, content in acknowledged.items():
+        found = subprocess.run([firn, "-C", tree, "cat", number, "f"], env=environment, check=False, capture_output=True, text=True)
         if found.stdout != content:
-            raise RuntimeError(f"checkpoint {saved} was acknowledged: {found.stderr.strip()}")
+            raise RuntimeError(f"checkpoint {number} was acknowledged: {found.stderr.strip()}")
     return kills
 
 

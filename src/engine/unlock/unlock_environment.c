@@ -10,7 +10,9 @@
  *
  * The command is as trusted as the environment, which could name another PATH as well. Its standard
  * input is /dev/null; a program that asks a person opens the terminal itself. What it prints is
- * read to memory for secrets and shown in no text, even if it fails.
+ * read to memory for secrets and shown in no text, even if it fails. The command runs
+ * with FIRN_KEY_COMMAND unset: one that opens an encrypted store would otherwise start itself again
+ * without end.
  */
 #include "unlock/unlock_environment.h"
 
@@ -48,7 +50,8 @@ static int
 run_command(struct fi_os *os, const char *command, const struct fi_step *step,
             struct fi_unlock_environment *out, firn_error *err)
 {
-    const char *const words[] = {"/bin/sh", "-c", command, NULL};
+    const char *const words[] = {"/bin/sh", "-c",    "unset FIRN_KEY_COMMAND; eval \"$1\"",
+                                 "sh",      command, NULL};
     const struct fi_os_stream_limits limits = {
         .size_max = OUTPUT_SIZE_MAX, .timeout_ns = TIMEOUT_NS, .step = step};
     FI_TRY_RETURN(fi_os_secret_allocate(OUTPUT_SIZE_MAX, &out->memory, err));

@@ -145,9 +145,6 @@ put_row(struct rig *rig, int64_t id)
             values[i].as.i64 = styled(rig, i, id, values[i].as.i64);
         }
     }
-    if (values[5].type != FIRN_TYPE_NULL) {
-        values[5] = firn_text(t);
-    }
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     options.txn = rig->txn;
     OK(firn_table_upsert(rig->table, &options, values, COLUMNS, &err));
