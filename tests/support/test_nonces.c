@@ -5,8 +5,8 @@
  * The libraries' functions are called through pointers, in memory that room cipher fills once. The
  * ones that encrypt are replaced there by others that note key and nonce, and then do the same.
  *
- * libcrypto is given a key when a context is made, and nonces later. The key is noted as libsodium
- * expands it, so that a pair is the same whichever library meets it.
+ * libcrypto is given a key and a nonce at once. The key is noted as libsodium expands it, so that a
+ * pair is the same whichever library meets it.
  */
 #include "support/test_nonces.h"
 
@@ -35,17 +35,8 @@ enum {
     NONCE_GCM = 12,
     NONCE_AEGIS = 32,
     KEY_SIZE = 32,
-    EXPANDED_SIZE_MAX = 1024,
-    CONTEXTS_MAX = 4096
+    EXPANDED_SIZE_MAX = 1024
 };
-
-/* A context of libcrypto, and its key. A context that is made where a freed one was replaces it. */
-static struct context {
-    const void *context;
-    size_t size;
-    _Alignas(64) uint8_t key[EXPANDED_SIZE_MAX];
-} contexts[CONTEXTS_MAX];
-static size_t context_count;
 
 /* The place of a pair, or the free one where it would be. */
 static firn_hash *
@@ -130,53 +121,20 @@ seal_aegis(unsigned char *out, unsigned char *tag, unsigned long long *tag_size,
     return aegis.seal(out, tag, tag_size, in, size, aad, aad_size, nsec, nonce, key);
 }
 
-/* NULL if there is none. */
-static struct context *
-find_context_locked(const void *context)
-{
-    for (size_t i = 0; i < context_count; i++) {
-        if (contexts[i].context == context) {
-            return &contexts[i];
-        }
-    }
-    return NULL;
-}
-
-static void
-keep_key(const void *context, const uint8_t *key)
-{
-    (void)pthread_mutex_lock(&mutex);
-    struct context *found = find_context_locked(context);
-    if (found == NULL) {
-        CHECK(context_count < CONTEXTS_MAX);
-        found = &contexts[context_count++];
-    }
-    memset(found->key, 0, sizeof found->key);
-    found->context = context;
-    found->size = KEY_SIZE;
-    memcpy(found->key, key, KEY_SIZE);
-    if (library.aes256gcm_is_available()) {
-        found->size = library.aes256gcm_statebytes();
-        CHECK(found->size <= sizeof found->key);
-        CHECK(library.aes256gcm_beforenm(found->key, key) == 0);
-    }
-    (void)pthread_mutex_unlock(&mutex);
-}
-
 static int
 init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key,
              const uint8_t *nonce)
 {
-    if (key != NULL) {
-        keep_key(context, key);
+    _Alignas(64) uint8_t expanded[EXPANDED_SIZE_MAX] = {0};
+    size_t size = KEY_SIZE;
+    CHECK(key != NULL && nonce != NULL);
+    memcpy(expanded, key, KEY_SIZE);
+    if (library.aes256gcm_is_available()) {
+        size = library.aes256gcm_statebytes();
+        CHECK(size <= sizeof expanded);
+        CHECK(library.aes256gcm_beforenm(expanded, key) == 0);
     }
-    if (nonce != NULL) {
-        (void)pthread_mutex_lock(&mutex);
-        const struct context *found = find_context_locked(context);
-        (void)pthread_mutex_unlock(&mutex);
-        CHECK(found != NULL);
-        note(found->key, found->size, nonce, NONCE_GCM); /* nobody else has this context */
-    }
+    note(expanded, size, nonce, NONCE_GCM);
     return openssl.encrypt_init(context, cipher, engine, key, nonce);
 }
 

@@ -145,9 +145,6 @@ fi_cipher_key_create(unsigned number, const uint8_t *key, struct fi_cipher_key *
 void
 fi_cipher_key_destroy(struct fi_cipher_key *key)
 {
-    if (key != NULL && key->backend != NULL && key->backend->forget != NULL) {
-        key->backend->forget(key->state);
-    }
     fi_os_secret_free(key);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cipher/cipher_openssl.h: what of libcrypto's interface is used, by the names of openssl/evp.h
- * without "EVP_". Only cipher_openssl.c calls it; tests listen in it.
+ * and err.h, without "EVP_". Only cipher_openssl.c calls it; tests listen in it.
  */
 #ifndef FIRN_CIPHER_CIPHER_OPENSSL_H
 #define FIRN_CIPHER_CIPHER_OPENSSL_H
@@ -27,6 +27,8 @@ struct fi_cipher_openssl_functions {
     fi_cipher_openssl_init *decrypt_init;
     fi_cipher_openssl_update *decrypt_update;
     fi_cipher_openssl_final *decrypt_final;
+    int (*err_set_mark)(void);
+    int (*err_pop_to_mark)(void);
 };
 
 /* FIRN_UNSUPPORTED: it is not installed. Any thread. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/cipher: AES-256-GCM by two libraries. What one has sealed the other opens, at every size
- * around the limit between them; and libsodium goes on where libcrypto has no memory.
+ * around the limit between them; libsodium goes on where libcrypto has no memory; and neither keys
+ * nor errors stay in libcrypto.
  *
  * The program gives libcrypto an allocator of its own, which it must do before libcrypto has
  * allocated anything.
  */
 #include <dlfcn.h>
+#include <malloc.h>
 
 #include "base/bytes.h"
 #include "cipher_fixture.h"
@@ -22,13 +24,17 @@ static uint8_t plain[SIZE];
 
 static unsigned allocations;
 static unsigned failing; /* the number of the allocation that fails; 0: none */
+static size_t blocks;    /* that are allocated */
+static bool has_freed_key;
 
 static void *
 allocate(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return ++allocations == failing ? NULL : malloc(size);
+    void *memory = ++allocations == failing ? NULL : malloc(size);
+    blocks += memory != NULL ? 1 : 0;
+    return memory;
 }
 
 static void *
@@ -36,28 +42,51 @@ resize(void *memory, size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return ++allocations == failing ? NULL : realloc(memory, size);
+    void *resized = ++allocations == failing ? NULL : realloc(memory, size);
+    blocks += memory == NULL && resized != NULL ? 1 : 0;
+    return resized;
 }
 
+/* An expanded key begins with the key. */
 static void
 release(void *memory, const char *file, int line)
 {
     (void)file;
     (void)line;
+    if (memory != NULL) {
+        has_freed_key = has_freed_key || memmem(memory, malloc_usable_size(memory), key_bytes,
+                                                sizeof key_bytes) != NULL;
+        blocks--;
+    }
     free(memory);
 }
 
 static bool
+find_function(void *library, const char *name, void *out)
+{
+    void *found = library != NULL ? dlsym(library, name) : NULL;
+    memcpy(out, &found, sizeof found);
+    return found != NULL;
+}
+
+static unsigned long (*peek_last_error)(void);
+static void (*raise_error)(void); /* ERR_new: an error without a text or a code of its own */
+static void (*set_error)(int library, int reason, const char *format, ...);
+static void (*clear_errors)(void);
+
+static bool
 give_libcrypto_memory(void)
 {
-    typedef int set_functions(void *(*)(size_t, const char *, int),
-                              void *(*)(void *, size_t, const char *, int),
-                              void (*)(void *, const char *, int));
-    set_functions *set;
+    int (*set_functions)(void *(*)(size_t, const char *, int),
+                         void *(*)(void *, size_t, const char *, int),
+                         void (*)(void *, const char *, int));
     void *library = dlopen("libcrypto.so.3", RTLD_NOW | RTLD_LOCAL);
-    void *found = library != NULL ? dlsym(library, "CRYPTO_set_mem_functions") : NULL;
-    memcpy(&set, &found, sizeof set);
-    return library == NULL || (set != NULL && set(allocate, resize, release) == 1);
+    return library == NULL || (find_function(library, "CRYPTO_set_mem_functions", &set_functions) &&
+                               find_function(library, "ERR_peek_last_error", &peek_last_error) &&
+                               find_function(library, "ERR_new", &raise_error) &&
+                               find_function(library, "ERR_set_error", &set_error) &&
+                               find_function(library, "ERR_clear_error", &clear_errors) &&
+                               set_functions(allocate, resize, release) == 1);
 }
 
 /* ==== tests ==== */
@@ -158,6 +187,7 @@ seal_and_open(const struct fi_cipher_backend *backend, unsigned n, bool may_fail
 {
     uint8_t message[SIZE_MAX_HERE];
     struct fi_cipher_key *key = key_by(backend);
+    const unsigned long error = peek_last_error();
     memcpy(message, plain, SIZE);
     allocations = 0;
     failing = n;
@@ -167,6 +197,7 @@ seal_and_open(const struct fi_cipher_backend *backend, unsigned n, bool may_fail
     }
     const bool was_met = allocations >= n;
     failing = 0;
+    assert_int_equal(peek_last_error(), error);
     assert_int_equal(rc, may_fail && was_met ? FIRN_NO_MEMORY : FIRN_OK);
     assert_true(rc != FIRN_OK || memcmp(message, plain, SIZE) == 0);
     fi_cipher_key_destroy(key);
@@ -191,6 +222,43 @@ libsodium_goes_on_where_libcrypto_has_no_memory(void **state)
     assert_true(met >= 2); /* a context to seal, one to open */
 }
 
+static void
+check_nothing_stays(struct fi_cipher_key *key, size_t size)
+{
+    uint8_t sealed[SIZE_MAX_HERE];
+    uint8_t out[SIZE_MAX_HERE];
+    const unsigned long error = peek_last_error();
+    const size_t blocks_before = blocks;
+    OK(fi_cipher_seal(key, 5, firn_str("x"), firn_bytes(plain, size), sealed, &err));
+    OK(fi_cipher_open(key, 5, firn_str("x"), firn_bytes(sealed, size + TAG), out, &err));
+    sealed[0] ^= 1;
+    FAILS(fi_cipher_open(key, 5, firn_str("x"), firn_bytes(sealed, size + TAG), out, &err),
+          FIRN_CORRUPT, "damaged");
+    assert_int_equal(blocks, blocks_before);
+    assert_false(has_freed_key);
+    assert_int_equal(peek_last_error(), error);
+}
+
+static void
+neither_keys_nor_errors_stay_in_libcrypto(void **state)
+{
+    (void)state;
+    if (!has_both()) {
+        return;
+    }
+    struct fi_cipher_key *key = key_by(&fi_cipher_openssl);
+    clear_errors(); /* allocates the queue of errors */
+    assert_int_equal(peek_last_error(), 0);
+    check_nothing_stays(key, SIZE);
+    check_nothing_stays(key, 1);
+    raise_error();
+    set_error(2, 7, NULL);
+    assert_int_not_equal(peek_last_error(), 0);
+    check_nothing_stays(key, SIZE);
+    clear_errors();
+    fi_cipher_key_destroy(key);
+}
+
 int
 main(void)
 {
@@ -198,6 +266,7 @@ main(void)
         cmocka_unit_test(both_libraries_give_the_same_bytes),
         cmocka_unit_test(large_messages_that_were_changed_are_refused),
         cmocka_unit_test(libsodium_goes_on_where_libcrypto_has_no_memory),
+        cmocka_unit_test(neither_keys_nor_errors_stay_in_libcrypto),
     };
     if (!give_libcrypto_memory()) {
         return 1;
