@@ -12,12 +12,13 @@ function of(row, engine, units, field,   k, a) {
     return field == "value" || !has(k "value") ? a * units : a * units / median(k "value")
 }
 function figure(x, unit) { return unit == "bytes" ? bytes(x) : sprintf(unit == "s" ? "%.2f s" : unit == "ns" ? "%.1f ns" : "%.2f " unit, x) }
+function percent(x, digits) { return sprintf("%s%.*f %%", x < 0 ? "−" : "+", digits, (x < 0 ? -x : x) * 100) }
 # As a part of what it takes in clear; with `absolute` the difference.
 function added(row, engine, units, unit, field, absolute,   a, b) {
     a = of(row, "clear", units, field)
     b = of(row, engine, units, field)
     if (a <= 0 || b < 0) return "–"
-    return figure(b, unit) ", " (absolute ? (b < a ? "−" : "+") figure(b < a ? a - b : b - a, unit) : sprintf("%+.*f %%", field == "value" ? 2 : 0, (b / a - 1) * 100))
+    return figure(b, unit) ", " (absolute ? (b < a ? "−" : "+") figure(b < a ? a - b : b - a, unit) : percent(b / a - 1, field == "value" ? 2 : 0))
 }
 function line(title, row, units, unit, field, absolute, bar) {
     if (of(row, "clear", units, field) < 0) return

@@ -100,12 +100,29 @@ export interface MemoryOptions extends OpenOptions {
   limit?: number | bigint
 }
 
+export interface CheckLockedOptions extends LongOptions {
+  /** Of packs, only header, footer and table of contents, not the contents of saved files. */
+  skipContents?: boolean
+}
+
+export interface CheckedLocked {
+  files: number
+  blocks: number
+  bytesRead: number
+  logRecords: number
+}
+
 export function open (path: string, options?: OpenOptions): Promise<Store>
 export function openSync (path: string, options?: OpenOptions): Store
 /** A store in memory, gone when it is closed. */
 export function openMemory (options?: MemoryOptions): Promise<Store>
 /** Removes a store from disk. */
 export function destroy (path: string): Promise<void>
+/**
+ * Verifies the checksums of an encrypted store without its key. FIRN_CORRUPT if anything is damaged; notices name file and offset. Whether
+ * files belong together, and whether one is missing, is not verified: Store.check does that, with a key.
+ */
+export function checkLocked (path: string, options?: CheckLockedOptions): Promise<CheckedLocked>
 /** Creates a store in a directory from a file that Store.export wrote. */
 export function importStore (file: string, path: string, options?: LongOptions): Promise<Checkpoint>
 /** The number that a merged value holds; 0n for undefined. FIRN_INVALID for what is not 8 bytes. */

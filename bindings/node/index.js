@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, FirnError } = require('./lib/native')
-const { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction } = require('./lib/store')
+const { open, openSync, openMemory, checkLocked, destroy, importStore, Store, Snapshot, Transaction } = require('./lib/store')
 const { Keyspace, Batch, numberOf } = require('./lib/keyspace')
 const { Table, Scan, ColumnBatch } = require('./lib/table')
 const { SqlRows } = require('./lib/sql')
@@ -18,6 +18,7 @@ module.exports = {
   open,
   openSync,
   openMemory,
+  checkLocked,
   destroy,
   importStore,
   openWorkspace,

@@ -112,8 +112,8 @@ typedef struct firn_keys_info {
         sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false \
     }
 
-/* path is that of a store's directory. Needs no key. on_slot may be NULL; what it returns other
- * than FIRN_OK ends the list, and is returned. */
+/* path is that of a store, or of an exported one. Needs no key. on_slot may be NULL; what it returns
+ * other than FIRN_OK ends the list, and is returned. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_list(const char *path,
                                             int (*on_slot)(void *ctx, const firn_keys_slot *slot),
                                             void *ctx, firn_keys_info *out, firn_error *err);

@@ -1610,6 +1610,16 @@ class store
         detail::check(firn_store_check(handle_.get(), nullptr, &out, &err), err);
         return out;
     }
+    // Verifies the encrypted store at `path` without its key: what checksums can tell. Throws
+    // likewise.
+    static firn_store_check_locked_result
+    check_locked(const std::string &path)
+    {
+        firn_error err;
+        firn_store_check_locked_result out = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+        detail::check(firn_store_check_locked(path.c_str(), nullptr, &out, &err), err);
+        return out;
+    }
     void
     clone(const std::string &path) const
     {

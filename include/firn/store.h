@@ -263,6 +263,47 @@ FIRN_API FIRN_MUST_CHECK int firn_store_check(firn_store *store,
                                               const firn_store_check_options *options,
                                               firn_store_check_result *out, firn_error *err);
 
+typedef struct firn_store_check_locked_result {
+    size_t size;            /* sizeof(firn_store_check_locked_result), set by the caller */
+    uint64_t files;         /* runs, files of values, graphs and packs that were verified */
+    uint64_t blocks;        /* of these */
+    uint64_t bytes_read;    /* likewise */
+    uint64_t log_records;   /* of the log and of MANIFEST */
+    uint64_t damaged_count; /* each reported by a notice, FIRN_NOTICE_DAMAGED */
+} firn_store_check_locked_result;
+#define FIRN_STORE_CHECK_LOCKED_RESULT_INIT                   \
+    {                                                         \
+        sizeof(firn_store_check_locked_result), 0, 0, 0, 0, 0 \
+    }
+typedef struct firn_store_check_locked_options {
+    size_t size; /* sizeof(firn_store_check_locked_options) */
+    /* Of packs, which have the contents of saved files, only header, footer and table of contents
+     * are verified. */
+    bool skips_contents;
+    firn_callbacks callbacks;
+} firn_store_check_locked_options;
+#define FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT                                \
+    {                                                                       \
+        sizeof(firn_store_check_locked_options), false, FIRN_CALLBACKS_INIT \
+    }
+/* Verifies the encrypted store at `path`, which may be an exported one, without its key: nobody is
+ * asked for one. Its checksums are over what is on the disk, so damage to any of its files is found:
+ * to FIRN, FIRN.keys, the log, MANIFEST, runs and packs. What is encrypted is not looked into. So
+ * these are not verified: whether the files belong together; whether one of them is missing, or was
+ * put back from an older copy, or, for a log, ends too early; whether somebody has forged contents
+ * and their checksums. firn_store_check verifies all of that, with a key.
+ *
+ * Nothing is changed; the store may be in use, by a handle of this process as well. FIRN_CORRUPT if
+ * anything is damaged, or cannot be read from the disk; `out` counts even then. If damaged_count is
+ * 0, nothing else was verified: FIRN is damaged and there is no FIRN.keys, as in a store that is not
+ * encrypted; or an exported file could not be opened. FIRN_NOT_FOUND: there is no store.
+ * FIRN_INVALID: it is not encrypted. FIRN_BUSY: it is being repaired, or other processes kept
+ * writing. FIRN_NEWER. */
+FIRN_API FIRN_MUST_CHECK int firn_store_check_locked(const char *path,
+                                                     const firn_store_check_locked_options *options,
+                                                     firn_store_check_locked_result *out,
+                                                     firn_error *err);
+
 /* ---- statistics ---- */
 
 enum { FIRN_STORE_LEVELS = 7 };

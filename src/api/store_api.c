@@ -339,6 +339,30 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     return api_check_told(rc, err);
 }
 
+int
+firn_store_check_locked(const char *path, const firn_store_check_locked_options *options,
+                        firn_store_check_locked_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_store_check_locked_options given = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result found = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
+    API_REQUIRE(out == NULL || fi_api_options_is_size(out->size), err,
+                "out.size must be set to sizeof(firn_store_check_locked_result)");
+    API_OPENS("store", err);
+    API_READ_OPTIONS(given, options, err);
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    const struct fi_inspect_check_options inner = {
+        .on_damage = given.callbacks.on_notice != NULL ? api_store_report_damage : NULL,
+        .ctx = &given.callbacks,
+        .progress = &progress};
+    int rc = fi_inspect_locked(fi_os_default(), path, given.skips_contents, &inner, &found, err);
+    if (out != NULL) {
+        fi_api_options_write(out, &found, sizeof found);
+    }
+    return api_check_told(rc, err);
+}
+
 /* ---- keyspaces ---- */
 
 /* Refuses an opened handle if it is that of a table. */

@@ -286,6 +286,20 @@ def files_of_data(rig):
     rig.each([*export, "--replace"], judge_replace, WRITING)
 
 
+def without_key(rig):
+    """The checks of an encrypted store without its key."""
+    write(rig.path("key"), b"k" * 64)
+    sealed = {**os.environ, "FIRN_KEY_FILE": rig.path("key")}
+    for arguments in (["db", "load", "--encrypt", "sealed", "k", "rows", "-q"], ["db", "compact", "sealed", "-q"]):
+        subprocess.run(rig.command(arguments), cwd=rig.work, check=True, capture_output=True, env=sealed)
+
+    def judge(_):
+        rig.expect_same("sealed")
+        rig.must("db", "check", "--no-key", "sealed")
+    rig.each(["db", "check", "--no-key", "sealed"], judge, READING)
+    shutil.rmtree(rig.path("sealed"))
+
+
 def tables(rig):
     """Commands on a table: all rows of a command are there or none, and each is found by each index."""
     def write_rows(name, first, count):
@@ -510,7 +524,7 @@ def main():
         os.chmod(place, 0o755)
         try:
             rig = Rig(os.path.abspath(sys.argv[1]), place)
-            for part in (looking, restoring, files_of_data, tables, serving, remotes, collecting, repairing):
+            for part in (looking, restoring, files_of_data, without_key, tables, serving, remotes, collecting, repairing):
                 if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                     part(rig)
         except Broken as broken:

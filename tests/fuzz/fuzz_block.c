@@ -8,7 +8,8 @@
  * There are no keys: an encrypted file opens, and its blocks are denied.
  *
  * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens
- * gives every block that its sections name and the reader reads, with the same bytes.
+ * gives every block that its sections name and the reader reads, with the same bytes. What
+ * fi_block_verify finds sound opens, and its body has the hashes of its table of contents.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,8 +29,37 @@ struct walk {
     struct fi_compress *compress;
     struct fi_buf raw;
     unsigned read_count;
-    uint64_t end; /* of the block before */
+    uint64_t end;    /* of the block before */
+    bool is_damaged; /* as fi_block_verify has found, or could not find out */
 };
+
+static void
+on_damage(void *ctx, const firn_error *found)
+{
+    struct walk *walk = ctx;
+    CHECK(found->code == FIRN_CORRUPT && found->text[0] != '\0');
+    walk->is_damaged = true;
+}
+
+/* FIRN_OK if the file opens. */
+static int
+verify(struct walk *walk, struct fi_os_dir *dir, size_t size)
+{
+    firn_error err;
+    struct fi_block_verify_counts counts;
+    struct fi_block_verify_counts edges;
+    struct fi_block_verify_host host = {.on_damage = on_damage, .ctx = walk};
+    int rc = fi_block_verify(dir, "f", FI_BLOCK_FILE_ROW, &host, &counts, &err);
+    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    CHECK(counts.bytes <= size && counts.blocks <= size / FI_BLOCK_FORMAT_PREFIX_SIZE);
+    CHECK(rc != FIRN_OK || walk->is_damaged || counts.bytes == size);
+    walk->is_damaged |= rc == FIRN_NEWER;
+    host.edges_only = true;
+    int opens = fi_block_verify(dir, "f", FI_BLOCK_FILE_ROW, &host, &edges, &err);
+    CHECK(opens == rc || (opens == FIRN_OK && rc == FIRN_NEWER));
+    CHECK(edges.blocks == 0 && edges.bytes <= counts.bytes);
+    return opens;
+}
 
 /* A block that salvage finds is one that the reader reads, unless only decoding fails. */
 static int
@@ -83,12 +113,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_machine_write("f", file, size - 1);
     free(file);
     CHECK(fi_compress_create(&walk.compress, NULL) == FIRN_OK);
+    int opens = verify(&walk, dir, size - 1);
     int rc = fi_block_reader_open(dir, "f", FI_BLOCK_FILE_ROW, &walk.reader, &err);
-    CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
+    CHECK(rc == opens);
     if (rc == FIRN_OK) {
         read_sections(&walk);
         rc = fi_block_reader_verify_body(walk.reader, &err);
-        CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT);
+        CHECK(rc == FIRN_OK || (rc == FIRN_CORRUPT && walk.is_damaged));
     }
     rc = fi_block_salvage(dir, "f", FI_BLOCK_FILE_ROW, visit, &walk, &err);
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_DENIED);

@@ -31,7 +31,8 @@ const accepted = {
   snapshot: ['checkpoint'],
   diff: [...named.long, 'keyspace', 'limit'],
   diffTable: [...named.long, ...named.table, 'limit'],
-  export: [...named.long, 'checkpoint', 'replace']
+  export: [...named.long, 'checkpoint', 'replace'],
+  checkLocked: [...named.long, 'skipContents']
 }
 accepted.openMemory = [...accepted.open, 'limit']
 accepted.transaction = [...accepted.begin, ...named.write, 'attempts']
@@ -458,10 +459,16 @@ async function destroy (path) {
   return native.destroy(path)
 }
 
+/** Verifies the checksums of an encrypted store without its key. Options: skipContents (of packs), and those of long calls. */
+async function checkLocked (path, options) {
+  options = object(options, accepted.checkLocked)
+  return monitored(options, (monitor) => native.checkLocked(path, options.skipContents, monitor))
+}
+
 /** Creates a store in a directory from a file that Store.export wrote. */
 async function importStore (file, path, options) {
   if (typeof file !== 'string') throw invalid('file must be a string')
   return monitored(object(options, named.long), (monitor) => native.importStore(path, file, monitor))
 }
 
-module.exports = { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction, Handle }
+module.exports = { open, openSync, openMemory, checkLocked, destroy, importStore, Store, Snapshot, Transaction, Handle }

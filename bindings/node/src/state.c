@@ -606,6 +606,46 @@ import_finish(napi_env env, struct call *call)
     return checkpoint_to_js(env, &((struct path_call *)(void *)call)->checkpoint);
 }
 
+struct locked_call {
+    struct call call;
+    const char *path;
+    firn_store_check_locked_options options;
+    firn_store_check_locked_result result;
+};
+
+static bool
+locked_parse(struct args *args, struct call *call)
+{
+    struct locked_call *self = (struct locked_call *)(void *)call;
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    self->options = options;
+    self->result = result;
+    return arg_text(args, 0, "path", &self->path) &&
+           arg_bool(args, 1, "skipContents", &self->options.skips_contents) &&
+           arg_monitor(args, 2, &self->options.callbacks);
+}
+
+static int
+locked_run(struct call *call, firn_error *err)
+{
+    struct locked_call *self = (struct locked_call *)(void *)call;
+    return firn_store_check_locked(self->path, &self->options, &self->result, err);
+}
+
+static napi_value
+locked_finish(napi_env env, struct call *call)
+{
+    struct locked_call *self = (struct locked_call *)(void *)call;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_number(env, object, "files", (double)self->result.files);
+    set_number(env, object, "blocks", (double)self->result.blocks);
+    set_number(env, object, "bytesRead", (double)self->result.bytes_read);
+    set_number(env, object, "logRecords", (double)self->result.log_records);
+    return object;
+}
+
 const struct call_kind state_calls[] = {
     {"txnBegin", sizeof(struct txn_begin_call), 0, txn_begin_parse, txn_begin_run, txn_begin_finish,
      NULL},
@@ -634,5 +674,6 @@ const struct call_kind state_calls[] = {
     {"upkeep", sizeof(struct upkeep_call), 0, upkeep_parse, upkeep_run, upkeep_finish,
      upkeep_release},
     {"destroy", sizeof(struct path_call), 0, path_parse, destroy_run, NULL, NULL},
+    {"checkLocked", sizeof(struct locked_call), 0, locked_parse, locked_run, locked_finish, NULL},
     {"importStore", sizeof(struct path_call), 0, path_parse, import_run, import_finish, NULL},
     {NULL, 0, 0, NULL, NULL, NULL, NULL}};

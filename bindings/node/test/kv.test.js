@@ -4,6 +4,7 @@
 'use strict'
 
 const assert = require('node:assert')
+const fs = require('node:fs')
 const path = require('node:path')
 const { firn, test, directory, memory, code } = require('./support')
 
@@ -392,4 +393,24 @@ test('an encrypted store needs its key', async (t) => {
   const again = firn.openSync(where, { key: 'correct horse', readOnly: true })
   assert.strictEqual(again.keyspaceSync('k').getSync('a').toString(), 'a value')
   await again.close()
+})
+
+test('an encrypted store is checked without its key', async (t) => {
+  const where = path.join(directory(t), 'store')
+  const store = await firn.open(where, { cipher: 'automatic', key: 'correct horse' })
+  await store.keyspaceSync('k').put('a', 'a value')
+  await store.flush()
+  await store.close()
+  const { files, blocks, bytesRead, logRecords } = await firn.checkLocked(where, { onProgress: () => {} })
+  assert.ok(files > 0 && blocks > 0 && bytesRead > 0 && logRecords > 0)
+  assert.strictEqual((await firn.checkLocked(where, { skipContents: true })).files, files)
+  const run = path.join(where, 'runs', fs.readdirSync(path.join(where, 'runs')).find((name) => name.endsWith('.row')))
+  const content = fs.readFileSync(run)
+  content[160] ^= 1
+  fs.writeFileSync(run, content)
+  const notices = []
+  await assert.rejects(firn.checkLocked(where, { onNotice: (notice) => notices.push(notice) }), code('FIRN_CORRUPT'))
+  assert.deepStrictEqual(notices.map(({ kind }) => kind), ['damaged'])
+  await assert.rejects(firn.checkLocked(path.join(where, 'none')), code('FIRN_NOT_FOUND'))
+  await assert.rejects(firn.checkLocked(where, { skipContents: 1 }), code('FIRN_INVALID'))
 })

@@ -48,6 +48,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     openSync: (o) => firn.openSync(at('new'), o),
     openMemory: (o) => firn.openMemory(o),
     importStore: (o) => firn.importStore(at('none'), at('new'), o),
+    checkLocked: (o) => firn.checkLocked(at('none'), o),
     openWorkspace: (o) => firn.openWorkspace(at('tree'), o),
     'Store.keyspace': (o) => store.keyspace('new', o),
     'Store.keyspaceSync': (o) => store.keyspaceSync('new', o),

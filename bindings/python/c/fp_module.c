@@ -341,6 +341,40 @@ destroy(PyObject *module, PyObject *path)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+check_locked(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    (void)module;
+    static char *names[] = {"path", "skip_contents", "progress", "notice", NULL};
+    PyObject *path, *on_progress = NULL, *on_notice = NULL;
+    int skips_contents = 0;
+    struct fp_progress progress;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$pOO", names, &path, &skips_contents,
+                                     &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice)) {
+        return NULL;
+    }
+    PyObject *bytes = fp_path(path);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    options.skips_contents = skips_contents != 0;
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_store_check_locked(PyBytes_AsString(bytes), &options, &result, &err));
+    Py_DECREF(bytes);
+    if (!fp_progress_end(&progress, code, &err)) {
+        return NULL;
+    }
+    return fp_result("LockedCheckResult", Py_BuildValue("(KKKK)", (unsigned long long)result.files,
+                                                        (unsigned long long)result.blocks,
+                                                        (unsigned long long)result.bytes_read,
+                                                        (unsigned long long)result.log_records));
+}
+
 static PyMethodDef functions[] = {
     FP_METHOD("version", version, METH_NOARGS,
               "version() -> str\n\nThe version of the firn library in this package."),
@@ -353,6 +387,12 @@ static PyMethodDef functions[] = {
     FP_METHOD("destroy", destroy, METH_O,
               "destroy(path)\n\nRemoves the store in a directory permanently. NotFound if there is "
               "none, Busy while it is open."),
+    FP_METHOD("check_locked", check_locked, FP_KEYWORDS,
+              "check_locked(path, *, skip_contents=False, progress=None, notice=None) -> "
+              "LockedCheckResult\n\nVerifies the checksums of an encrypted store without its key. "
+              "Corrupt if anything is damaged; notice is called with a Notice for each damaged "
+              "part. Whether files belong together, and whether one is missing, is not verified: "
+              "Store.check does that. skip_contents: of packs, not the contents of saved files."),
     FP_METHOD("import_store", fp_checkpoint_import, FP_KEYWORDS,
               "import_store(file, path, *, progress=None) -> Checkpoint\n\nCreates a store in a "
               "directory from a file that Store.export wrote."),

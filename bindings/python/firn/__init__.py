@@ -47,6 +47,7 @@ from ._firn import (
     Table,
     Transaction,
     Workspace,
+    check_locked,
     destroy,
     import_store,
     number,
@@ -65,6 +66,7 @@ from ._results import (
     ImportResult,
     KeyspaceSize,
     Line,
+    LockedCheckResult,
     Logged,
     Notice,
     Progress,
@@ -92,8 +94,8 @@ __version__ = version()
 __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
-    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "RemoteChange", "RemoteCheck", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
-    "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store",
+    "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "check_locked", "destroy", "import_store",
     "load_sqlite", "memory", "number", "number_of", "open", "version",
 ]

@@ -56,6 +56,15 @@ class CheckResult(NamedTuple):
     log_records: int
 
 
+class LockedCheckResult(NamedTuple):
+    """What a check without a key read."""
+
+    files: int
+    blocks: int
+    bytes_read: int
+    log_records: int
+
+
 class KeyspaceSize(NamedTuple):
     """An estimate of the size of a range of keys."""
 

@@ -342,6 +342,30 @@ def test_an_encrypted_store_needs_its_key(tmp_path, monkeypatch):
         firn.open(path, key=5)
 
 
+def test_an_encrypted_store_is_checked_without_its_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
+    monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)
+    path, notices = tmp_path / "store", []
+    with firn.open(path, cipher="automatic", key="correct horse") as store:
+        store.keyspace("k")[b"a"] = b"value"
+        store.flush()
+    checked = firn.check_locked(path, progress=lambda _: None, notice=notices.append)
+    assert checked.files > 0 and checked.blocks > 0 and checked.bytes_read > 0 and checked.log_records > 0
+    assert not notices and firn.check_locked(path, skip_contents=True)[0] == checked.files
+    run = next((path / "runs").glob("*.row"))
+    content = bytearray(run.read_bytes())
+    content[160] ^= 1
+    run.write_bytes(content)
+    with pytest.raises(firn.Corrupt, match=run.name):
+        firn.check_locked(path, notice=notices.append)
+    assert [notice.kind for notice in notices] == ["damaged"] and run.name in notices[0].text
+    with pytest.raises(firn.NotFound):
+        firn.check_locked(tmp_path / "none")
+    firn.open(tmp_path / "clear").close()
+    with pytest.raises(firn.Invalid, match="not encrypted"):
+        firn.check_locked(tmp_path / "clear")
+
+
 def test_an_encrypted_workspace_asks_its_key_once(tmp_path, monkeypatch):
     monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
     monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)

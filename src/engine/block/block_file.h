@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/step.h"
 #include "codec/compress.h"
 #include "os/os_seal.h"
 
@@ -216,6 +217,31 @@ fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kin
                  int (*visit)(void *ctx, const struct fi_block_ref *ref, enum fi_codec codec,
                               firn_slice stored, firn_error *err),
                  void *ctx, firn_error *err);
+
+/* ---- verifying (block_verify.c) ---- */
+
+struct fi_block_verify_host {
+    void (*on_damage)(void *ctx, const firn_error *found); /* of one block, or one MiB */
+    void *ctx;
+    const struct fi_step *step; /* NULL: none. It is told bytes of the body */
+    bool must_be_encrypted;     /* a file in clear is damage */
+    bool edges_only;            /* header, footer and table of contents, not the body */
+};
+struct fi_block_verify_counts {
+    uint64_t blocks;
+    uint64_t bytes; /* that were read and verified, or were found damaged */
+};
+
+/* Verifies a file as fi_block_reader_open does, then that blocks fill its body, their checksums,
+ * and the BLAKE3 of each MiB. Nothing is decoded, so a directory without keys will do for an
+ * encrypted file; what its sections say is not verified then. Damage to the body, and bytes of it
+ * that the disk does not give, are reported to on_damage, and are no failure. FIRN_CORRUPT or
+ * FIRN_IO, of which on_damage is not told: header, footer or table of contents are damaged or
+ * cannot be read, and the body was not verified. FIRN_NEWER. *out counts even after a failure. */
+FIRN_MUST_CHECK int fi_block_verify(struct fi_os_dir *dir, const char *name,
+                                    enum fi_block_file_kind kind,
+                                    const struct fi_block_verify_host *host,
+                                    struct fi_block_verify_counts *out, firn_error *err);
 
 /* ==== making many block files durable at once ====
  *

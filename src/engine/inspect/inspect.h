@@ -28,6 +28,20 @@ FIRN_MUST_CHECK int fi_inspect_check(struct firn_db *db,
                                      const struct fi_inspect_check_options *options,
                                      firn_store_check_result *report, firn_error *err);
 
+/* ---- inspect_locked.c ---- */
+
+/* Verifies the encrypted store at a user's path, which may be an exported one, without its key, and
+ * changes nothing: its identity and keys file, the log, MANIFEST, and each sealed file. With
+ * skips_contents only header, footer and table of contents of packs. options may be NULL.
+ * FIRN_CORRUPT: there is damage, each part of which was reported. If none was, nothing else was
+ * verified: FIRN is damaged and there is no FIRN.keys, so the store may be one in clear; or an
+ * exported file could not be opened. FIRN_NOT_FOUND: there is no store. FIRN_INVALID: it is in
+ * clear, so no key is needed. FIRN_NEWER. FIRN_BUSY: it is being repaired, or its log changed each
+ * time that it was read. *report counts even after a failure. */
+FIRN_MUST_CHECK int fi_inspect_locked(struct fi_os *os, const char *path, bool skips_contents,
+                                      const struct fi_inspect_check_options *options,
+                                      firn_store_check_locked_result *report, firn_error *err);
+
 /* ---- inspect_stats.c ---- */
 
 /* About how much space a range of keys takes; upper NULL: no bound. */

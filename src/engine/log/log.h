@@ -73,9 +73,9 @@ struct fi_log_options {
     uint64_t ready_after_bytes;  /* appended through one handle, before space is prepared for more;
                                     0 means 64 KiB, UINT64_MAX never */
     bool read_only;     /* recover without writing anything; the log returned cannot append */
-    bool may_be_locked; /* only with read_only: an encrypted log may be read without its keys. All
-                           but the payloads is verified; visit is not called for encrypted records,
-                           which are counted */
+    bool may_be_locked; /* only with read_only: the log is encrypted, and may be read without its
+                           keys. All but the payloads is verified; visit is not called for
+                           encrypted records, which are counted. A log in clear is damage */
     struct fi_log_fence fence; /* only with read_only */
     struct fi_log_gate gate;
     uint64_t note; /* of the first segment, where the log is created: see fi_log_set_note */

@@ -222,7 +222,7 @@ fi_log_seal_check(const struct fi_log_seal *seal, const struct fi_log_format_seg
         return fi_error_set(err, FIRN_DENIED, "'%s' is encrypted: the key of the store is needed",
                             path);
     }
-    if (!is_sealed && seal->keyring != NULL) {
+    if (!is_sealed && (seal->keyring != NULL || may_be_locked)) {
         /* Its records would count as ours, though anybody can have written them. */
         return fi_error_set(err, FIRN_CORRUPT,
                             "%s: offset 12: not encrypted, in an encrypted store", path);

@@ -63,9 +63,9 @@ void fi_log_seal_release(struct fi_log_seal *seal);
 
 /* ==== reading ==== */
 
-/* Whether the segment is encrypted if and only if there are keys. FIRN_DENIED: there are none;
- * with may_be_locked that is fine. FIRN_CORRUPT: it is in clear, in an encrypted store. path: of
- * its file. */
+/* Whether the segment is encrypted if and only if there are keys, or may_be_locked is true.
+ * FIRN_DENIED: there are none. FIRN_CORRUPT: it is in clear, in an encrypted store. path: of its
+ * file. */
 FIRN_MUST_CHECK int fi_log_seal_check(const struct fi_log_seal *seal,
                                       const struct fi_log_format_segment *segment,
                                       bool may_be_locked, const char *path, firn_error *err);

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "archive/archive.h"
 #include "base/check.h"
 #include "store/db_store_handle.h"
 #include "storefile/storefile.h"
@@ -191,11 +192,12 @@ fi_rekey_list(struct fi_os *os, const char *path,
 {
     struct fi_storefile_identity identity;
     const struct fi_unlock_source quiet = {.is_quiet = true};
+    struct fi_archive *archive = NULL;
     struct fi_os_dir *dir = NULL;
     struct fi_keys *keys = NULL;
     int rc;
     *out = (firn_keys_info){.size = sizeof *out};
-    FI_TRY(fi_os_dir_open_path(os, path, &dir, err));
+    FI_TRY(fi_db_path_open_dir(os, path, &archive, &dir, err));
     FI_TRY(read_identity(dir, &identity, err));
     if (identity.cipher == 0) {
         goto out;
@@ -209,6 +211,7 @@ fi_rekey_list(struct fi_os *os, const char *path,
 out:
     fi_keys_destroy(keys);
     fi_os_dir_close(dir);
+    fi_archive_close(archive);
     return rc;
 }
 

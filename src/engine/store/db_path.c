@@ -118,6 +118,29 @@ out:
 }
 
 int
+fi_db_path_open_dir(struct fi_os *os, const char *path, struct fi_archive **out_archive,
+                    struct fi_os_dir **out, firn_error *err)
+{
+    firn_error found;
+    *out_archive = NULL;
+    int rc = fi_os_dir_open_path(os, path, out, &found);
+    if (rc == FIRN_OK) {
+        return rc;
+    }
+    if (!fi_archive_is_file(os, path)) {
+        fi_error_copy(err, &found);
+        return rc;
+    }
+    FI_TRY_RETURN(fi_archive_open(os, path, out_archive, err));
+    rc = fi_os_dir_open_path((*out_archive)->os, path, out, err);
+    if (rc != FIRN_OK) {
+        fi_archive_close(*out_archive);
+        *out_archive = NULL;
+    }
+    return rc;
+}
+
+int
 fi_db_path_open(struct fi_os *os, const char *path, const struct fi_db_options *options,
                 struct firn_db **out, firn_error *err)
 {

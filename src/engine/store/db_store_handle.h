@@ -57,6 +57,15 @@ FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to
 
 /* ---- db_path.c ---- */
 
+struct fi_archive;
+
+/* Opens the directory of the store at a user's path, to look at it. If the path leads to an
+ * exported store, it is the directory in that file, and the caller closes *out_archive after it;
+ * otherwise *out_archive is NULL. */
+FIRN_MUST_CHECK int fi_db_path_open_dir(struct fi_os *os, const char *path,
+                                        struct fi_archive **out_archive, struct fi_os_dir **out,
+                                        firn_error *err);
+
 /* Opens the directory at a user's path, and creates its last component (0700) if necessary. */
 FIRN_MUST_CHECK int fi_db_path_make(struct fi_os *os, const char *path, struct fi_os_dir **out,
                                     firn_error *err);

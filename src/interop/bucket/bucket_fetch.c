@@ -95,7 +95,9 @@ fetch_part(struct stream *stream, uint64_t offset, uint64_t size, firn_error *er
     if (stream->part.size != size) {
         return fi_error_set(err, FIRN_CORRUPT, "%s is too short", fetch->name);
     }
-    return fi_os_file_write(fetch->file, offset, stream->part.data, (size_t)size, err);
+    FI_TRY_RETURN(fi_os_file_write(fetch->file, offset, stream->part.data, (size_t)size, err));
+    fi_os_file_start_writeback(fetch->file, offset, size); /* the caller will sync it */
+    return FIRN_OK;
 }
 
 /* False: no part is left. */

@@ -219,6 +219,11 @@ int fi_command_key_ask(const char *store_path, const firn_keys_source *source, b
                        firn_error *err);
 /* Whether the environment says what opens stores: then nobody is asked. */
 bool fi_command_key_is_given(void);
+/* The same; also true where the files that say it are damaged. */
+bool fi_command_key_may_be_encrypted(const char *store_path);
+/* Whether the last store that was opened needed a key, and none was given: the session keyring and
+ * the environment have none, and there was nobody to ask. */
+bool fi_command_key_nobody_answered(void);
 /* Wipes what was typed last. */
 void fi_command_key_forget(void);
 

@@ -46,6 +46,15 @@ keep(const firn_keys_request *request, const firn_keys_answer *answer)
     }
 }
 
+/* A store was to be opened that nothing opens, and there was nobody to ask. */
+static bool nobody_answered;
+
+bool
+fi_command_key_nobody_answered(void)
+{
+    return nobody_answered;
+}
+
 void
 fi_command_key_forget(void)
 {
@@ -95,6 +104,7 @@ get(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_
     fi_term_meter_clear();
     int code =
         fi_term_secret_ask(text, request->is_new, answer->bytes, answer->room, &answer->used, err);
+    nobody_answered = code == FIRN_NOT_FOUND && request->attempt == 1;
     if (code == FIRN_OK) {
         keep(request, answer);
     } else if (code == FIRN_NOT_FOUND && request->attempt > 1) { /* a kept one was wrong */
@@ -169,6 +179,14 @@ fi_command_key_is_encrypted(const char *store_path)
     firn_keys_info info = FIRN_KEYS_INFO_INIT;
     return firn_keys_list(store_path, NULL, NULL, &info, NULL) == FIRN_OK &&
            info.cipher != FIRN_CIPHER_NONE;
+}
+
+bool
+fi_command_key_may_be_encrypted(const char *store_path)
+{
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    int code = firn_keys_list(store_path, NULL, NULL, &info, NULL);
+    return code == FIRN_CORRUPT || (code == FIRN_OK && info.cipher != FIRN_CIPHER_NONE);
 }
 
 int

@@ -13,6 +13,7 @@ extern const struct fi_command fi_data;
 
 enum fi_data_store_access {
     FI_DATA_STORE_READ,
+    FI_DATA_STORE_READ_UNLESS_LOCKED, /* *out is NULL where no key was given, which is no failure */
     FI_DATA_STORE_WRITE,
     FI_DATA_STORE_LOAD, /* the same, with as much memory as the library takes by itself */
     FI_DATA_STORE_WRITE_OR_MAKE,

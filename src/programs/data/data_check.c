@@ -133,14 +133,42 @@ hint_of(const struct checking *checking, int code)
                : fi_data_store_damage_hint(checking->cli->arguments[0]);
 }
 
+/* Of an encrypted store, by its checksums alone. Returns an exit code. */
+static int
+check_locked(struct fi_cli *cli)
+{
+    struct checking checking = {.cli = cli};
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    fi_task_notices_init(&checking.notices, cli);
+    options.callbacks = callbacks_of(&checking);
+    fi_term_json_array("damage");
+    int code = firn_store_check_locked(cli->arguments[0], &options, &result, &checking.err);
+    fi_term_json_unwind();
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&checking.notices);
+    int exit_code =
+        fi_task_locked_show(cli, cli->arguments[0], code, &result, false, &checking.err);
+    return code == FIRN_OK
+               ? exit_code
+               : fi_command_report_failure(cli, &checking.err, hint_of(&checking, code));
+}
+
 static int
 run_check(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
     struct checking checking = {.cli = cli};
-    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ, &checking.store);
+    if (fi_command_has(cli, "no-key") && fi_command_key_may_be_encrypted(cli->arguments[0])) {
+        return check_locked(cli);
+    }
+    int exit_code = fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_READ_UNLESS_LOCKED,
+                                       &checking.store);
     if (exit_code != FI_EXIT_OK) {
         return exit_code;
+    }
+    if (checking.store == NULL) {
+        return check_locked(cli);
     }
     checking.report.size = sizeof(checking.report);
     fi_term_json_array("damage");
@@ -149,18 +177,33 @@ run_check(struct fi_cli *cli)
     if (code == FIRN_OK || code == FIRN_CORRUPT) {
         show_report(&checking);
     }
+    if (code == FIRN_CORRUPT && checking.report.damaged_count + checking.damaged > 0) {
+        fi_task_notices_refer(cli->arguments[0], &checking.err);
+    }
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &checking.err, hint_of(&checking, code));
     }
     return fi_data_store_close(cli, checking.store, exit_code);
 }
 
+static const struct fi_command_option options[] = {
+    FI_TASK_LOCKED_OPTION,
+    {NULL, 0, NULL, NULL},
+};
+
 const struct fi_command fi_data_check = {
     .name = "check",
     .summary = "Read and verify all of a store",
     .arguments = "STORE",
+    .options = options,
     .help = "Each damaged item is named with its file and offset, and the exit code is 5.\n"
             "Where the files are sound, tables are checked: rows fit their columns, and every\n"
-            "index has exactly the entries of the rows. Nothing is changed.",
+            "index has exactly the entries of the rows. Nothing is changed.\n"
+            "\n"
+            "Of an encrypted store without its key, checksums are verified: they are over\n"
+            "what is on the disk. Whether the files belong together, and whether one is\n"
+            "missing, is verified only with a key. With --no-key, none is looked for. Where\n"
+            "none was found, a warning says so, and the exit code is 6. A wrong key is an\n"
+            "error. firn db repair needs a key.",
     .run = run_check,
 };

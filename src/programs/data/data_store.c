@@ -68,7 +68,8 @@ fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_acce
     if (path[0] == '\0') {
         return fi_command_misused(cli, "STORE is empty");
     }
-    attempt.options.read_only = access == FI_DATA_STORE_READ;
+    bool reads = access == FI_DATA_STORE_READ || access == FI_DATA_STORE_READ_UNLESS_LOCKED;
+    attempt.options.read_only = reads;
     bool may_make = access >= FI_DATA_STORE_WRITE_OR_MAKE;
     attempt.options.create_if_missing = may_make;
     bool loads = access == FI_DATA_STORE_LOAD || access == FI_DATA_STORE_LOAD_OR_MAKE;
@@ -80,13 +81,18 @@ fi_data_store_open(struct fi_cli *cli, const char *path, enum fi_data_store_acce
     attempt.options.key_source = &fi_command_key_source;
     int code = fi_task_patience_run(cli, attempt_open, &attempt, &err);
     fi_term_meter_clear();
+    *out = NULL;
+    if (code == FIRN_DENIED && access == FI_DATA_STORE_READ_UNLESS_LOCKED &&
+        fi_command_key_nobody_answered()) {
+        return FI_EXIT_OK;
+    }
     if (code != FIRN_OK) {
         bool is_missing = code == FIRN_NOT_FOUND && !may_make;
         const char *hint = code == FIRN_CORRUPT ? fi_data_store_damage_hint(path) : NULL;
         return fi_command_report_failure(cli, &err, is_missing ? missing_store_hint : hint);
     }
     *out = attempt.store;
-    cli->writes_store = access != FI_DATA_STORE_READ;
+    cli->writes_store = !reads;
     fi_task_foreign_report(cli, path);
     warn_of_missing(attempt.store, path);
     return FI_EXIT_OK;

@@ -251,6 +251,31 @@ on_progress(void *ctx, const firn_progress *progress)
     return telling->callbacks.on_progress(telling->callbacks.ctx, progress);
 }
 
+/* Of an encrypted store, by its checksums alone. *out is the exit code of a check that found no
+ * damage. */
+static int
+check_locked(struct fi_cli *cli, const struct telling *telling, const firn_callbacks *callbacks,
+             int *out, firn_error *err)
+{
+    const char *path = firn_workspace_store_path(telling->workspace);
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    options.skips_contents = !fi_command_has(cli, "data");
+    options.callbacks = *callbacks;
+    int code = firn_store_check_locked(path, &options, &result, err);
+    fi_term_meter_clear();
+    *out = fi_task_locked_show(cli, path, code, &result, options.skips_contents, err);
+    return code;
+}
+
+static const char *
+locked_hint(int code)
+{
+    return code == FIRN_CORRUPT
+               ? "firn repair rebuilds the store from what can still be read; it needs a key"
+               : NULL;
+}
+
 static int
 check_store(struct fi_cli *cli)
 {
@@ -270,13 +295,23 @@ check_store(struct fi_cli *cli)
                               .callbacks = fi_task_notices_callbacks(&notices),
                               .is_json = cli->json};
     options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
-    int code = firn_workspace_check(workspace, &options, &result, &err);
+    const bool may_be_locked =
+        fi_command_key_may_be_encrypted(firn_workspace_store_path(workspace));
+    bool is_locked = may_be_locked && fi_command_has(cli, "no-key");
+    int code = is_locked ? FIRN_OK : firn_workspace_check(workspace, &options, &result, &err);
     fi_term_meter_clear();
-    report_all_lost(&telling.lost);
-    dir_check_show(cli, code, &result, options.read_data);
+    is_locked =
+        is_locked || (may_be_locked && code == FIRN_DENIED && fi_command_key_nobody_answered());
+    if (is_locked) {
+        code = check_locked(cli, &telling, &options.callbacks, &exit_code, &err);
+    } else {
+        report_all_lost(&telling.lost);
+        dir_check_show(cli, code, &result, options.read_data);
+    }
     fi_task_notices_json(&notices);
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, dir_check_hint(code, &result));
+        exit_code = fi_command_report_failure(
+            cli, &err, is_locked ? locked_hint(code) : dir_check_hint(code, &result));
     }
     fi_task_notices_deinit(&notices);
     firn_workspace_close(workspace);
@@ -289,6 +324,9 @@ dir_check_run(struct fi_cli *cli)
     assert(cli->argument_count <= 1);
     if (fi_command_has(cli, "drop-broken") && !fi_command_has(cli, "repair")) {
         return fi_command_misused(cli, "--drop-broken is for --remote --repair");
+    }
+    if (fi_command_has(cli, "remote") && fi_command_has(cli, "no-key")) {
+        return fi_command_misused(cli, "--no-key is for a store; a remote is not encrypted");
     }
     if (fi_command_has(cli, "remote")) {
         return fi_remotes_check_run(cli);
@@ -308,6 +346,7 @@ dir_check_run(struct fi_cli *cli)
 
 static const struct fi_command_option options[] = {
     {"data", 0, NULL, "also read and verify every byte"},
+    FI_TASK_LOCKED_OPTION,
     {"remote", 0, NULL, "check a remote instead of the store"},
     {"repair", 0, NULL, "send again what a remote has lost and is here"},
     {"drop-broken", 0, NULL, "with --repair: remove what this machine cannot mend"},
@@ -317,6 +356,7 @@ static const struct fi_command_option options[] = {
 
 static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
+    {"firn check --no-key --data", "look for damage of an encrypted store without its key"},
     {"firn check --remote nas", "check that the remote nas has all that was pushed"},
     {"firn check --remote --data --limit 5M",
      "read all of it, and leave some of the line to others"},
@@ -335,6 +375,12 @@ const struct fi_command fi_dir_check = {
             "cannot be read are named but are not damage (see firn help config). Neither is\n"
             "data made by a newer firn: it is named, and the exit code is 1. Nothing is\n"
             "changed.\n"
+            "\n"
+            "Of an encrypted store without its key, checksums are verified: they are over\n"
+            "what is on the disk. Whether the files belong together, and whether one is\n"
+            "missing, is verified only with a key. With --no-key, none is looked for. Where\n"
+            "none was found, a warning says so, and the exit code is 6. A wrong key is an\n"
+            "error. firn repair and firn gc need a key.\n"
             "\n"
             "With --remote, REMOTE is checked instead (default: the only one, or origin):\n"
             "whether it has the packs that its newest state names, what their tables and all\n"

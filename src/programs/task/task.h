@@ -274,6 +274,8 @@ void fi_task_notices_print_left(const struct fi_task_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */
 void fi_task_notices_json(const struct fi_task_notices *notices);
 
+/* Makes the error of a check, whose damage was reported by notices, refer to these. */
+void fi_task_notices_refer(const char *store_path, firn_error *err);
 /* FI_EXIT_OK, or what it means that something was left out: FI_EXIT_PARTIAL, with --strict
  * FI_EXIT_FAILED. */
 int fi_task_notices_exit(const struct fi_task_notices *notices);
@@ -391,6 +393,20 @@ int fi_task_labels_read(struct fi_task_labels *labels, firn_workspace *workspace
 /* "  [v1.0, before]  (pinned)", if there are any. */
 void fi_task_labels_print(const struct fi_task_labels *labels, const char *id);
 void fi_task_labels_deinit(struct fi_task_labels *labels);
+
+/* ---- an encrypted store without its key ---- */
+
+/* The row of options of a command that checks a store. */
+#define FI_TASK_LOCKED_OPTION                                                      \
+    {                                                                              \
+        "no-key", 0, NULL, "ask for no key: verify checksums of what is encrypted" \
+    }
+/* Shows as text and as JSON what firn_store_check_locked found in the store at `path`, where it
+ * returned this code, and what it could not verify. Returns the exit code, FI_EXIT_PARTIAL if
+ * nothing is damaged and --no-key was not given. Where damage was reported, *err refers to that. */
+int fi_task_locked_show(const struct fi_cli *cli, const char *path, int code,
+                        const firn_store_check_locked_result *result, bool skips_contents,
+                        firn_error *err);
 
 /* ---- SQLite databases that differ ---- */
 

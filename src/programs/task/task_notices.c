@@ -573,6 +573,15 @@ fi_task_notices_json(const struct fi_task_notices *notices)
     }
 }
 
+void
+fi_task_notices_refer(const char *store_path, firn_error *err)
+{
+    /* A loss of the keys is named: it has a hint of its own. */
+    const char *file = strstr(err->text, "/FIRN.keys'") != NULL ? "/FIRN.keys" : "";
+    (void)snprintf(err->text, sizeof(err->text), "'%.512s%s' is damaged: see above", store_path,
+                   file);
+}
+
 int
 fi_task_notices_exit(const struct fi_task_notices *notices)
 {

@@ -5,18 +5,15 @@
  * The maker of a pack can give its objects any names, and a save does not store an object again if
  * the index has it. So an object gets an entry in the index only after its bytes were compared
  * with its name here (I1). Whole objects are compared at once. A list of pieces or a delta may
- * need objects of other packs, so these wait until all packs are there; then they are verified in
- * rounds, since a piece may be a list itself. An object that the index has already keeps its place
- * (I2); but if it is a list or a delta there and whole here, the whole one takes the place, since
- * deltas of other packs may be of it, and the base of a delta has to be whole.
+ * need objects of other packs, so these wait until all packs are there (objects_waiting.c). An
+ * object that the index has already keeps its place (I2); but if it is a list or a delta there and
+ * whole here, the whole one takes the place, since deltas of other packs may be of it, and the base
+ * of a delta has to be whole.
  *
- * Deltas are verified in the order of their bases, some MiB of them at a time, so a frame of bases
- * is decoded once for all of them. Many small packs have deltas to objects all over a large one; in
- * the order of the deltas, each would take a frame of its own.
- *
- *     <number>.pack.tmp   written by the caller, synced, verified as a file (objects_arrival.c)
+ *     <number>.pack.tmp   written by the caller, verified as a file, synced (objects_arrival.c)
  *     <number>.pack       its name is durable; then its entry, then those of its whole objects
- *     finish              deltas and lists; who needs the objects commits after this, synced
+ *     finish              deltas and lists; a caller that needs the objects commits after this,
+ *                         synced
  *
  * A crash in between leaves a file that the next writer removes (objects_leftovers.c), or a pack
  * some objects of which have no entry. When that pack is added again, they get theirs.
@@ -31,25 +28,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/sort.h"
-#include "codec/hex.h"
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
 
-enum { SCRATCH_FRAMES = 4, BATCH_BYTES = 8 << 20 };
-
-/* An object that waits for others. */
-struct waiting {
-    firn_hash hash;
-    uint32_t pack;
-    struct fi_pack_location at;
-    /* Of the batch that is being verified: its bytes in `batch`, and where its base is. A list,
-     * which may need objects that are deltas, comes after these. */
-    size_t offset;
-    uint32_t base_pack;
-    uint32_t base_frame;
-    bool is_read;
-};
+enum { SCRATCH_FRAMES = 4 };
 
 struct fi_objects_adoption {
     struct fi_objects *objects;
@@ -57,11 +39,8 @@ struct fi_objects_adoption {
     uint64_t decoded;    /* with the scratch, as far as paid for */
     uint64_t first_pack; /* the least number of a pack that this adoption enters */
     struct fi_objects_arrivals arrivals;
-    struct waiting *waiting;
-    size_t waiting_count;
-    size_t waiting_capacity;
+    struct fi_objects_waiting waiting;
     struct fi_objects_entering entering;
-    struct fi_buf batch; /* bytes of lists and deltas that are being verified */
     struct fi_objects_adoption_options options;
 };
 
@@ -97,6 +76,7 @@ fi_objects_adoption_begin(struct fi_objects *objects,
     adoption->options = *options;
     adoption->entering.objects = objects;
     FI_TRY(fi_objects_arrival_init(&adoption->arrivals, objects, options, err));
+    adoption->waiting.arrivals = &adoption->arrivals;
     FI_TRY(fi_pack_scratch_create(SCRATCH_FRAMES, &adoption->scratch, err));
     fi_pack_scratch_set_tick(adoption->scratch, adopt_tick, adoption);
     FI_TRY(fi_db_batch_create(&adoption->entering.batch, err));
@@ -118,8 +98,7 @@ fi_objects_adoption_end(struct fi_objects_adoption *adoption)
     fi_objects_arrival_deinit(&adoption->arrivals);
     fi_db_batch_destroy(adoption->entering.batch);
     fi_pack_scratch_destroy(adoption->scratch);
-    fi_buf_deinit(&adoption->batch);
-    fi_free(adoption->waiting);
+    fi_objects_waiting_deinit(&adoption->waiting);
     fi_free(adoption);
 }
 
@@ -162,11 +141,7 @@ take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
     if (is_whole) {
         return fi_objects_enter_object(&adoption->entering, hash, at, err);
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(adoption->waiting, adoption->waiting_count + 1,
-                                 adoption->waiting_capacity, err));
-    adoption->waiting[adoption->waiting_count++] =
-        (struct waiting){.hash = *hash, .pack = adoption->entering.pack, .at = *at};
-    return FIRN_OK;
+    return fi_objects_waiting_add(&adoption->waiting, hash, adoption->entering.pack, at, err);
 }
 
 /* The verified file gets its name and its entries. */
@@ -304,176 +279,15 @@ fi_objects_adoption_add(struct fi_objects_adoption *adoption, const struct fi_bl
     return FIRN_OK;
 }
 
-/* ==== deltas and lists ==== */
-
-static int
-read_base(void *ctx, struct fi_pack_scratch *scratch, const firn_hash *base,
-          enum fi_pack_kind *out_kind, firn_slice *out, firn_error *err)
-{
-    return fi_objects_read_raw(ctx, scratch, base, out_kind, out, err);
-}
-
-/* Whether a list is what the name says. */
-static int
-verify_list(struct fi_objects_adoption *adoption, const firn_hash *hash, firn_slice stored,
-            firn_error *err)
-{
-    struct fi_objects_list list = {.hash = hash, .stored = stored};
-    if (fi_pack_cells_is_list(list.stored)) {
-        firn_hash name;
-        fi_pack_cells_name(list.stored, &name);
-        return memcmp(&name, hash, sizeof name) == 0
-                   ? FIRN_OK
-                   : fi_error_set(err, FIRN_CORRUPT, "a list of cells has another name");
-    }
-    FI_TRY_RETURN(fi_pack_pieces_decode(list.stored, &list.size, NULL, NULL, err));
-    return fi_objects_list_verify_name(adoption->objects, adoption->scratch, &list, adopt_spend,
-                                       adoption, err);
-}
-
-/* Compares an object that waits with its name. (I1) */
-static int
-verify_waiting(struct fi_objects_adoption *adoption, const struct waiting *waiting, firn_error *err)
-{
-    const firn_slice stored = firn_bytes(adoption->batch.data + waiting->offset, waiting->at.size);
-    enum fi_pack_kind kind;
-    firn_slice bytes;
-    if (waiting->at.kind != FI_PACK_DELTA) {
-        return verify_list(adoption, &waiting->hash, stored, err);
-    }
-    FI_TRY_RETURN(fi_pack_delta_read(adoption->scratch, &waiting->hash, stored, read_base,
-                                     adoption->objects, &kind, &bytes, err));
-    return adopt_spend(adoption, bytes.size, err);
-}
-
-/* Whether an object waits on after a failure: a later one may be what it needs. */
-static bool
-waits_on(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND;
-}
-
-/* Finds where the base of a delta is. */
-static int
-find_base(struct fi_objects_adoption *adoption, firn_slice stored, struct waiting *waiting,
-          firn_error *err)
-{
-    struct fi_pack_delta delta;
-    struct fi_objects_place place;
-    FI_TRY_RETURN(fi_pack_delta_decode(stored, &delta, err));
-    FI_TRY_RETURN(fi_objects_index_find(adoption->objects, &delta.base, &place, err));
-    waiting->base_pack = place.pack;
-    waiting->base_frame = place.at.frame;
-    return FIRN_OK;
-}
-
-/* Reads an object that waits, to be verified with the batch. */
-static int
-read_waiting(struct fi_objects_adoption *adoption, struct waiting *waiting, firn_error *err)
-{
-    struct firn_pack *pack;
-    firn_slice bytes;
-    waiting->offset = adoption->batch.size;
-    waiting->base_pack = UINT32_MAX;
-    waiting->base_frame = UINT32_MAX;
-    waiting->is_read = false;
-    int rc = fi_objects_pack_acquire(adoption->objects, waiting->pack, &pack, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    FI_TRY(fi_pack_read(pack, adoption->scratch, &waiting->hash, &waiting->at, &bytes, err));
-    if (fi_buf_append_slice(&adoption->batch, bytes) != FIRN_OK) {
-        FI_TRY(fi_error_no_memory(err, "objects that were received"));
-    }
-    if (waiting->at.kind == FI_PACK_DELTA) {
-        FI_TRY(find_base(adoption, bytes, waiting, err));
-    }
-    waiting->is_read = true;
-out:
-    fi_objects_pack_release(adoption->objects, waiting->pack);
-    return rc;
-}
-
-/* Reads the objects that wait, from `first` on, until a batch is full. */
-static int
-read_batch(struct fi_objects_adoption *adoption, size_t first, size_t *out_end, firn_error *err)
-{
-    size_t i = first;
-    fi_buf_clear(&adoption->batch);
-    while (i < adoption->waiting_count && (i == first || adoption->batch.size < BATCH_BYTES)) {
-        int rc = read_waiting(adoption, &adoption->waiting[i], err);
-        if (rc != FIRN_OK && !waits_on(rc)) {
-            return rc;
-        }
-        i++;
-    }
-    *out_end = i;
-    return FIRN_OK;
-}
-
-static int
-compare_bases(const void *a, const void *b)
-{
-    const struct waiting *left = a;
-    const struct waiting *right = b;
-    if (left->base_pack != right->base_pack) {
-        return left->base_pack < right->base_pack ? -1 : 1;
-    }
-    if (left->base_frame != right->base_frame) {
-        return left->base_frame < right->base_frame ? -1 : 1;
-    }
-    return (left->offset > right->offset) - (left->offset < right->offset);
-}
-
-/* *out_count: how many could be entered. What cannot be read, or is not what its name says, waits
- * on. */
-static int
-adopt_round(struct fi_objects_adoption *adoption, size_t *out_count, firn_error *err)
-{
-    size_t left = 0;
-    size_t end;
-    *out_count = 0;
-    for (size_t first = 0; first < adoption->waiting_count; first = end) {
-        FI_TRY_RETURN(read_batch(adoption, first, &end, err));
-        fi_sort(adoption->waiting + first, end - first, sizeof adoption->waiting[0], compare_bases);
-        for (size_t i = first; i < end; i++) {
-            const struct waiting waiting = adoption->waiting[i];
-            int rc = waiting.is_read ? verify_waiting(adoption, &waiting, err) : FIRN_NOT_FOUND;
-            if (rc == FIRN_OK) {
-                adoption->entering.pack = waiting.pack;
-                FI_TRY_RETURN(
-                    fi_objects_enter_object(&adoption->entering, &waiting.hash, &waiting.at, err));
-                ++*out_count;
-            } else if (waits_on(rc)) {
-                adoption->waiting[left++] = waiting;
-            } else {
-                return rc;
-            }
-        }
-    }
-    adoption->waiting_count = left;
-    return fi_objects_enter_flush(&adoption->entering, err);
-}
+/* ==== all ==== */
 
 int
 fi_objects_adoption_finish(struct fi_objects_adoption *adoption, firn_error *err)
 {
-    size_t entered = 1;
     bool is_none;
     do {
         FI_TRY_RETURN(settle_next(adoption, &is_none, err));
     } while (!is_none);
     fi_db_batch_clear(adoption->entering.batch);
-    while (adoption->waiting_count > 0 && entered > 0) {
-        FI_TRY_RETURN(adopt_round(adoption, &entered, err));
-    }
-    if (adoption->waiting_count > 0) {
-        char hex[FIRN_HASH_HEX_SIZE];
-        fi_hex_encode(adoption->waiting[0].hash.bytes, sizeof adoption->waiting[0].hash.bytes, hex);
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "%zu objects of the packs are not what their names say, or need others "
-                            "that are not there; the first is %s",
-                            adoption->waiting_count, hex);
-    }
-    return FIRN_OK;
+    return fi_objects_waiting_settle(&adoption->waiting, &adoption->entering, err);
 }

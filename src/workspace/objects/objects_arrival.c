@@ -104,14 +104,14 @@ verify_file(struct fi_objects_arrival *arrival, firn_error *err)
     struct firn_pack *pack = NULL;
     int rc;
     FI_TRY(arrival_tick(arrival, err));
-    FI_TRY(fi_os_file_sync(arrival->file, err));
     FI_TRY(fi_pack_open(arrival->arrivals->objects->dir, arrival->name, &pack, err));
     if (memcmp(fi_pack_id(pack), &arrival->id, sizeof arrival->id) != 0) {
         rc = fi_error_set(err, FIRN_CORRUPT, "a pack is another one than it was said to be");
         goto out;
     }
     FI_TRY(fi_pack_verify_stored(pack, arrival->scratch, err));
-    rc = fi_pack_list(pack, arrival->scratch, refuse_record, NULL, err);
+    FI_TRY(fi_pack_list(pack, arrival->scratch, refuse_record, NULL, err));
+    rc = fi_os_file_sync(arrival->file, err);
 out:
     fi_pack_close(pack);
     return rc;

@@ -165,6 +165,28 @@ FIRN_MUST_CHECK int fi_objects_arrival_wait(struct fi_objects_arrivals *arrivals
 /* Makes one FREE again, and removes its file if that has not got another name. */
 void fi_objects_arrival_drop(struct fi_objects_arrival *arrival);
 
+/* ---- objects_waiting.c ---- */
+
+struct fi_objects_waiting {
+    struct fi_objects_arrivals *arrivals;
+    struct fi_objects_waiting_one *objects;
+    size_t count;
+    size_t capacity;
+    struct fi_buf batch; /* the stored bytes of those that are being verified */
+};
+
+/* Notes an object of a pack that may need others. */
+FIRN_MUST_CHECK int fi_objects_waiting_add(struct fi_objects_waiting *waiting,
+                                           const firn_hash *hash, uint32_t pack,
+                                           const struct fi_pack_location *at, firn_error *err);
+/* Verifies them, and enters them. FIRN_CORRUPT: some are not what their names say, or need others
+ * that are not there; the rest was entered. Requires: nothing arrives any more, and what arrived
+ * was entered. */
+FIRN_MUST_CHECK int fi_objects_waiting_settle(struct fi_objects_waiting *waiting,
+                                              struct fi_objects_entering *entering,
+                                              firn_error *err);
+void fi_objects_waiting_deinit(struct fi_objects_waiting *waiting);
+
 /* ---- objects_trees.c ---- */
 
 void fi_objects_trees_init(struct fi_objects *objects);

@@ -238,6 +238,52 @@ after_a_rotation_old_and_new_files_are_read(void **state)
     remove_all(place.dir);
 }
 
+static void
+count_notice(void *ctx, const firn_notice *notice)
+{
+    unsigned *count = ctx;
+    assert_int_equal(notice->kind, FIRN_NOTICE_DAMAGED);
+    (*count)++;
+}
+
+static void
+a_locked_store_is_checked_without_a_question(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    unsigned notices = 0;
+    char path[4200];
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result report = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    firn_store *store;
+    options.callbacks.on_notice = count_notice;
+    options.callbacks.ctx = &notices;
+    place_init(&place);
+    assert_int_equal(firn_store_check_locked(place.store, &options, &report, &err), FIRN_NOT_FOUND);
+    make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+    OK(firn_store_check_locked(place.store, NULL, NULL, &err));
+    OK(open_store(&place, &person, FIRN_CIPHER_NONE, &store));
+    OK(firn_store_flush(store, &err));
+    OK(firn_store_check_locked(place.store, &options, &report, &err)); /* beside the handle */
+    OK(firn_store_close(store, &err));
+    assert_true(report.files > 0 && report.blocks > 0 && report.log_records > 0);
+    assert_int_equal(report.damaged_count + notices, 0);
+
+    (void)snprintf(path, sizeof path, "%s/FIRN.keys", place.store);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 200, SEEK_SET), 0);
+    assert_true(fputs("damage", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(firn_store_check_locked(place.store, &options, &report, &err), FIRN_CORRUPT);
+    assert_true(report.damaged_count == 1 && notices == 1);
+    assert_non_null(strstr(err.text, "FIRN.keys"));
+    assert_int_equal(firn_store_check_locked("", &options, &report, &err), FIRN_INVALID);
+    report.size = 0;
+    assert_int_equal(firn_store_check_locked(place.store, &options, &report, &err), FIRN_INVALID);
+    remove_all(place.dir);
+}
+
 /* It has the master keys of its opening. */
 static void
 a_reader_is_told_that_the_keys_were_rotated(void **state)
@@ -339,6 +385,7 @@ main(void)
         cmocka_unit_test(a_store_in_clear_has_no_keys),
         cmocka_unit_test(slots_come_change_and_go),
         cmocka_unit_test(after_a_rotation_old_and_new_files_are_read),
+        cmocka_unit_test(a_locked_store_is_checked_without_a_question),
         cmocka_unit_test(a_reader_is_told_that_the_keys_were_rotated),
         cmocka_unit_test(a_workspace_asks_once),
         cmocka_unit_test(what_cannot_be_meant_is_refused),

@@ -674,6 +674,8 @@ no_record_is_taken_away_from_among_others(void **state)
 static void
 a_log_in_clear_does_not_count(void **state)
 {
+    static const struct fi_log_options locked = {
+        .prefix = "wal", .read_only = true, .may_be_locked = true};
     struct machine machine;
     struct fi_log *log;
     struct fi_buf file = {0};
@@ -687,6 +689,10 @@ a_log_in_clear_does_not_count(void **state)
     assert_int_equal(read_changed(&machine, 1, &file, &seen), FIRN_CORRUPT);
     assert_non_null(strstr(err.text, "not encrypted"));
     assert_int_equal(seen.count, 0);
+    /* Nor where the keys are not here. */
+    assert_int_equal(fi_log_open(machine.clear, &locked, NULL, NULL, &log, NULL, &err),
+                     FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, "not encrypted"));
     /* Not even if it says that it is encrypted: no EPOCH is before its records. */
     file.data[12] |= FI_LOG_FORMAT_SEALED;
     correct_sums(&file);

@@ -1,0 +1,132 @@
+Checking an encrypted store without its key: what checksums can tell, and what they cannot.
+
+  $ seq 30000 >a && echo two >b && head -c 64 /dev/zero >../key && head -c 64 /dev/urandom >../wrong
+  $ export FIRN_KEY_FILE=../key
+  $ firn init --encrypt -q && firn save -q && firn db put --encrypt ../kv users ada 1815 && firn db put ../clear k a b
+  1
+  $ firn check | sed 's/, [0-9]* objects/, N objects/'
+  1 checkpoint, <n> pack, N objects: no damage
+  $ firn db check ../kv
+  1 keyspace, 1 entry, <n> log records: no damage
+
+Where no key can be had, what was not verified is a warning, and the exit code is 6.
+
+  $ unset FIRN_KEY_FILE
+  $ firn check
+  1 file, 0 blocks, <size> read, <n> log records: checksums match
+  ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  [6]
+  $ firn check --data | sed 's/[0-9.]* KB/N KB/'
+  1 file, 5 blocks, N KB read, <n> log records: checksums match
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  $ firn check -q
+  ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  [6]
+  $ firn check --json
+  {"without_key":true,"not_verified":"the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing","files":1,"blocks":0,"bytes_read":368,"log_records":15,"damaged":0,"notices":[]}
+  ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  [6]
+  $ firn db check ../kv
+  0 files, 0 blocks, <size> read, <n> log records: checksums match
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  [6]
+  $ firn db check ../kv --json
+  {"damage":[],"without_key":true,"not_verified":"what is encrypted in files; whether files belong together, and whether one is missing","files":0,"blocks":0,"bytes_read":0,"log_records":3,"damaged":0}
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  [6]
+
+A key that is wrong is an error. With --no-key none is used, and what was not verified is no surprise; a store in clear needs none.
+
+  $ firn check --no-key
+  1 file, 0 blocks, <size> read, <n> log records: checksums match
+  not verified without a key: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  $ firn check --no-key --data -q && firn db check ../kv --no-key
+  0 files, 0 blocks, <size> read, <n> log records: checksums match
+  not verified without a key: what is encrypted in files; whether files belong together, and whether one is missing
+
+  $ FIRN_KEY_FILE=../wrong firn check
+  ! firn: could not unlock '<T>/data/firn/w-<hex>': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ FIRN_KEY_FILE=../wrong firn db check ../kv
+  ! firn: could not unlock '../kv': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ FIRN_KEY_FILE=../wrong firn db check ../kv --no-key -q
+  $ FIRN_KEY_COMMAND='echo asked >../asked' firn check --no-key -q; ls ../asked
+  ! ls: cannot access '../asked': No such file or directory
+  [2]
+  $ firn db check ../clear --no-key
+  1 keyspace, 1 entry, <n> log records: no damage
+  $ firn db put ../bad k a b && printf x | dd of=../bad/FIRN bs=1 seek=20 conv=notrunc 2>/dev/null; firn db check ../bad --no-key --json 2>/dev/null | python3 -c 'import json, sys; print(sorted(json.load(sys.stdin)))'
+  ['damage', 'error']
+  $ firn db check ../none --no-key
+  ! firn: could not open directory '../none': No such file or directory
+  ! hint: firn db put makes a store and a keyspace
+  [3]
+  $ firn check --remote --no-key
+  ! firn: check: --no-key is for a store; a remote is not encrypted
+  ! usage: firn check [options] [REMOTE]
+  ! help: firn help check
+  [2]
+
+Damage is named, and nothing else of the store.
+
+  $ harm() { python3 -c "import sys; f = open(sys.argv[1], \"r+b\"); f.seek(int(sys.argv[2])); b = f.read(1); f.seek(-1, 1); f.write(bytes([b[0] ^ 1]))" "$@"; }
+  $ s=$(firn workspaces list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["workspaces"][0]["store"])')
+  ! firn: could not be read: <T>/data/firn/w-<hex>: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! hint: firn key unlock STORE lets an encrypted store be listed, and its workspaces be removed
+  $ harm $s/packs/00000001.pack 300 && firn check -q; firn check --data -q
+  ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: damaged: '<T>/data/firn/w-<hex>/packs/00000001.pack': block at 128: its bytes do not match their checksum
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
+  ! hint: firn repair rebuilds the store from what can still be read; it needs a key
+  [5]
+  $ firn check --data --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["without_key"], o["damaged"], o["notices"][0]["kind"], o["error"]["code"], o["error"]["exit"])'
+  True 1 damaged FIRN_CORRUPT 5
+  $ harm $s/packs/00000001.pack 20 && firn check --no-key
+  1 file, 0 blocks, <size> read, <n> log records: 1 damaged
+  not verified without a key: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: damaged: '<T>/data/firn/w-<hex>/packs/00000001.pack': checksum of the header is <hex>, expected <hex>
+  ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
+  ! hint: firn repair rebuilds the store from what can still be read; it needs a key
+  [5]
+  $ harm $s/packs/00000001.pack 20 && harm $s/packs/00000001.pack 300 && firn check --no-key --data -q
+  $ harm ../kv/wal-000001.log 200 && firn db check ../kv
+  0 files, 0 blocks, <size> read, <n> log record: 1 damaged
+  ! firn: ../kv/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 288
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: '../kv' is damaged: see above
+  ! hint: firn db repair STORE rebuilds the store from what is left of it
+  [5]
+  $ firn db check ../kv --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], len(o["damage"]), o["error"]["code"])'
+  1 1 FIRN_CORRUPT
+  $ harm ../kv/wal-000001.log 200 && harm ../kv/FIRN.keys 150 && firn db check ../kv --no-key -q
+  ! firn: '../kv/FIRN.keys': the keys file is damaged: its checksum is another one; the store is encrypted, and cannot be read without it: a copy of the store or of this file has the keys
+  ! firn: '../kv/FIRN.keys' is damaged: see above
+  ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
+  [5]
+  $ harm ../kv/FIRN.keys 150 && firn db check ../kv --no-key -q
+
+A store in a single file.
+
+  $ FIRN_KEY_FILE=../key firn db export ../kv -o ../kv.firnx && firn db check ../kv.firnx --no-key
+  1 file, 5 blocks, <size> read, <n> log records: checksums match
+  not verified without a key: what is encrypted in files; whether files belong together, and whether one is missing
+  $ FIRN_KEY_FILE=../wrong firn db check ../kv.firnx --no-key -q
+  $ harm ../kv.firnx 9000 && firn db check ../kv.firnx --no-key
+  ! firn: '../kv.firnx' is damaged: the byte at offset 9000, between two files, is not zero
+  [5]
+
+That a file is missing is seen only with a key.
+
+  $ rm $s/packs/00000001.pack && firn check --no-key -q && FIRN_KEY_FILE=../key firn check -q 2>/dev/null
+  [5]
+
+Repair and gc need a key.
+
+  $ firn repair
+  ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  [1]
+  $ firn gc
+  ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  [1]
