@@ -2,8 +2,11 @@
  *
  * support/test_nonces.c
  *
- * Libsodium's functions are called through pointers, in memory that room cipher fills once. The
+ * The libraries' functions are called through pointers, in memory that room cipher fills once. The
  * ones that encrypt are replaced there by others that note key and nonce, and then do the same.
+ *
+ * libcrypto is given a key and a nonce at once. The key is noted as libsodium expands it, so that a
+ * pair is the same whichever library meets it.
  */
 #include "support/test_nonces.h"
 
@@ -12,6 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cipher/cipher_openssl.h"
 #include "cipher/cipher_sodium.h"
 #include "codec/blake3_hash.h"
 
@@ -23,13 +27,15 @@ static uint64_t repeated;
 
 static struct fi_cipher_sodium library;
 static struct fi_cipher_sodium_aegis aegis;
+static struct fi_cipher_openssl_functions openssl;
 
 enum {
     CAPACITY_FIRST = 1 << 12,
     NONCE_CHACHA = 12,
     NONCE_GCM = 12,
     NONCE_AEGIS = 32,
-    KEY_SIZE = 32
+    KEY_SIZE = 32,
+    EXPANDED_SIZE_MAX = 1024
 };
 
 /* The place of a pair, or the free one where it would be. */
@@ -115,12 +121,30 @@ seal_aegis(unsigned char *out, unsigned char *tag, unsigned long long *tag_size,
     return aegis.seal(out, tag, tag_size, in, size, aad, aad_size, nsec, nonce, key);
 }
 
+static int
+init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key,
+             const uint8_t *nonce)
+{
+    _Alignas(64) uint8_t expanded[EXPANDED_SIZE_MAX] = {0};
+    size_t size = KEY_SIZE;
+    CHECK(key != NULL && nonce != NULL);
+    memcpy(expanded, key, KEY_SIZE);
+    if (library.aes256gcm_is_available()) {
+        size = library.aes256gcm_statebytes();
+        CHECK(size <= sizeof expanded);
+        CHECK(library.aes256gcm_beforenm(expanded, key) == 0);
+    }
+    note(expanded, size, nonce, NONCE_GCM);
+    return openssl.encrypt_init(context, cipher, engine, key, nonce);
+}
+
 /* Room cipher shows its tables as constants; the memory is not. */
 static void
 listen(void)
 {
     const struct fi_cipher_sodium *sodium;
     const struct fi_cipher_sodium_aegis *newer;
+    const struct fi_cipher_openssl_functions *other;
     CHECK(fi_cipher_sodium_load(&sodium, NULL) == FIRN_OK);
     library = *sodium;
     struct fi_cipher_sodium *table_of_room = (struct fi_cipher_sodium *)(uintptr_t)sodium;
@@ -129,6 +153,10 @@ listen(void)
     if (fi_cipher_sodium_load_aegis(&newer, NULL) == FIRN_OK) {
         aegis = *newer;
         ((struct fi_cipher_sodium_aegis *)(uintptr_t)newer)->seal = seal_aegis;
+    }
+    if (fi_cipher_openssl_load(&other, NULL) == FIRN_OK) {
+        openssl = *other;
+        ((struct fi_cipher_openssl_functions *)(uintptr_t)other)->encrypt_init = init_openssl;
     }
 }
 

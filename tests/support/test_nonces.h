@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * support/test_nonces.h: records every pair of key and nonce with which this process encrypts by
- * libsodium. It listens in room cipher's table of that library's functions, so no call is missed
- * and no code of firn knows. What OpenSSL encrypts is not recorded. For tests that name folder
+ * libsodium or libcrypto. It listens in room cipher's tables of those libraries' functions, so no
+ * call is missed and no code of firn knows. For tests that name folder
  * cipher; any thread.
  *
  * Machines in memory (sim_memory.h) of one seed give the same random bytes, and so does a clone:

@@ -241,6 +241,19 @@ def test_numbers_that_are_not_negative(ws):
             wrong()
 
 
+def test_a_remote_can_be_encrypted(ws, tree, tmp_path, monkeypatch):
+    key = tmp_path / "key"
+    key.write_bytes(bytes(64))
+    monkeypatch.setenv("FIRN_KEY_FILE", str(key))
+    ws.remote_add("origin", tmp_path / "shared", encrypt=True)
+    ws.save(message="about winter")
+    assert ws.push().checkpoints == 1
+    assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and b"winter" in path.read_bytes()]
+    monkeypatch.delenv("FIRN_KEY_FILE")
+    with firn.open_workspace(tree) as other, pytest.raises(firn.Denied):
+        other.pull()
+
+
 def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
     for call in (ws.push, ws.pull, ws.remote_prune):
         with pytest.raises(firn.NotFound):

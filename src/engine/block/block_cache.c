@@ -54,7 +54,6 @@
  */
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "block/block_cache_internal.h"
 
@@ -463,26 +462,12 @@ static int
 read_block(const struct request *request, struct fi_block_cache_scratch *scratch, firn_slice *out,
            firn_error *err)
 {
-    int rc;
-    const struct fi_block_ref *ref = request->ref;
-    uint64_t span = fi_block_reader_span(ref);
-    if (!fi_range_inside(ref->offset, span, fi_block_reader_body_end(request->reader))) {
-        /* Nothing is reserved by a number that is not believed; this says what is wrong. */
-        rc = fi_block_reader_read(request->reader, ref, scratch->compress, &scratch->raw, err);
-        *out = fi_buf_slice(&scratch->raw);
-        return rc;
+    if (request->stored == NULL) {
+        return fi_block_reader_read_in_place(request->reader, request->ref, scratch->compress,
+                                             &scratch->stored, &scratch->raw, out, err);
     }
-    const uint8_t *stored = request->stored;
-    if (stored == NULL) {
-        if (fi_buf_set_size(&scratch->stored, (size_t)span) != FIRN_OK) {
-            return fi_error_no_memory(err, "a block");
-        }
-        FI_TRY_RETURN(fi_block_reader_read_span(request->reader, ref->offset, (size_t)span,
-                                                scratch->stored.data, err));
-        stored = scratch->stored.data;
-    }
-    return fi_block_reader_decode(request->reader, ref, stored, scratch->compress, &scratch->raw,
-                                  out, err);
+    return fi_block_reader_decode(request->reader, request->ref, request->stored, scratch->compress,
+                                  &scratch->raw, out, err);
 }
 
 static int

@@ -187,6 +187,14 @@ FIRN_MUST_CHECK int fi_block_reader_decode(struct fi_block_reader *reader,
                                            const struct fi_block_ref *ref, const uint8_t *bytes,
                                            struct fi_compress *context, struct fi_buf *buffer,
                                            firn_slice *out, firn_error *err);
+/* Like fi_block_reader_read, with two buffers: the stored bytes are read into the first one, and
+ * decrypted there. *out is borrowed from it if the block is not compressed, else from the second
+ * one. */
+FIRN_MUST_CHECK int fi_block_reader_read_in_place(struct fi_block_reader *reader,
+                                                  const struct fi_block_ref *ref,
+                                                  struct fi_compress *context,
+                                                  struct fi_buf *stored, struct fi_buf *buffer,
+                                                  firn_slice *out, firn_error *err);
 /* Compares every MiB of the body with the table of contents, for a transfer or a scrub.
  * FIRN_CORRUPT names the first bad range. */
 FIRN_MUST_CHECK int fi_block_reader_verify_body(struct fi_block_reader *reader, firn_error *err);

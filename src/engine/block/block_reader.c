@@ -16,6 +16,9 @@
  * bytes as the prefix declares. The stored bytes are read into the tail of the output buffer, after
  * the room for the decoded ones, so that one buffer serves both.
  *
+ * The bytes of an encrypted block are judged by its tag, as they are decrypted, and not by their
+ * checksum as well, which is for readers without the key. The prefix has a check of its own.
+ *
  * (I1) Memory that numbers from the file can demand: for each block, at most FI_BLOCK_SIZE_MAX
  *      decoded and what the file holds stored; at most FI_BLOCK_SECTIONS_MAX sections. The hashes
  *      in the table of contents are not kept.
@@ -444,7 +447,8 @@ check_block(const struct fi_block_reader *reader, const struct fi_block_ref *ref
         return block_corrupt(reader, ref->offset, "it has other lengths than expected", err);
     }
     firn_slice stored = firn_bytes(bytes + PREFIX_SIZE, ref->stored_size);
-    if (!fi_block_format_stored_matches(id, ref->offset, bytes, stored)) {
+    if (reader->seal.key == NULL &&
+        !fi_block_format_stored_matches(id, ref->offset, bytes, stored)) {
         return block_corrupt(reader, ref->offset, "its bytes do not match their checksum", err);
     }
     for (uint64_t i = PREFIX_SIZE + (uint64_t)ref->stored_size;
@@ -576,6 +580,26 @@ fi_block_reader_read_span(struct fi_block_reader *reader, uint64_t offset, size_
     return fi_block_descriptor_read(reader->descriptor, offset, out, size, err);
 }
 
+/* Decodes a block that was opened to buffer, which is empty; *out is what was encoded, if the block
+ * is not compressed. Requires: if that is in the buffer, the room for the decoded bytes is before
+ * it. */
+static int
+decode_or_borrow(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                 enum fi_codec codec, firn_slice encoded, struct fi_compress *context,
+                 struct fi_buf *buffer, firn_slice *out, firn_error *err)
+{
+    if (codec == FI_CODEC_NONE && encoded.size == ref->raw_size) {
+        *out = encoded;
+        return FIRN_OK;
+    }
+    if (fi_buf_reserve(buffer, ref->raw_size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a block");
+    }
+    FI_TRY_RETURN(block_reader_decode(reader, ref, codec, encoded, context, buffer, err));
+    *out = fi_buf_slice(buffer);
+    return FIRN_OK;
+}
+
 int
 fi_block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref *ref,
                        const uint8_t *bytes, struct fi_compress *context, struct fi_buf *buffer,
@@ -593,16 +617,19 @@ fi_block_reader_decode(struct fi_block_reader *reader, const struct fi_block_ref
     }
     uint8_t *plain = plain_size > 0 ? buffer->data + ref->raw_size : NULL;
     FI_TRY_RETURN(open_block(reader, ref, bytes, plain, &codec, &encoded, err));
-    if (codec == FI_CODEC_NONE && encoded.size == ref->raw_size) {
-        *out = encoded;
-        return FIRN_OK;
-    }
-    if (fi_buf_reserve(buffer, ref->raw_size + plain_size) != FIRN_OK) {
-        return fi_error_no_memory(err, "a block");
-    }
-    FI_TRY_RETURN(block_reader_decode(reader, ref, codec, encoded, context, buffer, err));
-    *out = fi_buf_slice(buffer);
-    return FIRN_OK;
+    return decode_or_borrow(reader, ref, codec, encoded, context, buffer, out, err);
+}
+
+int
+fi_block_reader_read_in_place(struct fi_block_reader *reader, const struct fi_block_ref *ref,
+                              struct fi_compress *context, struct fi_buf *stored,
+                              struct fi_buf *buffer, firn_slice *out, firn_error *err)
+{
+    enum fi_codec codec;
+    firn_slice encoded;
+    FI_TRY_RETURN(fi_block_reader_read_stored(reader, ref, stored, &codec, &encoded, err));
+    fi_buf_clear(buffer);
+    return decode_or_borrow(reader, ref, codec, encoded, context, buffer, out, err);
 }
 
 /* ---- the body as a whole ---- */

@@ -109,7 +109,9 @@ fi_block_seal_encrypt(const struct fi_block_seal *seal, uint64_t offset, firn_sl
 {
     uint8_t aad[AAD_SIZE];
     DCHECK(seal->key != NULL);
-    memcpy(out, encoded.data, encoded.size);
+    if (encoded.size > 0) {
+        memcpy(out, encoded.data, encoded.size);
+    }
     out[encoded.size] = prefix[2];
     memcpy(out + encoded.size + 1, prefix + 12, 4);
     prefix[2] = 0;

@@ -2,9 +2,10 @@
  *
  * cipher/cipher.c: the table of ciphers, and what all of them have in common.
  *
- * A cipher is computed by a backend (cipher_internal.h). AES-256-GCM has two: libsodium's needs the
- * processor's instructions and is quicker for small messages; OpenSSL's works without them. They
- * give the same bytes. Which of them is used is decided once for each key.
+ * A cipher is computed by a backend (cipher_internal.h), which is chosen when a key is made.
+ * AES-256-GCM has two: one takes libsodium, which needs the processor's instructions, and libcrypto
+ * for large messages; the other libcrypto alone, which works without them. They give the same
+ * bytes.
  *
  * A key is one block of memory for secrets: the backend, and the state that the backend has made of
  * the key. The pointer to the backend is also what a child of fork finds zeroed (I1). A message is
@@ -37,7 +38,7 @@ struct fi_cipher_key {
 /* In the order of numbers; a later one for the same cipher is tried after the earlier one. */
 static const struct fi_cipher_backend *const backends[] = {
     &fi_cipher_chacha,
-    &fi_cipher_gcm,
+    &fi_cipher_aes,
     &fi_cipher_openssl,
     &fi_cipher_aegis,
 };
@@ -144,9 +145,6 @@ fi_cipher_key_create(unsigned number, const uint8_t *key, struct fi_cipher_key *
 void
 fi_cipher_key_destroy(struct fi_cipher_key *key)
 {
-    if (key != NULL && key->backend != NULL && key->backend->forget != NULL) {
-        key->backend->forget(key->state);
-    }
     fi_os_secret_free(key);
 }
 
@@ -163,7 +161,7 @@ static void
 fill_nonce(uint64_t nonce, size_t size, uint8_t *out)
 {
     DCHECK(size >= sizeof nonce && size <= NONCE_SIZE_MAX);
-    memset(out, 0, size - sizeof nonce);
+    memset(out, 0, NONCE_SIZE_MAX); /* of constant size: no call */
     fi_store_le64(out + size - sizeof nonce, nonce);
 }
 

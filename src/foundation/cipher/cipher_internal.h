@@ -17,7 +17,8 @@ struct fi_cipher_message {
     uint8_t *tag;
 };
 
-/* The functions return a code and fill no error. state is what prepare has made of a key. */
+/* The functions return a code and fill no error. state is what prepare has made of a key: bytes,
+ * which are wiped and owe nothing else. */
 struct fi_cipher_backend {
     unsigned number; /* never zero */
     size_t nonce_size;
@@ -28,16 +29,20 @@ struct fi_cipher_backend {
     /* The rest only after load has succeeded. */
     size_t (*state_size)(void);
     void (*prepare)(void *state, const uint8_t *key);
-    void (*forget)(void *state); /* NULL: there is nothing to free. What is freed is wiped */
     int (*seal)(void *state, const struct fi_cipher_message *message);
     /* FIRN_CORRUPT: the tag is another one. out may have anything then. */
     int (*open)(void *state, const struct fi_cipher_message *message);
 };
 
 extern const struct fi_cipher_backend fi_cipher_chacha;
-extern const struct fi_cipher_backend fi_cipher_gcm;     /* by libsodium */
+extern const struct fi_cipher_backend fi_cipher_aes;     /* by one of the next two */
+extern const struct fi_cipher_backend fi_cipher_gcm;     /* AES-256-GCM by libsodium */
 extern const struct fi_cipher_backend fi_cipher_openssl; /* the same by libcrypto */
 extern const struct fi_cipher_backend fi_cipher_aegis;
+
+/* When fi_cipher_aes takes libcrypto: for messages of LARGE bytes and more, after the process has
+ * had FIRST_WORK bytes of them. */
+enum { FI_CIPHER_AES_LARGE = 2048, FI_CIPHER_AES_FIRST_WORK = 4 << 20 };
 
 /* Requires: the backend is loaded. */
 FIRN_MUST_CHECK int fi_cipher_key_create_by(const struct fi_cipher_backend *backend,

@@ -9,10 +9,7 @@
 #include "support/test.h"
 
 static const struct fi_cipher_backend *const cipher_fixture_backends[] = {
-    &fi_cipher_chacha,
-    &fi_cipher_gcm,
-    &fi_cipher_openssl,
-    &fi_cipher_aegis,
+    &fi_cipher_chacha, &fi_cipher_aes, &fi_cipher_gcm, &fi_cipher_openssl, &fi_cipher_aegis,
 };
 enum {
     CIPHER_FIXTURE_BACKENDS = sizeof cipher_fixture_backends / sizeof cipher_fixture_backends[0]
@@ -30,6 +27,21 @@ cipher_fixture_has(const struct fi_cipher_backend *backend)
         last = backend;
     }
     return rc == FIRN_OK;
+}
+
+/* Whether a library is loaded. */
+static inline bool
+cipher_fixture_is_mapped(const char *library)
+{
+    char line[1024];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        found = found || strstr(line, library) != NULL;
+    }
+    fclose(maps);
+    return found;
 }
 
 #endif

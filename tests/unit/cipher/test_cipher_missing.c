@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/cipher: what is said where libsodium and libcrypto are not installed. The program runs itself
- * again with a library path on which files of their names are no libraries.
+ * unit/cipher: what is said where libsodium and libcrypto are not installed, and what goes on where
+ * libcrypto alone is missing. The program runs itself again with a library path on which files of
+ * their names are no libraries.
  */
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "cipher/cipher.h"
 #include "cipher/cipher_passphrase.h"
 #include "support/test.h"
@@ -36,10 +38,32 @@ errors_say_what_to_install(void **state)
 }
 
 static void
-make_empty_files(const char *directory)
+large_messages_of_aes_do_not_need_libcrypto(void **state)
 {
-    static const char *const names[] = {"libsodium.so.26", "libsodium.so.23", "libcrypto.so.3"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    enum { SIZE = 1 << 20, MESSAGES = 8 };
+    static const uint8_t zeros[32];
+    static uint8_t message[SIZE + FI_CIPHER_TAG_SIZE_MAX];
+    struct fi_cipher_key *key;
+    (void)state;
+    if (fi_cipher_check(FI_CIPHER_AES_256_GCM, &err) != FIRN_OK) {
+        printf("SKIPPED: %s\n", err.text);
+        return;
+    }
+    OK(fi_cipher_key_create(FI_CIPHER_AES_256_GCM, zeros, &key, &err));
+    for (uint64_t i = 0; i < MESSAGES; i++) {
+        OK(fi_cipher_seal(key, i, firn_str(""), firn_bytes(message, SIZE), message, &err));
+        OK(fi_cipher_open(key, i, firn_str(""), firn_bytes(message, SIZE + 16), message, &err));
+        assert_true(fi_bytes_are_zero(message, SIZE));
+    }
+    fi_cipher_key_destroy(key);
+}
+
+/* Files named as libcrypto is, and unless it is to be found, as libsodium is. */
+static void
+make_empty_files(const char *directory, bool has_libsodium)
+{
+    static const char *const names[] = {"libcrypto.so.3", "libsodium.so.26", "libsodium.so.23"};
+    for (size_t i = 0; i < (has_libsodium ? 1 : sizeof names / sizeof names[0]); i++) {
         char path[TEST_TEMP_SIZE + 32];
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         FILE *file = fopen(path, "w");
@@ -49,25 +73,42 @@ make_empty_files(const char *directory)
     }
 }
 
+/* Runs the program again; PATH WHAT are its arguments then. Returns only if that fails. */
+static int
+run_again(const char *program, bool has_libsodium)
+{
+    char directory[TEST_TEMP_SIZE];
+    char *again[] = {(char *)(uintptr_t)program, directory, has_libsodium ? "libsodium" : "none",
+                     NULL};
+    test_temp_make(directory, sizeof directory);
+    make_empty_files(directory, has_libsodium);
+    if (setenv("LD_LIBRARY_PATH", directory, 1) == 0) {
+        (void)execv("/proc/self/exe", again);
+    }
+    return 1;
+}
+
 int
 main(int count, char **arguments)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest nothing[] = {
         cmocka_unit_test(errors_say_what_to_install),
     };
+    const struct CMUnitTest libsodium[] = {
+        cmocka_unit_test(large_messages_of_aes_do_not_need_libcrypto),
+    };
     if (count == 1) {
-        char directory[TEST_TEMP_SIZE];
-        char *again[] = {arguments[0], directory, NULL};
-        test_temp_make(directory, sizeof directory);
-        make_empty_files(directory);
-        if (setenv("LD_LIBRARY_PATH", directory, 1) == 0) {
-            (void)execv("/proc/self/exe", again);
-        }
-        return 1;
+        return run_again(arguments[0], false);
     }
-    int failed = cmocka_run_group_tests_name("cipher_missing", tests, NULL, NULL);
+    const bool has_libsodium = strcmp(arguments[2], "libsodium") == 0;
+    int failed = has_libsodium ? cmocka_run_group_tests_name("cipher_missing, libcrypto", libsodium,
+                                                             NULL, NULL)
+                               : cmocka_run_group_tests_name("cipher_missing", nothing, NULL, NULL);
     char command[TEST_TEMP_SIZE + 32];
     snprintf(command, sizeof command, "rm -r %s", arguments[1]);
     (void)unsetenv("LD_LIBRARY_PATH");
-    return system(command) == 0 ? failed : 1;
+    if (system(command) != 0 || failed != 0) {
+        return 1;
+    }
+    return has_libsodium ? 0 : run_again(arguments[0], true);
 }

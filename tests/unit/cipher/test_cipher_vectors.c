@@ -78,9 +78,6 @@ check_vector(const struct fi_cipher_backend *backend, const struct vector *vecto
     assert_memory_equal(out, plain.data, plain.size);
     message.tag[0] ^= 1;
     assert_int_equal(backend->open(state, &message), FIRN_CORRUPT);
-    if (backend->forget != NULL) {
-        backend->forget(state);
-    }
     fi_os_secret_free(state);
 }
 
@@ -157,12 +154,13 @@ aes_256_gcm_is_that_of_its_specification(void **state)
                    "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
                    "76fc6ece0f4e1768cddf8853bb2d551b"},
     };
-    static const struct fi_cipher_backend *const both[] = {&fi_cipher_gcm, &fi_cipher_openssl};
+    static const struct fi_cipher_backend *const all[] = {&fi_cipher_gcm, &fi_cipher_openssl,
+                                                          &fi_cipher_aes};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t j = 0; j < sizeof vectors / sizeof vectors[0] && cipher_fixture_has(both[i]);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        for (size_t j = 0; j < sizeof vectors / sizeof vectors[0] && cipher_fixture_has(all[i]);
              j++) {
-            check_vector(both[i], &vectors[j]);
+            check_vector(all[i], &vectors[j]);
         }
     }
 }
