@@ -362,11 +362,10 @@ Stores of key-value data.
   new files are encrypted with master key 2; files that are there keep theirs
   1
 
-Remotes are refused for now.
+Remotes are encrypted, too, with keys of their own (remote_encrypted.t).
 
   $ FIRN_KEY_COMMAND='echo yet another' firn remote add far ../far
-  ! firn: remotes of encrypted stores are not supported yet: what is sent would say in clear what the checkpoints are called
-  [1]
+  far is <T>/far, encrypted
 
 What looks through all stores leaves locked ones out.
 

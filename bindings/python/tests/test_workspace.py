@@ -250,7 +250,7 @@ def test_a_remote_can_be_encrypted(ws, tree, tmp_path, monkeypatch):
     assert ws.push().checkpoints == 1
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and b"winter" in path.read_bytes()]
     monkeypatch.delenv("FIRN_KEY_FILE")
-    with firn.open_workspace(tree) as other, pytest.raises(firn.Denied):
+    with firn.Workspace(tree) as other, pytest.raises(firn.Denied):
         other.pull()
 
 

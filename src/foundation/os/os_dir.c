@@ -246,13 +246,17 @@ int
 fi_os_dir_open_sealed(struct fi_os_dir *parent, const char *name, struct fi_os_seal *seal,
                       struct fi_os_dir **out, firn_error *err)
 {
-    int rc = fi_os_dir_open(parent, name, out, err);
+    struct fi_os_dir *dir = NULL;
+    *out = NULL;
+    int rc = fi_os_dir_open(parent, name, &dir, err);
     if (rc != FIRN_OK) {
         seal->destroy(seal);
         return rc;
     }
-    (*out)->seal = NULL;
-    fi_os_dir_set_seal(*out, seal);
+    CHECK(dir != NULL);
+    dir->seal = NULL; /* nothing was opened from it yet */
+    fi_os_dir_set_seal(dir, seal);
+    *out = dir;
     return FIRN_OK;
 }
 
