@@ -59,16 +59,16 @@ typedef struct firn_remote_info {
  * cannot share this storage. FIRN_INVALID: the name or the URL. Makes the store if there is none. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_add(firn_workspace *workspace, const char *name,
                                              const char *url, firn_error *err);
-/* The same, but a place that is empty becomes an encrypted remote: whoever has the storage reads
- * neither names nor contents there, and can forge none. A remote of an encrypted store is one also
- * with firn_remote_add. It has keys of its own, whose key is asked for like that of a store
- * (firn/encryption.h): where it is made, a new one; where it is added later, that one. An encrypted
- * store keeps the keys of its remotes; for one in clear the key is asked for each time that the
- * remote is used. FIRN_EXISTS: there is a remote that is not encrypted. FIRN_UNSUPPORTED: it is not,
- * and the store is. FIRN_DENIED: no key was given, or it is wrong. */
+/* The same, but a place that is empty becomes an encrypted remote: a person with access to the
+ * storage can read neither names nor contents there, and can forge none. A remote of an encrypted
+ * store is one also with firn_remote_add. It has keys of its own, whose key is asked for like that
+ * of a store (firn/encryption.h): where it is made, a new one; where it is added later, that one.
+ * An encrypted store keeps the keys of its remotes; for one in clear the key is asked for each time
+ * that the remote is used. FIRN_EXISTS: there is a remote that is not encrypted. FIRN_UNSUPPORTED:
+ * it is not, and the store is. FIRN_DENIED: no key was given, or it is wrong. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_add_encrypted(firn_workspace *workspace, const char *name,
                                                        const char *url, firn_error *err);
-/* The same, but the place must be a remote: FIRN_NOT_FOUND if it is not, and nothing is made. */
+/* As firn_remote_add, but the place must be a remote: FIRN_NOT_FOUND if it is not, and nothing is made. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_join(firn_workspace *workspace, const char *name,
                                               const char *url, firn_error *err);
 /* Forgets a remote, and deletes the checkpoints that pulls have brought from it; the remote itself

@@ -1,4 +1,4 @@
-An encrypted remote: who has the storage reads neither contents nor names, and can change nothing unnoticed.
+An encrypted remote: with access to the storage one can read neither contents nor names, and change nothing unnoticed.
 
   $ mkdir work && cd work && head -c 64 /dev/zero >../key && head -c 64 /dev/urandom >../wrong
   $ echo plans-of-winter >secret-plans.txt && firn save -q -m 'about winter'

@@ -210,7 +210,7 @@ static const struct fi_command add = {
             "that nobody reads without the key of the remote, which is asked for, or comes\n"
             "from FIRN_KEY_FILE or FIRN_KEY_COMMAND. Remotes of an encrypted store always\n"
             "are, and the store keeps their keys; a store in clear keeps none, and the key is\n"
-            "asked for each time. Whoever loses the key of a remote loses what is in it.\n"
+            "asked for each time. Without its key nobody can read a remote again.\n"
             "\n"
             "Keys of the storage are never kept: they come from the environment\n"
             "(AWS_ACCESS_KEY_ID), from ~/.aws (AWS_PROFILE), or from the machine, each time.\n"
