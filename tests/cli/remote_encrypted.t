@@ -29,7 +29,7 @@ Another machine needs the key, each time; a store in clear keeps none.
   ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
   [1]
   $ env -u FIRN_KEY_FILE firn pull
-  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase
   [1]
   $ cd ../work && firn pull && firn cat origin/latest more
   pulled 1 checkpoint, <size> in 2 requests
@@ -81,3 +81,10 @@ What is changed in the bucket is noticed: a byte, a state that takes the place o
   ! firn: damaged: the remote has lost its keys: other machines cannot add it
   $ firn check --remote | sed 's/with .*:/with N B:/; s/;.*//'
   2 checkpoints, 2 packs with N B: no damage
+
+What compresses well may be much larger than its pack.
+
+  $ yes | head -c 40M >zeros && firn save -q && firn push -q && cd ../clone && firn pull && firn restore origin/latest -q --to ../whole && wc -c <../whole/zeros
+  2
+  pulled 1 checkpoint, <size> in 2 requests
+  41943040

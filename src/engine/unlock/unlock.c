@@ -341,8 +341,8 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
                      err, FIRN_DENIED,
                      "'%.200s' is encrypted, and no key was given: set FIRN_KEY_FILE to "
                      "the path of a key file, or FIRN_KEY_COMMAND to a command that prints "
-                     "the passphrase, or run: firn key unlock",
-                     path);
+                     "the passphrase%s",
+                     path, source != NULL && source->is_remote ? "" : ", or run: firn key unlock");
 }
 
 /* ==== the keys of a new store ==== */
@@ -401,7 +401,8 @@ fi_unlock_new_keys(struct fi_os *os, const char *path, const struct fi_unlock_so
     *out = NULL;
     FI_TRY(
         get_first_secret(os_of(source, os), path_of(source, path), source, &memory, &secret, err));
-    secret.cost = fi_cipher_passphrase_local;
+    secret.cost = source != NULL && source->is_remote ? fi_cipher_passphrase_remote
+                                                      : fi_cipher_passphrase_local;
     FI_TRY(fi_keys_create(os, &keys, err));
     FI_TRY(fi_keys_add_slot(keys, os, &secret, firn_bytes(NULL, 0), &number, err));
     keep_in_memory(memory_of(source), keys);

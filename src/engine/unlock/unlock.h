@@ -65,6 +65,9 @@ struct fi_unlock_source {
     bool is_quiet;
     /* The environment does not count: what is given is for this store, not for others. */
     bool is_only;
+    /* The keys are those of a remote: others can take their time to guess a passphrase, so trying
+     * one costs more; and firn key does not know them. */
+    bool is_remote;
     /* Of a store that is not where people know it; NULL: as the caller has it. The machine whose
      * environment and session keyring count; the path that is shown. */
     struct fi_os *os;

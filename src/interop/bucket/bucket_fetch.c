@@ -96,7 +96,7 @@ fetch_part(struct stream *stream, uint64_t offset, uint64_t size, firn_error *er
         return fi_error_set(err, FIRN_CORRUPT, "%s is too short", fetch->name);
     }
     FI_TRY_RETURN(fi_os_file_write(fetch->file, offset, stream->part.data, (size_t)size, err));
-    fi_os_file_start_writeback(fetch->file, offset, size); /* the caller will sync it */
+    fi_os_file_start_writeback(fetch->file, offset, size); /* most callers sync it */
     return FIRN_OK;
 }
 

@@ -261,6 +261,10 @@ open_pack(struct fi_far_file *file, struct firn_pack **out, firn_error *err)
     }
     file->is_opening = true;
     int rc = fi_pack_open_source(fi_os_dir_os(file->far->dir), &file->source, out, err);
+    if (rc == FIRN_DENIED) {
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "'%s' is encrypted with a key that is not the remote's", file->name);
+    }
     file->is_opening = false;
     if (rc == FIRN_OK && memcmp(fi_pack_id(*out), &file->id, sizeof file->id) != 0) { /* (I1) */
         fi_pack_close(*out);

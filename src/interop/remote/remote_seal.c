@@ -143,7 +143,14 @@ fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_
     use.cipher = header[CIPHER_AT];
     use.number = fi_load_le32(header + NUMBER_AT);
     memcpy(use.check, header + CHECK_AT, sizeof use.check);
-    FI_TRY(fi_cipher_keyring_file_open(seal->keyring, &use, header + IDENTITY_AT, &key, err));
+    rc = fi_cipher_keyring_file_open(seal->keyring, &use, header + IDENTITY_AT, &key, err);
+    if (rc == FIRN_DENIED) {
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "state %" PRIu64 " of the remote is encrypted with a key that is not the "
+                          "remote's",
+                          number);
+    }
+    FI_TRY(rc);
     const size_t tag_size = fi_cipher_key_tag_size(key);
     if (body.size < tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {
         rc = refuse_damaged(number, err);

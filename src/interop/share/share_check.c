@@ -161,6 +161,10 @@ check_marker(struct checking *checking, firn_error *err)
         rc = lost_marker(&why);
     } else if (rc == FIRN_OK && memcmp(marker.id, share->name.id, sizeof marker.id) != 0) {
         return fi_error_set(err, FIRN_CORRUPT, "there is another remote at this place now");
+    } else if (rc == FIRN_OK && marker.is_encrypted != share->name.is_encrypted) {
+        rc = fi_error_set(&why, FIRN_CORRUPT,
+                          "%s says that the remote is %s, which it is not: somebody has changed it",
+                          FI_REMOTE_MARKER_NAME, marker.is_encrypted ? "encrypted" : "in clear");
     }
     return report_other(checking, rc, &why, err);
 }
@@ -183,11 +187,7 @@ check_keys(struct checking *checking, firn_error *err)
         return FIRN_OK;
     }
     int rc = fi_share_keys_read(checking->share->bucket, &file, &why);
-    if (rc == FIRN_OK) {
-        struct fi_keys *keys = NULL;
-        rc = fi_keys_decode(fi_buf_slice(&file), &keys, &why);
-        fi_keys_destroy(keys);
-    }
+    rc = rc == FIRN_OK ? fi_share_keys_compare(checking->share, fi_buf_slice(&file), &why) : rc;
     fi_buf_deinit(&file);
     if (rc == FIRN_NOT_FOUND) {
         checking->has_lost_keys = true;
@@ -396,7 +396,12 @@ verify_pack(struct checking *checking, const struct fi_share_pack *pack, firn_er
     }
     checking->work_max =
         fi_pack_scratch_decoded(checking->scratch) + WORK_FREE + WORK_FACTOR * pack->size_bytes;
-    FI_TRY(fi_pack_open_source(checking->share->ws->os, &source, &opened, err));
+    rc = fi_pack_open_source(checking->share->ws->os, &source, &opened, err);
+    if (rc == FIRN_DENIED) {
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "'%s' is encrypted with a key that is not the remote's", path);
+    }
+    FI_TRY(rc);
     if (memcmp(fi_pack_id(opened), &pack->id, sizeof pack->id) != 0) {
         rc = fi_error_set(err, FIRN_CORRUPT, "'%s' is another pack than the remote says", path);
         goto out;

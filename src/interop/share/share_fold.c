@@ -166,7 +166,7 @@ fi_share_fold(struct fi_share *share, const struct fi_share_stage *stage,
                                           .out_name = JOINED,
                                           .bytes_max = DECODED_MAX};
     rc = fi_outgoing_join(&join, &joined, err);
-    if (rc == FIRN_CORRUPT || rc == FIRN_LIMIT || rc == FIRN_NEWER) {
+    if (rc == FIRN_CORRUPT || rc == FIRN_LIMIT || rc == FIRN_NEWER || rc == FIRN_DENIED) {
         rc = FIRN_OK;
         goto out;
     }

@@ -295,6 +295,8 @@ FIRN_MUST_CHECK int fi_share_keys_append(const struct fi_share_keys *keys, bool 
 FIRN_MUST_CHECK int fi_share_keys_kept(struct fi_share *share, struct fi_buf *entry,
                                        firn_slice *out_file, firn_slice *out_ring_key,
                                        firn_error *err);
+/* FIRN_CORRUPT: a keys file is damaged, or not of the keys that the store keeps. */
+FIRN_MUST_CHECK int fi_share_keys_compare(struct fi_share *share, firn_slice file, firn_error *err);
 /* Wipes such an entry, and releases it. */
 void fi_share_keys_forget(struct fi_buf *entry);
 /* Unlocks the keys of an encrypted remote, and sets keyring and seal. */
@@ -330,10 +332,10 @@ FIRN_MUST_CHECK int fi_share_stage_open(const struct fi_share *share, struct fi_
 FIRN_MUST_CHECK int fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out,
                                            firn_error *err);
 FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err);
-/* Another handle of its directory, for files that are encrypted with the keys of the remote.
- * Requires: it is encrypted. */
-FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share, struct fi_os_dir **out,
-                                            firn_error *err);
+/* Opens a directory of the store for files that are encrypted with the keys of the remote. Requires:
+ * it is encrypted. */
+FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share, const char *name,
+                                            struct fi_os_dir **out, firn_error *err);
 /* From now on it is for this remote. */
 FIRN_MUST_CHECK int fi_share_stage_assign(struct fi_share_stage *stage,
                                           const struct fi_share *share, firn_error *err);
@@ -364,7 +366,7 @@ struct fi_share_renumbered {
     uint64_t there;
 };
 struct fi_share_recode;
-/* FIRN_BUSY: a push is running. */
+/* Requires: the store is open for writing. */
 FIRN_MUST_CHECK int fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
                                          firn_error *err);
 /* NULL is fine. */

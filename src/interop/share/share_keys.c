@@ -32,6 +32,7 @@ source_of(struct firn_ws *ws)
 {
     struct fi_unlock_source source = ws->unlock;
     source.memory = &ws->remote_memory;
+    source.is_remote = true;
     return source;
 }
 
@@ -192,6 +193,30 @@ fi_share_keys_kept(struct fi_share *share, struct fi_buf *entry, firn_slice *out
     FI_TRY_RETURN(get_entry(share, entry, err));
     return fi_share_entry_decode_keys(firn_str(share->name.name), fi_buf_slice(entry), &name,
                                       out_file, out_ring_key, err);
+}
+
+int
+fi_share_keys_compare(struct fi_share *share, firn_slice file, firn_error *err)
+{
+    struct fi_buf entry = {0};
+    struct fi_keys *there = NULL;
+    struct fi_keys *here = NULL;
+    firn_slice kept;
+    firn_slice ring_key;
+    int rc;
+    FI_TRY(fi_share_keys_kept(share, &entry, &kept, &ring_key, err));
+    FI_TRY(fi_keys_decode(kept, &here, err));
+    FI_TRY(fi_keys_decode(file, &there, err));
+    if (memcmp(fi_keys_id(here), fi_keys_id(there), FI_KEYS_ID_SIZE) != 0) {
+        rc = fi_error_set(err, FIRN_CORRUPT,
+                          "the remote has another keys file than it had: other machines cannot "
+                          "open it with the key of the remote");
+    }
+out:
+    fi_keys_destroy(there);
+    fi_keys_destroy(here);
+    fi_share_keys_forget(&entry);
+    return rc;
 }
 
 int

@@ -226,11 +226,11 @@ fetch_pack(struct pulling *pulling, const struct fi_share_pack *pack, firn_error
     int rc;
     FI_TRY_RETURN(fi_objects_adoption_file(pulling->adoption, &file, err));
     if (pulling->recode != NULL) {
+        const uint64_t most =
+            pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES + FACTOR * pack->size_bytes;
         FI_TRY_RETURN(fi_share_recode_file(pulling->recode, &fetched, err));
         rc = fetch_bytes(pulling, pack, fetched, &why);
-        rc = rc == FIRN_OK ? fi_share_recode(pulling->recode, pack, FACTOR * pack->size_bytes, file,
-                                             &id, &why)
-                           : rc;
+        rc = rc == FIRN_OK ? fi_share_recode(pulling->recode, pack, most, file, &id, &why) : rc;
     } else {
         rc = fetch_bytes(pulling, pack, file, &why);
     }
@@ -339,20 +339,21 @@ fi_share_pull_find_pack(const struct fi_objects *objects, uint32_t number)
     return NULL;
 }
 
-/* The number by which the remote knows a pack of this store that was just brought; that of any
- * other is its own. */
-static uint64_t
-number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack)
+/* The number by which the remote knows a pack of this store. */
+static int
+number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack, uint64_t *out,
+             firn_error *err)
 {
     const uint64_t here = fi_share_pack_number(pack->id.bytes);
     size_t count;
     const struct fi_share_renumbered *numbers = fi_share_recode_numbers(pulling->recode, &count);
     for (size_t i = 0; i < count; i++) {
         if (numbers[i].here == here) {
-            return numbers[i].there;
+            *out = numbers[i].there; /* it was brought just now */
+            return FIRN_OK;
         }
     }
-    return here;
+    return fi_share_note_number(pulling->share, here, out, err);
 }
 
 /* Notes which pack of the remote has an object, by the pack in which it is here. Not more: what it
@@ -367,7 +368,10 @@ note_whole(void *ctx, const firn_hash *hash, enum fi_outgoing_has has, firn_erro
     struct fi_objects_place place;
     FI_TRY_RETURN(fi_objects_index_find(objects, hash, &place, err));
     const struct fi_objects_index_pack *pack = fi_share_pull_find_pack(objects, place.pack);
-    const uint64_t number = pack != NULL ? number_there(pulling, pack) : 0;
+    uint64_t number = 0;
+    if (pack != NULL) {
+        FI_TRY_RETURN(number_there(pulling, pack, &number, err));
+    }
     const struct fi_share_note note = {.hash = *hash,
                                        .pack = number,
                                        .epoch = share->epoch,

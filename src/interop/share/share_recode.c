@@ -7,8 +7,11 @@
  * identity, hence another number. The remote goes on knowing it by the number that it has there, so
  * the store notes which one that is.
  *
- *     stage, with the keys of the remote    FETCHED     as it came
- *     stage, with those of the store        RECODED     the same objects
+ *     INCOMING, with the keys of the remote    FETCHED     as it came
+ *     INCOMING, with those of the store        RECODED     the same objects
+ *
+ * A pull has the store locked, so nobody else uses the directory. What a crash leaves in it, the
+ * next pull replaces.
  */
 #include <string.h>
 
@@ -16,14 +19,15 @@
 #include "base/mem.h"
 #include "share/share_internal.h"
 
+#define INCOMING "incoming"
 #define FETCHED "fetched"
 #define RECODED "recoded"
 
 enum { COPY_SIZE = 1 << 20 };
 
 struct fi_share_recode {
-    struct fi_share_stage stage; /* locked; with the keys of the remote */
-    struct fi_os_dir *own;       /* the same directory, with those of the store */
+    struct fi_os_dir *theirs; /* with the keys of the remote */
+    struct fi_os_dir *own;    /* the same directory, with those of the store */
     struct fi_os_file *fetched;
     struct fi_buf copy;
     struct fi_share_renumbered *numbers;
@@ -39,11 +43,10 @@ fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
     if (recode == NULL) {
         return fi_error_no_memory(err, "packs of a remote");
     }
-    FI_TRY(fi_share_stage_prepare(share->opened.store_dir, &recode->stage, err));
-    FI_TRY(fi_share_stage_lock(&recode->stage, err));
-    recode->own = recode->stage.dir;
-    recode->stage.dir = NULL;
-    FI_TRY(fi_share_stage_open_for(share, &recode->stage.dir, err));
+    rc = fi_os_make_dir(share->opened.store_dir, INCOMING, 0700, err);
+    FI_TRY(rc == FIRN_EXISTS ? FIRN_OK : rc);
+    FI_TRY(fi_os_dir_open(share->opened.store_dir, INCOMING, &recode->own, err));
+    FI_TRY(fi_share_stage_open_for(share, INCOMING, &recode->theirs, err));
     *out = recode;
     return FIRN_OK;
 out:
@@ -70,7 +73,7 @@ fi_share_recode_close(struct fi_share_recode *recode)
         remove_files(recode);
         fi_os_dir_close(recode->own);
     }
-    fi_share_stage_close(&recode->stage);
+    fi_os_dir_close(recode->theirs);
     fi_buf_deinit(&recode->copy);
     fi_free(recode->numbers);
     fi_free(recode);
@@ -81,7 +84,7 @@ fi_share_recode_file(struct fi_share_recode *recode, struct fi_os_file **out, fi
 {
     remove_files(recode);
     FI_TRY_RETURN(
-        fi_os_file_open(recode->stage.dir, FETCHED,
+        fi_os_file_open(recode->theirs, FETCHED,
                         FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_SEALED,
                         0600, &recode->fetched, err));
     *out = recode->fetched;
@@ -94,7 +97,7 @@ check_identity(const struct fi_share_recode *recode, const struct fi_share_pack 
                firn_error *err)
 {
     struct firn_pack *fetched;
-    FI_TRY_RETURN(fi_pack_open(recode->stage.dir, FETCHED, &fetched, err));
+    FI_TRY_RETURN(fi_pack_open(recode->theirs, FETCHED, &fetched, err));
     const bool is_it = memcmp(fi_pack_id(fetched), &pack->id, sizeof pack->id) == 0;
     fi_pack_close(fetched);
     return is_it ? FIRN_OK
@@ -130,7 +133,7 @@ fi_share_recode(struct fi_share_recode *recode, const struct fi_share_pack *pack
                 firn_error *err)
 {
     static const char *const names[] = {FETCHED};
-    const struct fi_outgoing_join join = {.dir = recode->stage.dir,
+    const struct fi_outgoing_join join = {.dir = recode->theirs,
                                           .names = names,
                                           .count = 1,
                                           .out_dir = recode->own,

@@ -58,12 +58,13 @@ fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err)
 }
 
 int
-fi_share_stage_open_for(const struct fi_share *share, struct fi_os_dir **out, firn_error *err)
+fi_share_stage_open_for(const struct fi_share *share, const char *name, struct fi_os_dir **out,
+                        firn_error *err)
 {
     CHECK(share->keyring != NULL);
     struct fi_cipher_keyring *keyring =
         fi_cipher_keyring_retain(fi_cipher_keyring_seal(share->keyring));
-    return fi_os_dir_open_sealed(share->opened.store_dir, STAGE, fi_cipher_keyring_seal(keyring),
+    return fi_os_dir_open_sealed(share->opened.store_dir, name, fi_cipher_keyring_seal(keyring),
                                  out, err);
 }
 
@@ -74,7 +75,7 @@ fi_share_stage_assign(struct fi_share_stage *stage, const struct fi_share *share
     if (share->keyring == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_share_stage_open_for(share, &dir, err));
+    FI_TRY_RETURN(fi_share_stage_open_for(share, STAGE, &dir, err));
     fi_os_dir_close(stage->dir);
     stage->dir = dir;
     return FIRN_OK;

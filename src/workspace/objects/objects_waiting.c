@@ -19,7 +19,7 @@
  * objects all over a large one; in the order of the deltas, each would take a frame of its own.
  *
  * The threads read the store, and change the entries here that they took, nothing else. Only the
- * caller's thread asks the caller whether to go on; the others end with it.
+ * caller's thread asks the caller whether to go on; the others end where it ends.
  */
 #include <string.h>
 
@@ -32,7 +32,8 @@
 
 enum {
     SCRATCH_FRAMES = 4, /* a file's pieces may be in packs of several saves */
-    BATCH_BYTES = 8 << 20
+    BATCH_BYTES = 8 << 20,
+    WAKE_BYTES = 4 << 20
 };
 
 #define NOWHERE UINT32_MAX /* the base of what is no delta */
@@ -66,13 +67,30 @@ struct settling {
     struct worker workers[FI_OBJECTS_ARRIVAL_THREADS_MAX];
     unsigned worker_count;
     struct fi_os_mutex mutex; /* guards what follows */
-    size_t next;              /* of the batch that no thread has taken */
+    struct fi_os_cond changed;
+    unsigned running; /* jobs */
+    uint64_t unseen;  /* bytes that they were paid for since the caller's thread woke up */
+    size_t next;      /* of the batch that no thread has taken */
     size_t end;
     int rc; /* of the first failure that ends it all */
     firn_error why;
 };
 
 /* ==== what it costs ==== */
+
+/* A job ends where another thread has failed, or the caller was interrupted. */
+static int
+let_caller_see(struct settling *settling, uint64_t bytes, firn_error *err)
+{
+    fi_os_mutex_lock(&settling->mutex);
+    const bool is_over = settling->rc != FIRN_OK;
+    settling->unseen += bytes;
+    if (settling->unseen > WAKE_BYTES) {
+        fi_os_cond_signal(&settling->changed);
+    }
+    fi_os_mutex_unlock(&settling->mutex);
+    return is_over ? fi_error_set(err, FIRN_CANCELLED, "interrupted") : FIRN_OK;
+}
 
 static int
 spend(void *ctx, uint64_t bytes, firn_error *err)
@@ -83,7 +101,8 @@ spend(void *ctx, uint64_t bytes, firn_error *err)
     const uint64_t more = decoded - worker->decoded;
     worker->decoded = decoded;
     FI_TRY_RETURN(fi_objects_arrival_spend(arrivals, bytes + more, err));
-    return worker->is_callers ? arrivals->tick(arrivals->ctx, bytes, err) : FIRN_OK;
+    return worker->is_callers ? arrivals->tick(arrivals->ctx, bytes, err)
+                              : let_caller_see(worker->settling, bytes + more, err);
 }
 
 static int
@@ -204,6 +223,51 @@ verify_some(void *arg)
     }
 }
 
+static void
+begin_job(struct settling *settling)
+{
+    fi_os_mutex_lock(&settling->mutex);
+    settling->running++;
+    fi_os_mutex_unlock(&settling->mutex);
+}
+
+static void
+end_job(struct settling *settling)
+{
+    fi_os_mutex_lock(&settling->mutex);
+    settling->running--;
+    fi_os_cond_signal(&settling->changed);
+    fi_os_mutex_unlock(&settling->mutex);
+}
+
+static void
+run_job(void *arg)
+{
+    struct worker *worker = arg;
+    verify_some(worker);
+    end_job(worker->settling);
+}
+
+/* Meanwhile the caller is asked whether to go on. */
+static void
+wait_for_jobs(struct settling *settling)
+{
+    const struct fi_objects_arrivals *arrivals = settling->waiting->arrivals;
+    fi_os_mutex_lock(&settling->mutex);
+    while (settling->running > 0) {
+        firn_error why;
+        fi_os_cond_wait(&settling->changed, &settling->mutex);
+        settling->unseen = 0;
+        fi_os_mutex_unlock(&settling->mutex);
+        int rc = arrivals->tick(arrivals->ctx, 0, &why);
+        if (rc != FIRN_OK) {
+            note_failure(settling, rc, &why);
+        }
+        fi_os_mutex_lock(&settling->mutex);
+    }
+    fi_os_mutex_unlock(&settling->mutex);
+}
+
 /* Verifies what was read of a batch; it is in the order of compare_bases. */
 static int
 verify_batch(struct settling *settling, size_t first, size_t end, firn_error *err)
@@ -216,15 +280,15 @@ verify_batch(struct settling *settling, size_t first, size_t end, firn_error *er
     settling->end = end;
     for (unsigned i = 1; i < settling->worker_count; i++) {
         firn_error why;
-        int rc = fi_os_jobs_submit(jobs, verify_some, &settling->workers[i], &why);
+        begin_job(settling);
+        int rc = fi_os_jobs_submit(jobs, run_job, &settling->workers[i], &why);
         if (rc != FIRN_OK) {
+            end_job(settling);
             note_failure(settling, rc, &why);
         }
     }
     verify_some(&settling->workers[0]);
-    if (jobs != NULL) {
-        fi_os_jobs_wait(jobs);
-    }
+    wait_for_jobs(settling);
     if (settling->rc != FIRN_OK) {
         fi_error_copy(err, &settling->why);
     }
@@ -314,6 +378,26 @@ compare_bases(const void *a, const void *b)
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+/* Enters an object, unless another pack had it whole, which came after this one: it has to stay so,
+ * since deltas may be of it. */
+static int
+enter_verified(const struct settling *settling, struct fi_objects_entering *entering,
+               const struct fi_objects_waiting_one *one, firn_error *err)
+{
+    struct fi_objects_place place;
+    firn_error why;
+    int rc = fi_objects_index_find(settling->objects, &one->hash, &place, &why);
+    if (rc == FIRN_OK && !fi_pack_kind_is_named(place.at.kind)) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        fi_error_copy(err, &why);
+        return rc;
+    }
+    entering->pack = one->pack;
+    return fi_objects_enter_object(entering, &one->hash, &one->at, err);
+}
+
 /* *out_count: how many were entered. */
 static int
 settle_round(struct settling *settling, struct fi_objects_entering *entering, size_t *out_count,
@@ -330,8 +414,7 @@ settle_round(struct settling *settling, struct fi_objects_entering *entering, si
         for (size_t i = first; i < end; i++) {
             const struct fi_objects_waiting_one one = waiting->objects[i];
             if (one.is_verified) {
-                entering->pack = one.pack;
-                FI_TRY_RETURN(fi_objects_enter_object(entering, &one.hash, &one.at, err));
+                FI_TRY_RETURN(enter_verified(settling, entering, &one, err));
                 ++*out_count;
             } else {
                 waiting->objects[left++] = one;
@@ -381,6 +464,7 @@ fi_objects_waiting_settle(struct fi_objects_waiting *waiting, struct fi_objects_
         return FIRN_OK;
     }
     fi_os_mutex_init(settling.objects->os, &settling.mutex, FI_LOCK_WORKSPACE_TREE);
+    fi_os_cond_init(settling.objects->os, &settling.changed);
     FI_TRY(create_workers(&settling, err));
     while (waiting->count > 0 && entered > 0) {
         FI_TRY(settle_round(&settling, entering, &entered, err));
@@ -397,6 +481,7 @@ out:
     for (unsigned i = 0; i < settling.worker_count; i++) {
         fi_pack_scratch_destroy(settling.workers[i].scratch);
     }
+    fi_os_cond_deinit(&settling.changed);
     fi_os_mutex_deinit(&settling.mutex);
     return rc;
 }
