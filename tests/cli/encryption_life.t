@@ -102,7 +102,7 @@ Work as in any store.
      2  <id>  <time>          2 files       8 B  the file is looked at before
      1  <id>  <time>          2 files       8 B  [good]  first
   5 checkpoints (2 taken by restores), <n> packs, <n> objects, <size> read: no damage
-  <n> packs removed, 2 rewritten: <n> KB before, 1 KB now
+  <n> packs removed, 2 rewritten: <n> KB before, <n> KB now
   $ grep -rl 'second\|three' $XDG_DATA_HOME/firn; find $XDG_DATA_HOME/firn -name FIRN.keys | wc -l
   1
 

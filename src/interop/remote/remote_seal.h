@@ -24,8 +24,8 @@ enum { FI_REMOTE_SEAL_OVERHEAD_MAX = 512 };
 FIRN_MUST_CHECK int fi_remote_seal_encrypt(const struct fi_remote_seal *seal, struct fi_os *os,
                                            uint64_t number, firn_slice state, struct fi_buf *out,
                                            firn_error *err);
-/* Replaces *out with the state. FIRN_CORRUPT: it is damaged, in clear, of another remote, of another
- * number, or encrypted with another key. FIRN_NEWER. */
+/* Replaces *out with the state. FIRN_CORRUPT: it is damaged, in clear, encrypted with another key,
+ * of another remote, or of another number. FIRN_NEWER. */
 FIRN_MUST_CHECK int fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number,
                                            firn_slice sealed, struct fi_buf *out, firn_error *err);
 

@@ -332,8 +332,8 @@ FIRN_MUST_CHECK int fi_share_stage_open(const struct fi_share *share, struct fi_
 FIRN_MUST_CHECK int fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out,
                                            firn_error *err);
 FIRN_MUST_CHECK int fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err);
-/* Opens a directory of the store for files that are encrypted with the keys of the remote. Requires:
- * it is encrypted. */
+/* Opens a directory of the store, for files that are encrypted with the keys of the remote.
+ * Requires: it is encrypted. */
 FIRN_MUST_CHECK int fi_share_stage_open_for(const struct fi_share *share, const char *name,
                                             struct fi_os_dir **out, firn_error *err);
 /* From now on it is for this remote. */
