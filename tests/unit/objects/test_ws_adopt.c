@@ -282,21 +282,16 @@ bases_are_decoded_once(void **state)
 
 /* ==== makers who lie ==== */
 
-/* A pack with one whole object, and what `add` puts beside it. */
-static int
-take_made(struct ws_world *to, const char *whole, void (*add)(struct fi_pack_lane *lane),
-          bool has_other_id, int damage_at)
+/* Writes a pack with one whole object, and what `add` puts beside it. */
+static struct fi_block_file_id
+make_pack(struct taking *taking, const char *whole, void (*add)(struct fi_pack_lane *lane),
+          uint64_t *out_size)
 {
-    struct taking taking;
     struct firn_pack_writer *writer;
     struct fi_pack_lane *lane;
-    struct fi_os_file *file;
-    uint64_t size;
     firn_hash hash;
     bool is_new;
-    assert_int_equal(begin(&taking, to, BYTES_MAX), FIRN_OK);
-    assert_int_equal(fi_os_dir_open_path(to->tree.os, "/", &taking.from, &err), FIRN_OK);
-    assert_int_equal(fi_pack_writer_create(taking.from, "made.pack", 3, &writer, &err), FIRN_OK);
+    assert_int_equal(fi_pack_writer_create(taking->from, "made.pack", 3, &writer, &err), FIRN_OK);
     assert_int_equal(fi_pack_lane_create(writer, &lane, &err), FIRN_OK);
     fi_blake3_hash_of(whole, strlen(whole), &hash);
     assert_int_equal(fi_pack_lane_add(lane, FI_PACK_BLOB, &hash, firn_str(whole), &is_new, &err),
@@ -306,9 +301,22 @@ take_made(struct ws_world *to, const char *whole, void (*add)(struct fi_pack_lan
     }
     assert_int_equal(fi_pack_lane_flush(lane, &err), FIRN_OK);
     fi_pack_lane_destroy(lane);
-    struct fi_block_file_id id = *fi_pack_writer_id(writer);
-    assert_int_equal(fi_pack_writer_finish(writer, &size, &err), FIRN_OK);
+    const struct fi_block_file_id id = *fi_pack_writer_id(writer);
+    assert_int_equal(fi_pack_writer_finish(writer, out_size, &err), FIRN_OK);
     fi_pack_writer_destroy(writer);
+    return id;
+}
+
+static int
+take_made(struct ws_world *to, const char *whole, void (*add)(struct fi_pack_lane *lane),
+          bool has_other_id, int damage_at)
+{
+    struct taking taking;
+    struct fi_os_file *file;
+    uint64_t size;
+    assert_int_equal(begin(&taking, to, BYTES_MAX), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(to->tree.os, "/", &taking.from, &err), FIRN_OK);
+    struct fi_block_file_id id = make_pack(&taking, whole, add, &size);
     id.bytes[1] ^= has_other_id;
     assert_int_equal(fi_objects_adoption_file(taking.adoption, &file, &err), FIRN_OK);
     assert_int_equal(copy_file(taking.from, "made.pack", size, file), FIRN_OK);
@@ -412,6 +420,73 @@ add_huge_hole(struct fi_pack_lane *lane)
     fi_buf_deinit(&list);
 }
 
+/* "wholly", as it is. */
+static void
+add_delta(struct fi_pack_lane *lane)
+{
+    struct fi_compress *compress;
+    struct fi_pack_delta_base base = {.content = firn_str("whole")};
+    struct fi_buf delta = {0};
+    firn_hash hash;
+    bool fits;
+    fi_blake3_hash_of("whole", 5, &base.hash);
+    fi_blake3_hash_of("wholly", 6, &hash);
+    assert_int_equal(fi_compress_create(&compress, &err), FIRN_OK);
+    assert_int_equal(fi_pack_delta_encode(compress, &base, FI_PACK_BLOB, firn_str("wholly"), 1000,
+                                          &delta, &fits, &err),
+                     FIRN_OK);
+    assert_int_equal(
+        fi_pack_lane_add(lane, FI_PACK_DELTA, &hash, fi_buf_slice(&delta), &fits, &err), FIRN_OK);
+    fi_compress_destroy(compress);
+    fi_buf_deinit(&delta);
+}
+
+static void
+give_made(struct taking *taking, const char *whole, void (*add)(struct fi_pack_lane *lane))
+{
+    struct fi_os_file *file;
+    uint64_t size;
+    const struct fi_block_file_id id = make_pack(taking, whole, add, &size);
+    assert_int_equal(fi_objects_adoption_file(taking->adoption, &file, &err), FIRN_OK);
+    assert_int_equal(copy_file(taking->from, "made.pack", size, file), FIRN_OK);
+    assert_int_equal(fi_objects_adoption_add(taking->adoption, &id, 0, &err), FIRN_OK);
+    assert_int_equal(fi_os_remove_file(taking->from, "made.pack", NULL), FIRN_OK);
+}
+
+/* One pack has an object as a delta, another one has it whole, and deltas may be of that. Whichever
+ * comes first, it is whole afterwards. */
+static void
+what_came_whole_stays_whole(void **state)
+{
+    (void)state;
+    for (int is_first = 0; is_first < 2; is_first++) {
+        struct ws_world to;
+        struct taking taking;
+        struct fi_objects_place place;
+        firn_hash hash;
+        ws_world_open_memory(&to, 1);
+        ws_save(&to);
+        assert_int_equal(begin(&taking, &to, BYTES_MAX), FIRN_OK);
+        assert_int_equal(fi_os_dir_open_path(to.tree.os, "/", &taking.from, &err), FIRN_OK);
+        if (is_first == 1) {
+            give_made(&taking, "wholly", NULL);
+        }
+        give_made(&taking, "whole", add_delta);
+        if (is_first == 0) {
+            give_made(&taking, "wholly", NULL);
+        }
+        assert_int_equal(fi_objects_adoption_finish(taking.adoption, &err), FIRN_OK);
+        fi_blake3_hash_of("wholly", 6, &hash);
+        assert_int_equal(fi_objects_index_find(taking.opened.objects, &hash, &place, &err),
+                         FIRN_OK);
+        assert_int_equal(place.at.kind, FI_PACK_BLOB);
+        fi_os_dir_close(taking.from);
+        assert_int_equal(end(&taking, FIRN_OK), FIRN_OK);
+        ws_assert_check_clean(&to);
+        ws_world_close(&to);
+    }
+}
+
 static void
 a_pack_whose_maker_lies_changes_nothing(void **state)
 {
@@ -506,6 +581,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_trees_arrive),
         cmocka_unit_test(bases_are_decoded_once),
+        cmocka_unit_test(what_came_whole_stays_whole),
         cmocka_unit_test(a_pack_whose_maker_lies_changes_nothing),
         cmocka_unit_test(a_store_is_sound_when_calls_fail),
     };
