@@ -44,9 +44,16 @@ read_name(firn_slice value)
 {
     struct fi_share_name name;
     struct fi_buf again = {0};
+    firn_slice file;
+    firn_slice ring_key;
     firn_error err;
-    if (fi_share_entry_decode_name(firn_str("origin"), value, &name, &err) == FIRN_OK) {
+    if (fi_share_entry_decode_keys(firn_str("origin"), value, &name, &file, &ring_key, &err) ==
+        FIRN_OK) {
         CHECK(fi_share_entry_encode_name(&name, &again) == FIRN_OK);
+        if (name.is_encrypted) {
+            CHECK(fi_buf_append_sized(&again, file) == FIRN_OK);
+            CHECK(fi_buf_append_sized(&again, ring_key) == FIRN_OK);
+        }
         CHECK(fi_slice_equal(fi_buf_slice(&again), value));
     }
     fi_buf_deinit(&again);

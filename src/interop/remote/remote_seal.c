@@ -152,7 +152,7 @@ fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_
     }
     FI_TRY(rc);
     const size_t tag_size = fi_cipher_key_tag_size(key);
-    if (body.size < tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {
+    if (body.size <= tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {
         rc = refuse_damaged(number, err);
         goto out;
     }
