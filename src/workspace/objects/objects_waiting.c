@@ -289,6 +289,9 @@ verify_batch(struct settling *settling, size_t first, size_t end, firn_error *er
     }
     verify_some(&settling->workers[0]);
     wait_for_jobs(settling);
+    if (jobs != NULL) {
+        fi_os_jobs_wait(jobs); /* until none of them touches the mutex */
+    }
     if (settling->rc != FIRN_OK) {
         fi_error_copy(err, &settling->why);
     }
