@@ -187,10 +187,14 @@ run_decrypt(struct fi_cli *cli)
     struct fi_secrets_store store;
     struct renewal renewal = {.path = store.path};
     int exit_code;
-    FI_TRY_OUT(exit_code, fi_secrets_find(cli, 0, &store));
+    FI_TRY_OUT(exit_code, fi_secrets_find_any(cli, 0, &store));
     FI_TRY_OUT(exit_code, confirm_decrypt(cli));
     if (firn_keys_decrypt(store.path, &store.options, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
+        goto out;
+    }
+    if (store.info.cipher == FIRN_CIPHER_NONE) { /* only its keys were left */
+        cli->is_done = true;
         goto out;
     }
     FI_TRY_OUT(exit_code, open_workspace(cli, &renewal));
