@@ -71,6 +71,11 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_add_encrypted(firn_workspace *workspace
 /* As firn_remote_add, but the place must be a remote: FIRN_NOT_FOUND if it is not, and nothing is made. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_join(firn_workspace *workspace, const char *name,
                                               const char *url, firn_error *err);
+/* The same, for a remote that the caller knows to be encrypted. What a remote says of that itself is
+ * not authenticated, so a store in clear takes one in clear that somebody has put in its place; this
+ * function refuses it with FIRN_UNSUPPORTED. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_join_encrypted(firn_workspace *workspace, const char *name,
+                                                        const char *url, firn_error *err);
 /* Forgets a remote, and deletes the checkpoints that pulls have brought from it; the remote itself
  * stays as it is. FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const char *name,

@@ -82,9 +82,35 @@ What is changed in the bucket is noticed: a byte, a state that takes the place o
   $ firn check --remote | sed 's/with .*:/with N B:/; s/;.*//'
   2 checkpoints, 2 packs with N B: no damage
 
+Somebody changes the marker to "encrypted: no", or puts a remote in clear in the place of the encrypted one: --encrypt refuses both.
+
+  $ cd .. && cp bucket/FIRN-REMOTE.txt marker && sed 's/^encrypted: yes/encrypted: no/' marker >bucket/FIRN-REMOTE.txt && firn clone --encrypt bucket fooled
+  ! firn: the remote at <T>/w/bucket is not encrypted, as FIRN-REMOTE.txt says there: if it was, somebody has changed that file, or put another remote in its place
+  [1]
+  $ firn clone --encrypt clear fooled 2>&1 | sed 's/,.*//'; ls fooled
+  firn: the remote at <T>/w/clear is not encrypted
+  ! ls: cannot access 'fooled': No such file or directory
+  [2]
+  $ mkdir trap && cd trap && firn remote add --encrypt origin ../bucket 2>&1 | sed 's/;.*//'; firn remote list
+  firn: there is a remote at <T>/w/bucket already, which is not encrypted
+  no remotes
+
+A machine that knows the remote goes on sending nothing in clear, and with the right marker --encrypt changes nothing.
+
+  $ cd ../work && echo spring >spring && firn save -q && firn push -q && head -n 1 ../bucket/states/0000000003 && firn check --remote | sed 's/with .*//'
+  2
+  {"firn":"state","n":3,"encrypted":true}
+  3 checkpoints, 3 packs 
+  ! firn: damaged: FIRN-REMOTE.txt says that the remote is in clear, which it is not: somebody has changed it
+  ! firn: FIRN-REMOTE.txt says that the remote is in clear, which it is not: somebody has changed it
+  ! hint: no checkpoint needs what is damaged; --repair puts that right
+  $ cd .. && cp marker bucket/FIRN-REMOTE.txt && firn clone --encrypt bucket known >/dev/null && ls known && cd work
+  secret-plans.txt
+  spring
+
 What compresses well may be much larger than its pack.
 
   $ yes | head -c 40M >zeros && firn save -q && firn push -q && cd ../clone && firn pull && firn restore origin/latest -q --to ../whole && wc -c <../whole/zeros
-  2
-  pulled 1 checkpoint, <size> in 2 requests
+  3
+  pulled 2 checkpoints, <size> in 3 requests
   41943040

@@ -21,7 +21,8 @@
 
 struct fi_share_add_options {
     bool must_exist; /* a place without a remote does not become one */
-    bool encrypt;    /* the new one; those of an encrypted store are encrypted anyway */
+    /* It has to be encrypted, and a new one is; those of an encrypted store are anyway. */
+    bool encrypt;
 };
 FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
                                       const struct fi_share_add_options *options, firn_error *err);

@@ -284,8 +284,14 @@ check_kind(const struct adding *adding, const struct fi_remote_marker *marker, f
                             "encrypted remote",
                             adding->name.url);
     }
-    return !adding->options->encrypt
-               ? FIRN_OK
+    if (!adding->options->encrypt) {
+        return FIRN_OK;
+    }
+    return adding->options->must_exist
+               ? fi_error_set(err, FIRN_UNSUPPORTED,
+                              "the remote at %s is not encrypted, as %s says there: if it was, "
+                              "somebody has changed that file, or put another remote in its place",
+                              adding->name.url, FI_REMOTE_MARKER_NAME)
                : fi_error_set(err, FIRN_EXISTS,
                               "there is a remote at %s already, which is not encrypted; choose an "
                               "empty place",
