@@ -106,10 +106,11 @@ typedef struct firn_keys_info {
     unsigned slots;
     unsigned master_keys; /* 1 more with each rotation */
     bool is_remembered;   /* the session keyring opens it */
+    bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
 } firn_keys_info;
-#define FIRN_KEYS_INFO_INIT                                   \
-    {                                                         \
-        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false \
+#define FIRN_KEYS_INFO_INIT                                          \
+    {                                                                \
+        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false \
     }
 
 /* path is that of a store, or of an exported one. Needs no key. on_slot may be NULL; what it returns

@@ -29,7 +29,7 @@ Another machine needs the key, each time; a store in clear keeps none.
   ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
   [1]
   $ env -u FIRN_KEY_FILE firn pull
-  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]
   $ cd ../work && firn pull && firn cat origin/latest more
   pulled 1 checkpoint, <size> in 2 requests

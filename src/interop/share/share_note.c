@@ -486,6 +486,7 @@ fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_
     FI_TRY(fi_db_keyspace_open(db, FI_SHARE_STATES, &writing.states, err));
     FI_TRY(fi_db_batch_create(&writing.batch, err));
     FI_TRY(write_objects(&writing, err));
+    FI_TRY(fi_share_keys_write(share, db, writing.batch, err)); /* at once with the states */
     FI_TRY(write_states(&writing, err));
     FI_TRY(write_uploads(&writing, err));
     FI_TRY(write_facts(&writing, facts, err));
@@ -494,6 +495,7 @@ fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_
         ((struct fi_share_note *)fi_hash_map_at(&share->fresh, i))->is_noted = true;
     }
     share->kept_is_whole = false;
+    share->keys_are_new = false;
     fi_buf_clear(&share->kept);
 out:
     fi_db_batch_destroy(writing.batch);

@@ -234,7 +234,8 @@ fi_command_key_check_recovery(struct fi_cli *cli)
 }
 
 int
-fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const char *label)
+fi_command_key_print_recovery(struct fi_cli *cli, firn_workspace *workspace, const char *path,
+                              const char *label)
 {
     firn_error err;
     unsigned number = 0;
@@ -243,16 +244,20 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
     if (code == NULL) {
         return fi_command_report_no_memory(cli);
     }
-    options.source = &fi_command_key_source;
+    options.source = workspace == NULL ? &fi_command_key_source : NULL;
     options.lock_timeout_ms = cli->wait_ms;
     int exit_code = FI_EXIT_OK;
-    if (firn_keys_add_recovery(store_path, label, &options, code, &number, &err) != FIRN_OK) {
+    int rc = workspace == NULL ? firn_keys_add_recovery(path, label, &options, code, &number, &err)
+                               : firn_remote_keys_add_recovery(workspace, path, label, &options,
+                                                               code, &number, &err);
+    if (rc != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, "firn key add --recovery makes one");
     } else {
         fi_term_json_u64("recovery_key", number);
         show_code(code);
         fi_command_report_line("write the recovery code down, and keep it away from this machine: "
-                               "it opens the store, and is not shown again");
+                               "it opens the %s, and is not shown again",
+                               workspace == NULL ? "store" : "remote");
     }
     fi_term_secret_free(code, FIRN_KEYS_RECOVERY_SIZE);
     return exit_code;
