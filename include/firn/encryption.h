@@ -11,7 +11,8 @@
  * What opens a store is looked for in this order: the session keyring of the kernel
  * (firn_keys_remember); the file that FIRN_KEY_FILE names; the output of the command in
  * FIRN_KEY_COMMAND; last, the source that the program gives. A variable that is set counts, and
- * nothing after it is tried. FIRN_DENIED: nothing that opens the store was given.
+ * nothing after it is tried. FIRN_DENIED: nothing that opens the store was given. For an encrypted
+ * remote FIRN_REMOTE_KEY_FILE and FIRN_REMOTE_KEY_COMMAND come before these two.
  *
  * Secrets are wiped from memory when they are no longer needed, and are in no message. What a
  * program passes it wipes itself.

@@ -29,7 +29,7 @@ Another machine needs the key, each time; a store in clear keeps none.
   ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
   [1]
   $ env -u FIRN_KEY_FILE firn pull
-  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]
   $ cd ../work && firn pull && firn cat origin/latest more
   pulled 1 checkpoint, <size> in 2 requests
@@ -54,6 +54,24 @@ A store that is encrypted has the key of its remotes, and no remote in clear.
   $ cd ../plain && firn remote add --encrypt again ../clear
   ! firn: there is a remote at <T>/w/clear already, which is not encrypted; choose an empty place
   [1]
+
+The store and the remote may have different keys: variables for remotes count before the others.
+
+  $ mkdir ../two && cd ../two && echo two >two && cp ../key ../remote.key && FIRN_KEY_FILE=../wrong firn init --encrypt -q 2>/dev/null
+  $ FIRN_KEY_FILE=../wrong firn remote add origin ../bucket
+  ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ FIRN_KEY_FILE=../wrong FIRN_REMOTE_KEY_FILE=../remote.key firn remote add origin ../bucket
+  origin is <T>/w/bucket, encrypted
+  $ FIRN_KEY_FILE=../wrong firn pull && FIRN_REMOTE_KEY_FILE=../wrong firn list
+  pulled 2 checkpoints of 2 lines, <size> in 3 requests
+  ! firn: could not unlock '<any>': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ cd .. && FIRN_REMOTE_KEY_COMMAND='echo remote' firn clone bucket no
+  ! firn: could not unlock '<T>/w/bucket': FIRN_REMOTE_KEY_COMMAND: no slot of the keys file has a passphrase
+  [1]
+  $ FIRN_KEY_FILE=wrong FIRN_REMOTE_KEY_FILE=remote.key firn clone bucket yes | tail -n 1; cd yes
+  restored origin/latest into yes: 2 files
 
 What is changed in the bucket is noticed: a byte, a state that takes the place of another one, one in clear; the same with what is lost.
 

@@ -79,7 +79,7 @@ A rotation: what is pushed from then on has the new master key. A machine that m
   $ firn key list --remote origin --json
   {"remote":"origin","cipher":"XChaCha20-Poly1305","master_keys":2,"unlocked":false,"kept":false,"keys":[{"number":2,"kind":"file","label":"mary","added":"<time>"},{"number":3,"kind":"passphrase","label":"","added":"<time>"}]}
   $ cd ../ada; unset FIRN_KEY_FILE; firn key rotate --remote origin
-  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]
 
 An encrypted store keeps what opens the remote, whatever else is changed.

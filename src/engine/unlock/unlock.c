@@ -148,13 +148,26 @@ fi_unlock_forget(struct fi_os *os, const uint8_t *id, size_t *out_count, firn_er
 
 /* ==== the environment ==== */
 
+/* What to do without a key; for a remote with the variables of remotes. */
+#define SET_VARIABLES                                                                         \
+    "set FIRN_%sKEY_FILE to the path of a key file, or FIRN_%sKEY_COMMAND to a command that " \
+    "prints the passphrase"
+#define OF_REMOTE(source) (is_remote(source) ? "REMOTE_" : "")
+
+static bool
+is_remote(const struct fi_unlock_source *source)
+{
+    return source != NULL && source->is_remote;
+}
+
 /* The keys stay locked where no variable is set. */
 static int
 try_environment(struct fi_os *os, const char *path, struct fi_keys *keys,
                 const struct fi_unlock_source *source, firn_error *err)
 {
     struct fi_unlock_environment found;
-    int rc = fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
+    int rc = fi_unlock_environment_get(os, is_remote(source), source != NULL ? source->step : NULL,
+                                       &found, err);
     if (rc == FIRN_OK && found.variable != NULL) {
         rc = try_secret(keys, found.kind, firn_bytes(found.memory, found.size), err);
         if (source != NULL && source->wrong != NULL) {
@@ -345,12 +358,11 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
     }
     return rc != FIRN_NOT_FOUND
                ? rc
-               : fi_error_set(
-                     err, FIRN_DENIED,
-                     "'%.200s' is encrypted, and no key was given: set FIRN_KEY_FILE to "
-                     "the path of a key file, or FIRN_KEY_COMMAND to a command that prints "
-                     "the passphrase, or run: firn key unlock%s",
-                     path, source != NULL && source->is_remote ? " --remote" : "");
+               : fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' is encrypted, and no key was given: " SET_VARIABLES
+                              ", or run: firn key unlock%s",
+                              path, OF_REMOTE(source), OF_REMOTE(source),
+                              is_remote(source) ? " --remote" : "");
 }
 
 /* ==== the keys of a new store ==== */
@@ -358,11 +370,13 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
 static int
 refuse_without_key(const char *path, const struct fi_unlock_source *source, firn_error *err)
 {
-    return fi_error_set(err, FIRN_DENIED, "'%.200s' cannot be encrypted without a key: %s", path,
-                        is_only(source)
-                            ? "none was given for it"
-                            : "set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND "
-                              "to a command that prints the passphrase");
+    return is_only(source)
+               ? fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' cannot be encrypted without a key: none was given for it",
+                              path)
+               : fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' cannot be encrypted without a key: " SET_VARIABLES, path,
+                              OF_REMOTE(source), OF_REMOTE(source));
 }
 
 /* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */
@@ -375,7 +389,8 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
     struct fi_unlock_environment found = {0};
     int rc = is_only(source)
                  ? FIRN_OK
-                 : fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
+                 : fi_unlock_environment_get(os, is_remote(source),
+                                             source != NULL ? source->step : NULL, &found, err);
     *out_memory = found.memory;
     if (rc != FIRN_OK || found.variable != NULL) {
         *out_secret = (struct fi_keys_secret){.kind = found.kind,
@@ -409,8 +424,7 @@ fi_unlock_new_keys(struct fi_os *os, const char *path, const struct fi_unlock_so
     *out = NULL;
     FI_TRY(
         get_first_secret(os_of(source, os), path_of(source, path), source, &memory, &secret, err));
-    secret.cost = source != NULL && source->is_remote ? fi_cipher_passphrase_remote
-                                                      : fi_cipher_passphrase_local;
+    secret.cost = is_remote(source) ? fi_cipher_passphrase_remote : fi_cipher_passphrase_local;
     FI_TRY(fi_keys_create(os, &keys, err));
     FI_TRY(fi_keys_add_slot(keys, os, &secret, firn_bytes(NULL, 0), &number, err));
     keep_in_memory(memory_of(source), keys);

@@ -5,6 +5,8 @@
  *     the session keyring of the kernel: what fi_unlock_remember has put there
  *     FIRN_KEY_FILE       the path of a key file: a regular file or a fifo
  *     FIRN_KEY_COMMAND    a command line for /bin/sh that prints the passphrase or a recovery code
+ *                         For the keys of a remote FIRN_REMOTE_KEY_FILE and FIRN_REMOTE_KEY_COMMAND
+ *                         come before these two: it has keys of its own.
  *     the source          a person at a terminal, a callback of the program
  *
  * A variable that is set to nothing is not set. What is set counts: if it is wrong, nothing after

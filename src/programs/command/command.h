@@ -217,8 +217,8 @@ extern const firn_keys_source fi_command_key_source_recovery;
  * Returns a code of the library. */
 int fi_command_key_ask(const char *store_path, const firn_keys_source *source, bool from_input,
                        firn_error *err);
-/* Whether the environment says what opens stores: then nobody is asked. */
-bool fi_command_key_is_given(void);
+/* Whether the environment says what opens stores, or remotes: then nobody is asked. */
+bool fi_command_key_is_given(bool is_remote);
 /* The same; also true where the files that say it are damaged. */
 bool fi_command_key_may_be_encrypted(const char *store_path);
 /* Whether the last store that was opened needed a key, and none was given: the session keyring and

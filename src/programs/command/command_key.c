@@ -4,10 +4,10 @@
  * commands that make a store.
  *
  * A person is asked after everything that the library looks at by itself: the session keyring, and
- * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND. What was typed is kept until the program ends,
- * in memory for secrets, since a command may open its store several times, and a shell does so for
- * each statement. The first answer about the same store is the kept one; if it is wrong, the person
- * is asked again.
+ * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND, for a remote after those that are for remotes.
+ * What was typed is kept until the program ends, in memory for secrets, since a command may open
+ * its store several times, and a shell does so for each statement. The first answer about the same
+ * store is the kept one; if it is wrong, the person is asked again.
  *
  * --key-file sets FIRN_KEY_FILE of this process: it is the name of a file and no secret, and so it
  * counts more than a variable of the user's and is read in one way.
@@ -265,12 +265,18 @@ fi_command_key_print_recovery(struct fi_cli *cli, firn_workspace *workspace, con
 
 /* ---- how a store is encrypted ---- */
 
-bool
-fi_command_key_is_given(void)
+static bool
+is_set(const char *variable)
 {
-    const char *file = getenv("FIRN_KEY_FILE");
-    const char *command = getenv("FIRN_KEY_COMMAND");
-    return (file != NULL && file[0] != '\0') || (command != NULL && command[0] != '\0');
+    const char *value = getenv(variable);
+    return value != NULL && value[0] != '\0';
+}
+
+bool
+fi_command_key_is_given(bool is_remote)
+{
+    return is_set("FIRN_KEY_FILE") || is_set("FIRN_KEY_COMMAND") ||
+           (is_remote && (is_set("FIRN_REMOTE_KEY_FILE") || is_set("FIRN_REMOTE_KEY_COMMAND")));
 }
 
 bool

@@ -259,7 +259,8 @@ const struct fi_command fi_secrets = {
             "encryption protects from. Without a command, the keys are listed.\n"
             "\n"
             "An encrypted remote has keys of its own: --remote is for these. Every machine\n"
-            "that shares the remote can change them.",
+            "that shares the remote can change them. FIRN_REMOTE_KEY_FILE and\n"
+            "FIRN_REMOTE_KEY_COMMAND count before the other two there.",
     .members = members,
     .alone = &fi_secrets_list,
 };

@@ -54,10 +54,13 @@ unlock(struct fi_cli *cli, struct fi_secrets_store *store)
     (void)read_span(text, &seconds);
     int code = fi_secrets_keys_remember(store, seconds, &err);
     if (code != FIRN_OK) {
-        return fi_command_report_failure(cli, &err,
-                                         code == FIRN_UNSUPPORTED
-                                             ? "set FIRN_KEY_FILE or FIRN_KEY_COMMAND instead"
-                                             : fi_secrets_hint(code));
+        return fi_command_report_failure(
+            cli, &err,
+            code == FIRN_UNSUPPORTED ? (store->is_remote ? "set FIRN_REMOTE_KEY_FILE or "
+                                                           "FIRN_REMOTE_KEY_COMMAND instead"
+                                                         : "set FIRN_KEY_FILE or FIRN_KEY_COMMAND "
+                                                           "instead")
+                                     : fi_secrets_hint(code));
     }
     fi_term_json_u64("seconds", seconds);
     if (!cli->quiet) {

@@ -23,8 +23,8 @@ static int
 ask_before(struct fi_cli *cli, const struct fi_secrets_store *store)
 {
     firn_error err;
-    if (store->info.is_remembered || store->info.is_kept || fi_command_key_is_given() ||
-        isatty(STDIN_FILENO) != 1) {
+    if (store->info.is_remembered || store->info.is_kept ||
+        fi_command_key_is_given(store->is_remote) || isatty(STDIN_FILENO) != 1) {
         return FI_EXIT_OK;
     }
     int code = fi_command_key_ask(store->asked, &fi_command_key_source, false, &err);
@@ -168,6 +168,8 @@ ask_code(struct fi_cli *cli, struct fi_secrets_store *store)
     /* What they have may be what was lost. */
     (void)unsetenv("FIRN_KEY_FILE");
     (void)unsetenv("FIRN_KEY_COMMAND");
+    (void)unsetenv("FIRN_REMOTE_KEY_FILE");
+    (void)unsetenv("FIRN_REMOTE_KEY_COMMAND");
     store->options.source = &fi_command_key_source_recovery;
     int code = fi_command_key_ask(store->asked, store->options.source, !is_terminal, &err);
     return code == FIRN_OK ? FI_EXIT_OK

@@ -467,6 +467,55 @@ what_does_not_open_is_passed_over(void **state)
     fi_keys_destroy(keys);
 }
 
+/* A store and its remote may have different keys. */
+static void
+variables_of_remotes_are_for_remotes(void **state)
+{
+    static const struct fi_unlock_source remote = {.is_remote = true};
+    struct fi_keys *made;
+    (void)state;
+    struct fi_keys *keys = make_locked();
+    assert_denied(keys, &remote, "no key was given: set FIRN_REMOTE_KEY_FILE");
+    assert_non_null(strstr(err.text, "FIRN_REMOTE_KEY_COMMAND"));
+    assert_non_null(strstr(err.text, "firn key unlock --remote"));
+    FAILS(fi_unlock_new_keys(fi_os_default(), "/some/store", &remote, &made, &err), FIRN_DENIED,
+          "FIRN_REMOTE_KEY_FILE");
+
+    set("FIRN_REMOTE_KEY_COMMAND", "echo right");
+    assert_denied(keys, NULL, "no key was given: set FIRN_KEY_FILE");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked();
+    set("FIRN_KEY_FILE", "/nowhere"); /* what is for remotes comes first */
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    keys = make_locked();
+    set("FIRN_REMOTE_KEY_FILE", key_path);
+    set("FIRN_REMOTE_KEY_COMMAND", "echo wrong");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked(); /* and what is for all counts for remotes, too */
+    set("FIRN_REMOTE_KEY_FILE", "");
+    set("FIRN_REMOTE_KEY_COMMAND", "");
+    set("FIRN_KEY_FILE", key_path);
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked(); /* a command finds the variables of the others */
+    set("FIRN_REMOTE_KEY_COMMAND",
+        "test -z \"$FIRN_REMOTE_KEY_COMMAND\" && test -n \"$FIRN_KEY_FILE\" && echo right");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    set("FIRN_REMOTE_KEY_COMMAND", "echo new");
+    OK(fi_unlock_new_keys(fi_os_default(), "/some/store", &remote, &made, &err));
+    keys = unlock_fixture_reread(made);
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    fi_keys_destroy(made);
+}
+
 /* For keys of which there may be a later version: whose secret was wrong, and asking once. */
 static void
 what_was_wrong_is_told(void **state)
@@ -649,6 +698,7 @@ main(void)
         cmocka_unit_test_setup(the_machine_and_the_path_may_be_others, begin),
         cmocka_unit_test_setup(remembered_keys_open_without_a_secret, begin),
         cmocka_unit_test_setup(what_does_not_open_is_passed_over, begin),
+        cmocka_unit_test_setup(variables_of_remotes_are_for_remotes, begin),
         cmocka_unit_test_setup(what_was_wrong_is_told, begin),
         cmocka_unit_test_setup(a_keyring_has_all_master_keys, begin),
         cmocka_unit_test_setup(memory_that_runs_out_leaves_nothing_behind, begin),
