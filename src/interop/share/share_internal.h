@@ -543,6 +543,10 @@ FIRN_MUST_CHECK int fi_share_note_fail(const struct fi_share *share, struct firn
 FIRN_MUST_CHECK int fi_share_note_is_own(struct fi_share *share,
                                          const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
                                          firn_error *err);
+/* Notes at once which pack of the store was written last from a pack of the remote. Requires: the
+ * store is open for writing. */
+FIRN_MUST_CHECK int fi_share_note_renumbered(struct fi_share *share, uint64_t there,
+                                             const struct fi_share_recode *recode, firn_error *err);
 /* The number by which the remote knows a pack of the store. */
 FIRN_MUST_CHECK int fi_share_note_number(struct fi_share *share, uint64_t here, uint64_t *out,
                                          firn_error *err);
@@ -555,8 +559,6 @@ struct fi_share_facts {
     uint32_t workspace;
     const uint64_t *packs; /* all of whose objects are here */
     size_t pack_count;
-    const struct fi_share_renumbered *renumbered;
-    size_t renumbered_count;
     bool has_succeeded; /* a push: the failure that is noted is over */
 };
 /* Writes all that is new to a store that is open for writing. */

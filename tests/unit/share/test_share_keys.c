@@ -644,6 +644,90 @@ a_remote_may_be_named_by_its_url(void **state)
     close_machines(&machines);
 }
 
+/* ==== packs that come again ==== */
+
+/* The names of the packs in the bucket; at most 8. */
+struct pack_names {
+    char names[8][FI_BUCKET_NAME_SIZE_MAX + 1];
+    size_t count;
+};
+
+static int
+note_pack(void *ctx, const struct fi_bucket_object *object)
+{
+    struct pack_names *packs = ctx;
+    snprintf(packs->names[packs->count++], sizeof packs->names[0], "%s", object->name);
+    return FIRN_OK;
+}
+
+static struct pack_names
+pack_names(struct ws_world *world)
+{
+    struct fi_bucket *bucket = open_bucket(world);
+    struct pack_names packs = {.count = 0};
+    OK(fi_bucket_list(bucket, "packs/", NULL, note_pack, &packs, &err));
+    fi_bucket_close(bucket);
+    return packs;
+}
+
+/* Of the store. */
+static size_t
+pack_count(struct ws_world *world)
+{
+    struct fi_ws_opened opened;
+    OK(fi_ws_opened_open_store(world->ws, FI_WS_READ, &opened, &err));
+    const size_t count = fi_objects_pack_count(opened.objects);
+    OK(fi_ws_opened_close(world->ws, &opened, FIRN_OK, &err));
+    return count;
+}
+
+/* Packs of an encrypted remote get other identities here. What a pull brings again, since something
+ * else is missing or the notes are lost, does not get in twice; nor is it fetched again. */
+static void
+no_pack_comes_twice(void **state)
+{
+    enum { LARGE = 300 << 10, FILES = 3 };
+    (void)state;
+    for (int b_is_encrypted = 0; b_is_encrypted < 2; b_is_encrypted++) {
+        struct machines machines;
+        firn_pull_result pulled;
+        open_machines(&machines, 60, b_is_encrypted != 0);
+        for (unsigned i = 0; i < FILES; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "large%u", i);
+            scan_put_random(&machines.a.tree, name, i, LARGE);
+            ws_save(&machines.a);
+            share_push(&machines.a);
+        }
+        struct pack_names packs = pack_names(&machines.a);
+        assert_int_equal(packs.count, FILES);
+        struct fi_buf lost = {0};
+        get_object(&machines.a, packs.names[1], &lost);
+        remove_object(&machines.a, packs.names[1]);
+        const int rc = share_try_pull(&machines.b, &pulled);
+        assert_int_equal(rc, FIRN_CORRUPT); /* one pack is not there */
+        const uint64_t count = pack_count(&machines.b);
+        for (int again = 0; again < 3; again++) {
+            assert_int_equal(share_try_pull(&machines.b, &pulled), FIRN_CORRUPT);
+            assert_true(pulled.bytes < LARGE);
+            assert_int_equal(pack_count(&machines.b), count);
+        }
+        put_object(&machines.a, packs.names[1], fi_buf_slice(&lost));
+        fi_buf_deinit(&lost);
+        pulled = share_pull(&machines.b);
+        assert_true(pulled.bytes < LARGE + LARGE / 2);
+        assert_int_equal(pack_count(&machines.b), count + 1);
+
+        share_drop(&machines.b, FI_SHARE_NOTES);
+        save(&machines.a, "one more");
+        share_push(&machines.a);
+        assert_int_equal(share_pull(&machines.b).checkpoints, 1);
+        assert_int_equal(pack_count(&machines.b), count + 2);
+        ws_assert_check_clean(&machines.b);
+        close_machines(&machines);
+    }
+}
+
 /* ==== broken ==== */
 
 enum operation { ADD, REMOVE, ROTATE, MEET, OPERATIONS };
@@ -797,6 +881,7 @@ main(void)
         cmocka_unit_test(forged_keys_open_nothing),
         cmocka_unit_test(other_names_are_no_keys),
         cmocka_unit_test(a_remote_may_be_named_by_its_url),
+        cmocka_unit_test(no_pack_comes_twice),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
