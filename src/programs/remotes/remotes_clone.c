@@ -31,9 +31,10 @@ struct cloning {
     const char *dir;
     bool is_made; /* the directory, by this command */
     bool is_added, is_pulled;
-    bool is_taken;   /* only some paths are here, as a checkpoint of the workspace */
-    const char *at;  /* the checkpoint, as the remote knows it */
-    uint64_t pulled; /* checkpoints */
+    bool is_taken;     /* only some paths are here, as a checkpoint of the workspace */
+    bool is_encrypted; /* the user knows the remote as encrypted */
+    const char *at;    /* the checkpoint, as the remote knows it */
+    uint64_t pulled;   /* checkpoints */
     char *reference;
     firn_workspace *workspace;
     struct fi_task_workspace_paths paths;
@@ -99,7 +100,9 @@ static int
 attempt_add(void *ctx, firn_error *err)
 {
     const struct cloning *cloning = ctx;
-    return firn_remote_join(cloning->workspace, origin, cloning->url, err);
+    return cloning->is_encrypted
+               ? firn_remote_join_encrypted(cloning->workspace, origin, cloning->url, err)
+               : firn_remote_join(cloning->workspace, origin, cloning->url, err);
 }
 
 static int
@@ -344,6 +347,7 @@ remotes_clone_run(struct fi_cli *cli)
     assert(cli->argument_count >= 2);
     struct cloning cloning = {.url = cli->arguments[0],
                               .dir = cli->arguments[1],
+                              .is_encrypted = fi_command_has(cli, "encrypt"),
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     int64_t limit;
@@ -365,6 +369,7 @@ out:
 
 static const struct fi_command_option options[] = {
     {"at", 0, "REF", "restore this checkpoint, not the newest"},
+    {"encrypt", 0, NULL, "refuse a remote that is not encrypted"},
     {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
     {"trust", 0, NULL, "bring also what stands for far more than its bytes"},
     {NULL, 0, NULL, NULL},
@@ -388,6 +393,9 @@ const struct fi_command fi_remotes_clone = {
             "an id, a time, or one of them after the name of a line, as firn pull explains;\n"
             "without origin/. With PATHs, which are relative to DIR, nothing is pulled: only\n"
             "these and what is below them are fetched, as the first checkpoint of DIR.\n"
+            "\n"
+            "A person who can write to the storage can put a remote in clear in the place of\n"
+            "an encrypted one. With --encrypt that is refused, and nothing is fetched.\n"
             "\n"
             "DIR is a workspace of its own then: what it saves and pushes is another line of\n"
             "the remote. If a step fails, those before it stay, and the message says how to\n"
