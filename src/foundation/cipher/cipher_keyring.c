@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cipher/cipher_keyring.c: see keyring.h.
+ * cipher/cipher_keyring.c: see cipher_keyring.h.
  */
 #include "cipher/cipher_keyring.h"
 
@@ -19,6 +19,7 @@ struct master {
 
 struct secrets {
     size_t count; /* 0 in a child of fork */
+    struct fi_cdc_table cut_table;
     struct master masters[];
 };
 
@@ -46,6 +47,7 @@ fill_secrets(struct secrets *secrets, const struct fi_cipher_keyring_master *mas
         memcpy(master->key, masters[i].key, sizeof master->key);
         fi_cipher_derive_check(master->key, master->check);
     }
+    fi_cipher_derive_cut_table(secrets->masters[0].key, &secrets->cut_table);
 }
 
 int
@@ -106,6 +108,12 @@ const struct fi_cipher_keyring *
 fi_cipher_keyring_of(const struct fi_os_seal *seal)
 {
     return (const struct fi_cipher_keyring *)seal;
+}
+
+const struct fi_cdc_table *
+fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring)
+{
+    return &keyring->secrets->cut_table;
 }
 
 /* ==== master keys ==== */

@@ -36,6 +36,11 @@ struct fi_cipher_keyring *fi_cipher_keyring_retain(struct fi_os_seal *seal);
 /* One that was not attached. NULL is fine. */
 void fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring);
 
+/* By what contents are cut into chunks in this store. It is the table of the oldest master key, so
+ * a new master key changes no cut point: what is stored already is still found. Borrowed from the
+ * keyring, in memory for secrets. */
+const struct fi_cdc_table *fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring);
+
 /* Which keys something was encrypted with: stored beside it, in clear. */
 struct fi_cipher_keyring_use {
     uint32_t cipher;
