@@ -214,6 +214,12 @@ uint64_t fi_block_reader_chunk_count(const struct fi_block_reader *reader);
 FIRN_MUST_CHECK int fi_block_reader_verify_chunk(struct fi_block_reader *reader, uint64_t i,
                                                  struct fi_buf *buffer, firn_error *err);
 
+/* Whether a file is encrypted with the key of new files of the directory, or in clear if those are.
+ * Reads its header; a file that does not begin as a sealed one does counts as in clear. Damage is
+ * FIRN_CORRUPT. block_seal.c. */
+FIRN_MUST_CHECK int fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out,
+                                             firn_error *err);
+
 /* ---- salvage (block_salvage.c) ---- */
 
 /* Walks the blocks of a file whose table of contents or footer may be lost, by their own prefixes,

@@ -55,7 +55,7 @@ fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_file_kind kind,
 {
     const struct fi_os_seal *seal = fi_os_dir_seal(dir);
     *out = (struct fi_block_seal){.kind = kind, .id = *id};
-    if (seal == NULL) {
+    if (seal == NULL || !fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal))) {
         return FIRN_OK;
     }
     struct fi_cipher_keyring_use use;
@@ -77,9 +77,10 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     *out = (struct fi_block_seal){.format = *format, .kind = kind, .id = *id};
     if (format->tag_size == 0) {
         /* Its bytes would count as ours, though anybody can have written them. */
-        return seal == NULL ? FIRN_OK
-                            : fi_error_set(err, FIRN_CORRUPT,
-                                           "'%s' is not encrypted, in an encrypted store", path);
+        return seal == NULL || fi_cipher_keyring_is_changing(fi_cipher_keyring_of(seal))
+                   ? FIRN_OK
+                   : fi_error_set(err, FIRN_CORRUPT, "'%s' is not encrypted, in an encrypted store",
+                                  path);
     }
     if (seal == NULL) {
         return FIRN_OK;
@@ -96,6 +97,45 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
         return fi_error_set(err, FIRN_CORRUPT, "'%s': its cipher has no tags of %u bytes", path,
                             format->tag_size);
     }
+    return FIRN_OK;
+}
+
+static int
+read_header(struct fi_os_dir *dir, const char *name, struct fi_block_format_seal *out,
+            firn_error *err)
+{
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE] = {0};
+    struct fi_block_file_id id;
+    struct fi_os_file *file = NULL;
+    size_t size;
+    int rc;
+    *out = (struct fi_block_format_seal){0};
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    if (fi_block_format_is_header(bytes)) {
+        rc = fi_block_format_decode_header(bytes, fi_block_format_header_kind(bytes),
+                                           fi_os_file_path(file), &id, out, err);
+    }
+out:
+    fi_os_file_close(file);
+    return rc;
+}
+
+int
+fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out, firn_error *err)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
+    const struct fi_cipher_keyring *keyring = seal != NULL ? fi_cipher_keyring_of(seal) : NULL;
+    struct fi_block_format_seal format;
+    FI_TRY_RETURN(read_header(dir, name, &format, err));
+    bool is_sealed = format.tag_size != 0;
+    if (keyring == NULL || !fi_cipher_keyring_encrypts(keyring)) {
+        *out = !is_sealed;
+        return FIRN_OK;
+    }
+    struct fi_cipher_keyring_use use = {.number = format.key_number, .cipher = format.cipher};
+    memcpy(use.check, format.key_check, sizeof use.check);
+    *out = is_sealed && fi_cipher_keyring_is_newest(keyring, &use);
     return FIRN_OK;
 }
 

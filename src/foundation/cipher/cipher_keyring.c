@@ -26,7 +26,8 @@ struct secrets {
 struct fi_cipher_keyring {
     struct fi_os_seal seal; /* first */
     atomic_uint owners;
-    unsigned cipher;
+    unsigned cipher; /* of new files; 0: they are in clear */
+    bool is_changing;
     struct secrets *secrets; /* os/os_secret.h */
 };
 
@@ -57,7 +58,7 @@ fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master 
     void *secrets;
     *out = NULL;
     CHECK(count > 0);
-    FI_TRY_RETURN(fi_cipher_check(cipher, err));
+    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
     struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
     if (keyring == NULL) {
         return fi_error_no_memory(err, "the keys of a store");
@@ -98,6 +99,26 @@ fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
     }
 }
 
+void
+fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring)
+{
+    keyring->is_changing = true;
+    keyring->seal.wipes = keyring->cipher != 0; /* what is removed may be in clear */
+}
+
+bool
+fi_cipher_keyring_is_changing(const struct fi_cipher_keyring *keyring)
+{
+    return keyring->is_changing;
+}
+
+bool
+fi_cipher_keyring_encrypts(const struct fi_cipher_keyring *keyring)
+{
+    DCHECK(keyring->cipher != 0 || keyring->is_changing);
+    return keyring->cipher != 0;
+}
+
 struct fi_os_seal *
 fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring)
 {
@@ -124,6 +145,7 @@ begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use 
           const struct master **out, firn_error *err)
 {
     const struct secrets *secrets = keyring->secrets;
+    CHECK(keyring->cipher != 0);
     if (secrets->count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
     }
@@ -132,6 +154,19 @@ begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use 
     memcpy(out_use->check, newest->check, sizeof out_use->check);
     *out = newest;
     return FIRN_OK;
+}
+
+bool
+fi_cipher_keyring_is_newest(const struct fi_cipher_keyring *keyring,
+                            const struct fi_cipher_keyring_use *use)
+{
+    const struct secrets *secrets = keyring->secrets;
+    if (secrets->count == 0) {
+        return false;
+    }
+    const struct master *newest = &secrets->masters[secrets->count - 1];
+    return newest->number == use->number &&
+           memcmp(newest->check, use->check, sizeof use->check) == 0;
 }
 
 static int

@@ -36,7 +36,7 @@ find_path(struct fi_cli *cli, int place, char out[PATH_MAX])
 }
 
 int
-fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
+fi_secrets_find_any(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     assert(place >= 0);
     firn_error err;
@@ -49,15 +49,19 @@ fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
-    if (out->info.cipher == FIRN_CIPHER_NONE) {
-        return fi_command_report_error(
-            cli, FIRN_INVALID,
-            "a store is encrypted from its creation on: make a new one with firn init --encrypt, "
-            "or firn db put --encrypt",
-            "the store in '%s' is not encrypted, and has no keys", out->path);
-    }
     fi_term_json_bytes("store", firn_str(out->path));
     return FI_EXIT_OK;
+}
+
+int
+fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
+{
+    FI_TRY_RETURN(fi_secrets_find_any(cli, place, out));
+    return out->info.cipher != FIRN_CIPHER_NONE
+               ? FI_EXIT_OK
+               : fi_command_report_error(cli, FIRN_INVALID, "firn key encrypt-store encrypts it",
+                                         "the store in '%s' is not encrypted, and has no keys",
+                                         out->path);
 }
 
 const char *
@@ -109,10 +113,17 @@ fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *s
 
 /* ---- the group ---- */
 
-static const struct fi_command *const members[] = {
-    &fi_secrets_list,           &fi_secrets_slots_add,     &fi_secrets_slots_change,
-    &fi_secrets_slots_remove,   &fi_secrets_slots_recover, &fi_secrets_slots_rotate,
-    &fi_secrets_session_unlock, &fi_secrets_session_lock,  NULL};
+static const struct fi_command *const members[] = {&fi_secrets_list,
+                                                   &fi_secrets_slots_add,
+                                                   &fi_secrets_slots_change,
+                                                   &fi_secrets_slots_remove,
+                                                   &fi_secrets_slots_recover,
+                                                   &fi_secrets_slots_rotate,
+                                                   &fi_secrets_session_unlock,
+                                                   &fi_secrets_session_lock,
+                                                   &fi_secrets_change_encrypt,
+                                                   &fi_secrets_change_decrypt,
+                                                   NULL};
 
 const struct fi_command fi_secrets = {
     .name = "key",

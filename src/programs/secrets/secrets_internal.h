@@ -10,6 +10,8 @@
 #include "secrets/secrets.h"
 #include "task/task.h"
 
+extern const struct fi_command fi_secrets_change_decrypt;
+extern const struct fi_command fi_secrets_change_encrypt;
 extern const struct fi_command fi_secrets_list;
 extern const struct fi_command fi_secrets_slots_add;
 extern const struct fi_command fi_secrets_slots_change;
@@ -28,6 +30,9 @@ struct fi_secrets_store {
 /* The argument at this place, or the store of the workspace if there is none. Reports one that is
  * not there, or in clear. Returns an exit code. */
 int fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out);
+
+/* The same, also of one in clear. */
+int fi_secrets_find_any(struct fi_cli *cli, int place, struct fi_secrets_store *out);
 
 /* What to do after a failure of the library; NULL: its text says it. */
 const char *fi_secrets_hint(int code);

@@ -395,6 +395,10 @@ bool fi_objects_pack_is_listed(struct fi_objects *objects, uint32_t number);
 uint64_t fi_objects_retired_bytes(const struct fi_objects *objects);
 /* The index of objects; NULL if the store has none. */
 struct firn_db_keyspace *fi_objects_index(const struct fi_objects *objects);
+/* Whether the file of the i-th pack is encrypted as new ones are (fi_block_seal_is_current).
+ * Requires: it is present. */
+FIRN_MUST_CHECK int fi_objects_pack_is_current(struct fi_objects *objects, size_t i, bool *out,
+                                               firn_error *err);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
 FIRN_MUST_CHECK int fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number,
                                             struct firn_pack **out, firn_error *err);

@@ -127,8 +127,10 @@ static const struct fi_cdc_table *
 cut_table_of(const struct fi_ws_opened *opened)
 {
     const struct fi_os_seal *seal = fi_os_dir_seal(fi_db_dir(opened->db));
-    return seal == NULL ? fi_cdc_table_plain()
-                        : fi_cipher_keyring_cut_table(fi_cipher_keyring_of(seal));
+    const struct fi_cipher_keyring *keyring = seal == NULL ? NULL : fi_cipher_keyring_of(seal);
+    return keyring == NULL || !fi_cipher_keyring_encrypts(keyring)
+               ? fi_cdc_table_plain()
+               : fi_cipher_keyring_cut_table(keyring);
 }
 
 /* *out_is_usable is false if the cache was wrong, and *err has the reason. */
