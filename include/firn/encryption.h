@@ -114,19 +114,12 @@ typedef struct firn_keys_info {
     unsigned slots;
     unsigned master_keys; /* 1 more with each rotation, and 1 after firn_keys_rekey */
     bool is_remembered;   /* the session keyring opens it */
-<<<<<<< HEAD
+    bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
     firn_keys_state state;
 } firn_keys_info;
-#define FIRN_KEYS_INFO_INIT                                                            \
-    {                                                                                  \
-        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, FIRN_KEYS_STATE_SETTLED \
-=======
-    bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
-} firn_keys_info;
-#define FIRN_KEYS_INFO_INIT                                          \
-    {                                                                \
-        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false \
->>>>>>> wA
+#define FIRN_KEYS_INFO_INIT                                                                   \
+    {                                                                                         \
+        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false, FIRN_KEYS_STATE_SETTLED \
     }
 
 /* path is that of a store, or of an exported one. Needs no key. on_slot may be NULL; what it returns

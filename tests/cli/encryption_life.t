@@ -14,6 +14,11 @@ The whole life of an encrypted store, with no terminal: what opens it comes from
   ! usage: firn init [options]
   ! help: firn help init
   [2]
+  $ firn init --encrypt --key-file ''
+  ! firn: init: --key-file: the path is empty
+  ! usage: firn init [options]
+  ! help: firn help init
+  [2]
   $ firn init --recovery
   ! firn: init: --recovery and --no-recovery are for --encrypt
   ! usage: firn init [options]

@@ -190,6 +190,7 @@ fi_rekey_show(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_k
 {
     out->slots = (unsigned)fi_keys_slot_count(keys);
     out->master_keys = (unsigned)fi_keys_master_count(keys);
+    out->state = (firn_keys_state)fi_keys_change(keys);
     for (size_t i = 0; on_slot != NULL && i < fi_keys_slot_count(keys); i++) {
         const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
         char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
@@ -225,12 +226,6 @@ fi_rekey_list(struct fi_os *os, const char *path,
     }
     FI_TRY(fi_db_keys_read(dir, &keys, err));
     out->cipher = (firn_cipher)identity.cipher;
-<<<<<<< HEAD
-    out->slots = (unsigned)fi_keys_slot_count(keys);
-    out->master_keys = (unsigned)fi_keys_master_count(keys);
-    out->state = (firn_keys_state)fi_keys_change(keys);
-=======
->>>>>>> wA
     out->is_remembered = fi_unlock_keys(os, path, keys, &quiet, NULL) == FIRN_OK;
     rc = fi_rekey_show(keys, on_slot, ctx, out, err);
 out:

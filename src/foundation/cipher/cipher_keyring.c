@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cipher/cipher_keyring.c: see keyring.h.
+ * cipher/cipher_keyring.c: see cipher_keyring.h.
  */
 #include "cipher/cipher_keyring.h"
 
@@ -19,6 +19,7 @@ struct master {
 
 struct secrets {
     size_t count; /* 0 in a child of fork */
+    struct fi_cdc_table cut_table;
     struct master masters[];
 };
 
@@ -31,14 +32,9 @@ struct generation {
 struct fi_cipher_keyring {
     struct fi_os_seal seal; /* first */
     atomic_uint owners;
-<<<<<<< HEAD
     unsigned cipher; /* of new files; 0: they are in clear */
     bool is_changing;
-    struct secrets *secrets; /* os/os_secret.h */
-=======
-    unsigned cipher;
     _Atomic(struct generation *) newest;
->>>>>>> wA
 };
 
 static void
@@ -58,6 +54,7 @@ fill_secrets(struct secrets *secrets, const struct fi_cipher_keyring_master *mas
         memcpy(master->key, masters[i].key, sizeof master->key);
         fi_cipher_derive_check(master->key, master->check);
     }
+    fi_cipher_derive_cut_table(secrets->masters[0].key, &secrets->cut_table);
 }
 
 static int
@@ -67,14 +64,8 @@ create_generation(const struct fi_cipher_keyring_master *masters, size_t count,
     void *secrets;
     *out = NULL;
     CHECK(count > 0);
-<<<<<<< HEAD
-    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
-    struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
-    if (keyring == NULL) {
-=======
     struct generation *generation = fi_alloc_zeroed(sizeof *generation);
     if (generation == NULL) {
->>>>>>> wA
         return fi_error_no_memory(err, "the keys of a store");
     }
     int rc = fi_os_secret_allocate(sizeof(struct secrets) + count * sizeof(struct master), &secrets,
@@ -96,7 +87,7 @@ fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master 
 {
     struct generation *first;
     *out = NULL;
-    FI_TRY_RETURN(fi_cipher_check(cipher, err));
+    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
     struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
     if (keyring == NULL) {
         return fi_error_no_memory(err, "the keys of a store");
@@ -195,17 +186,19 @@ secrets_of(const struct fi_cipher_keyring *keyring)
     return atomic_load_explicit(&keyring->newest, memory_order_acquire)->secrets;
 }
 
+const struct fi_cdc_table *
+fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring)
+{
+    return &secrets_of(keyring)->cut_table;
+}
+
 /* The newest master key, for something new. */
 static int
 begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use *out_use,
           const struct master **out, firn_error *err)
 {
-<<<<<<< HEAD
-    const struct secrets *secrets = keyring->secrets;
-    CHECK(keyring->cipher != 0);
-=======
     const struct secrets *secrets = secrets_of(keyring);
->>>>>>> wA
+    CHECK(keyring->cipher != 0);
     if (secrets->count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
     }
@@ -220,7 +213,7 @@ bool
 fi_cipher_keyring_is_newest(const struct fi_cipher_keyring *keyring,
                             const struct fi_cipher_keyring_use *use)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct secrets *secrets = secrets_of(keyring);
     if (secrets->count == 0) {
         return false;
     }

@@ -29,7 +29,6 @@ FIRN_MUST_CHECK int fi_cipher_keyring_create(unsigned cipher,
                                              const struct fi_cipher_keyring_master *masters,
                                              size_t count, struct fi_cipher_keyring **out,
                                              firn_error *err);
-<<<<<<< HEAD
 /* The store is changing from clear to encrypted, or back: files may be either. New ones are in
  * clear if the keyring was created with cipher 0. Before the keyring is attached. */
 void fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring);
@@ -37,13 +36,11 @@ void fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring);
 bool fi_cipher_keyring_is_changing(const struct fi_cipher_keyring *keyring);
 /* Whether new files are encrypted. */
 bool fi_cipher_keyring_encrypts(const struct fi_cipher_keyring *keyring);
-=======
 /* From now on it has these instead, of which the last one is for new files. Requires: nobody else
  * extends it meanwhile. */
 FIRN_MUST_CHECK int fi_cipher_keyring_extend(struct fi_cipher_keyring *keyring,
                                              const struct fi_cipher_keyring_master *masters,
                                              size_t count, firn_error *err);
->>>>>>> wA
 /* What to attach to a directory, which then owns the keyring. */
 struct fi_os_seal *fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring);
 const struct fi_cipher_keyring *fi_cipher_keyring_of(const struct fi_os_seal *seal);
@@ -51,6 +48,11 @@ const struct fi_cipher_keyring *fi_cipher_keyring_of(const struct fi_os_seal *se
 struct fi_cipher_keyring *fi_cipher_keyring_retain(struct fi_os_seal *seal);
 /* One that was not attached. NULL is fine. */
 void fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring);
+
+/* By what contents are cut into chunks in this store. It is the table of the oldest master key, so
+ * a new master key changes no cut point: what is stored already is still found, until older keys
+ * are dropped. Borrowed from the keyring, in memory for secrets. */
+const struct fi_cdc_table *fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring);
 
 /* Which keys something was encrypted with: stored beside it, in clear. */
 struct fi_cipher_keyring_use {

@@ -135,6 +135,11 @@ dir_gc_hint(int code)
     case FIRN_NO_SPACE:
         return "free some space elsewhere on the disk and run this again, or delete more "
                "checkpoints first: firn delete REF --now";
+    case FIRN_DENIED:
+        return fi_command_key_nobody_answered()
+                   ? "what is unused is found out only with the key; without it, firn check "
+                     "--no-key looks for damage"
+                   : NULL;
     default:
         return NULL;
     }

@@ -133,7 +133,7 @@ begin_encrypting(struct fi_cli *cli, struct fi_secrets_store *store, firn_cipher
     cli->is_done = true;
     const bool is_new = store->info.cipher == FIRN_CIPHER_NONE;
     if (is_new && wants_recovery(cli)) {
-        FI_TRY_RETURN(fi_command_key_print_recovery(cli, store->path, NULL));
+        FI_TRY_RETURN(fi_command_key_print_recovery(cli, NULL, store->path, NULL));
     }
     if (is_new && !cli->quiet) {
         fi_command_report_line(

@@ -15,6 +15,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "codec/cdc.h"
 #include "codec/compress.h"
 #include "os/os.h"
 #include "pack/pack.h"
@@ -311,6 +312,8 @@ struct fi_objects_sink {
     int (*add)(void *lane, const struct fi_objects_object *object, bool *out_is_new,
                firn_error *err);
     bool wants_content; /* false: file contents are hashed, add is called for directories only */
+    /* By what large files are cut; must be set if wants_content. Borrowed. */
+    const struct fi_cdc_table *cut_table;
     void *ctx;
 };
 
