@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/share: the keys of an encrypted remote: changes by machines that race, or slept, or were broken
- * at any call; machines that meet a new master key or a new passphrase; keys files that somebody put
- * back, or put under another number.
+ * unit/share: the keys of an encrypted remote: changes by machines that race, or slept, or were
+ * broken at any call; machines that meet a new master key or a new passphrase; keys files that
+ * somebody put back, or put under another number.
  */
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
@@ -260,8 +260,8 @@ kept_generation(struct ws_world *world)
 
 /* ==== what a marker says ==== */
 
-/* Somebody replaced the marker, or the whole remote: a store in clear takes it, unless its user says
- * that the remote is encrypted. */
+/* Somebody replaced the marker, or the whole remote: a store in clear takes it, unless its user
+ * says that the remote is encrypted. */
 static void
 a_clear_marker_is_refused_where_encryption_is_known(void **state)
 {
@@ -455,6 +455,30 @@ a_pack_may_be_what_has_the_new_key(void **state)
     check.read_data = true;
     assert_int_equal(fi_share_check(machines.b.ws, NULL, &check, &checked, &err), FIRN_OK);
     fi_buf_deinit(&entry);
+    close_machines(&machines);
+}
+
+/* Where the store cannot note the change, it is made all the same, and the failure says so. */
+static void
+a_store_in_use_is_waited_for(void **state)
+{
+    struct machines machines;
+    struct fi_ws_opened opened;
+    (void)state;
+    open_machines(&machines, 23, false);
+    struct fi_share_rekey rekey = rekey_of(&machines.a);
+    rekey.lock_timeout_ms = 5000;
+    OK(fi_ws_opened_open_store(machines.a.ws, FI_WS_WRITE, &opened, &err));
+    const int64_t began_ns = fi_os_monotonic_ns(machines.a.tree.os);
+    FAILS(fi_share_rekey_rotate(&rekey, &err), FIRN_BUSY, "this store has not noted it");
+    assert_true(fi_os_monotonic_ns(machines.a.tree.os) - began_ns >= INT64_C(5000000000));
+    OK(fi_ws_opened_close(machines.a.ws, &opened, FIRN_OK, &err));
+    assert_int_equal(kept_generation(&machines.a), 1);
+    save(&machines.a, "second");
+    share_push(&machines.a);
+    assert_int_equal(master_of(&machines.a, 2), 1);
+    OK(try_rotate(&machines.a));
+    assert_int_equal(kept_generation(&machines.a), 3);
     close_machines(&machines);
 }
 
@@ -679,8 +703,8 @@ push_in_background(struct ws_world *world)
     return fi_share_push(world->ws, "origin", &options, &result, &err);
 }
 
-/* A store in clear keeps no key, and a push in the background can ask nobody: it says so, and goes on
- * when the key is there. */
+/* A store in clear keeps no key, and a push in the background can ask nobody: it says so, and goes
+ * on when the key is there. */
 static void
 a_push_in_the_background_waits_for_the_key(void **state)
 {
@@ -749,8 +773,8 @@ plant_clear_pack(struct ws_world *world, const char *packs_path, bool is_inline)
     fi_buf_deinit(&value);
 }
 
-/* Even where a state names one, a pack in clear is none of an encrypted remote: a pull leaves it out, a
- * check reports it, and a push that folds small packs does not take it into its own. */
+/* Even where a state names one, a pack in clear is none of an encrypted remote: a pull leaves it
+ * out, a check reports it, and a push that folds small packs does not take it into its own. */
 static void
 packs_in_clear_are_refused(void **state)
 {
@@ -1019,6 +1043,7 @@ main(void)
         cmocka_unit_test(a_new_master_key_is_met),
         cmocka_unit_test(a_push_meets_a_new_master_key),
         cmocka_unit_test(a_pack_may_be_what_has_the_new_key),
+        cmocka_unit_test(a_store_in_use_is_waited_for),
         cmocka_unit_test(a_key_that_was_changed_elsewhere_opens_the_newest_file),
         cmocka_unit_test(a_ring_key_that_is_worthless_is_told),
         cmocka_unit_test(keys_that_were_put_back_are_noticed),
