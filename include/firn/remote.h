@@ -85,9 +85,10 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const
  * what each does. remote: its name, or its URL, which need not have a name here; NULL: the only one,
  * or "origin". Every machine that shares the remote can change its keys, beside others: a change
  * that comes second is made to what the first one left. FIRN_IO: nobody knows whether the change was
- * made; the list shows it. Of the options only the source counts: instead of what an encrypted store
- * keeps, and of the workspace's source. FIRN_INVALID: the remote is not encrypted. FIRN_CORRUPT: its
- * keys are lost or damaged.
+ * made; the list shows it. A source in the options counts instead of what an encrypted store keeps,
+ * and of the workspace's source; lock_timeout_ms is for the store, which notes the new keys if it
+ * has a name for the remote. FIRN_INVALID: the remote is not encrypted. FIRN_CORRUPT: its keys are
+ * lost or damaged.
  *
  * After a rotation this store, and each machine that has met a state of it, encrypts what it sends
  * with the new master key. Earlier versions of the keys file are removed from the remote, so that a

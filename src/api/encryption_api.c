@@ -268,6 +268,9 @@ firn_keys_forget(const char *path, size_t *out_count, firn_error *err)
 
 /* ---- of remotes ---- */
 
+/* So that it fits in nanoseconds beside a clock. */
+#define LOCK_TIMEOUT_MS_MAX (INT64_C(1) << 40)
+
 static int
 read_remote(firn_workspace *workspace, const char *remote, const firn_keys_options *options,
             struct fi_unlock_source *source, struct fi_share_rekey *out, firn_error *err)
@@ -277,8 +280,12 @@ read_remote(firn_workspace *workspace, const char *remote, const firn_keys_optio
                 "the name or URL of a remote must not be empty");
     API_READ_OPTIONS(given, options, err);
     *source = fi_unlock_source_of(given.source);
-    *out = (struct fi_share_rekey){
-        .ws = workspace, .remote = remote, .source = given.source != NULL ? source : NULL};
+    *out = (struct fi_share_rekey){.ws = workspace,
+                                   .remote = remote,
+                                   .source = given.source != NULL ? source : NULL,
+                                   .lock_timeout_ms = given.lock_timeout_ms < LOCK_TIMEOUT_MS_MAX
+                                                          ? given.lock_timeout_ms
+                                                          : LOCK_TIMEOUT_MS_MAX};
     return FIRN_OK;
 }
 

@@ -46,7 +46,7 @@ The store of a clone is in clear, but for --encrypt. Then its remote has to be e
   $ mkdir ../open && cd ../open && echo 1 >file && firn save -q && firn remote add origin ../in-clear -q && firn push -q
   1
   $ cd .. && firn clone in-clear copy --encrypt
-  ! firn: the remote at <T>/w/in-clear is not encrypted, and the store is: what is pushed could be read there; choose an empty place, which becomes an encrypted remote
+  ! firn: the remote at <T>/w/in-clear is not encrypted, as FIRN-REMOTE.txt says there: if it was, somebody has changed that file, or put another remote in its place
   [1]
   $ ls -d copy ../data/firn/copy* 2>/dev/null
   [2]

@@ -32,7 +32,7 @@ The keys of an encrypted remote: what opens it can be listed, added, changed and
 
 Another machine, with another key. It keeps the keys file of the time when it was cloned.
 
-  $ cd .. && FIRN_KEY_FILE=mary firn clone --encrypt bucket mary.work | tail -n 1 && cd mary.work
+  $ cd .. && FIRN_KEY_FILE=mary firn clone bucket mary.work | tail -n 1 && cd mary.work
   restored origin/latest into mary.work: 1 file
   $ echo "more words" | FIRN_KEY_FILE=../mary firn key change --remote origin 3
   changed key 3
@@ -77,7 +77,7 @@ A rotation: what is pushed from then on has the new master key. A machine that m
   pushed 1 checkpoint, <size> in 2 requests
   3 checkpoints, <n> packs with N B: no damage
   $ firn key list --remote origin --json
-  {"remote":"origin","cipher":"XChaCha20-Poly1305","master_keys":2,"unlocked":false,"kept":false,"keys":[{"number":2,"kind":"file","label":"mary","added":"<time>"},{"number":3,"kind":"passphrase","label":"","added":"<time>"}]}
+  {"remote":"origin","cipher":"XChaCha20-Poly1305","master_keys":2,"unlocked":false,"state":"settled","kept":false,"keys":[{"number":2,"kind":"file","label":"mary","added":"<time>"},{"number":3,"kind":"passphrase","label":"","added":"<time>"}]}
   $ cd ../ada; unset FIRN_KEY_FILE; firn key rotate --remote origin
   ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]

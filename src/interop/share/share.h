@@ -38,6 +38,7 @@ struct fi_share_rekey {
     struct firn_ws *ws;
     const char *remote; /* its name, or its URL; NULL: the only one, or "origin" */
     const struct fi_unlock_source *source; /* counts alone; NULL: what the store keeps, and ws */
+    int64_t lock_timeout_ms;               /* more than that of ws; at most some weeks */
 };
 FIRN_MUST_CHECK int fi_share_rekey_list(const struct fi_share_rekey *rekey,
                                         int (*on_slot)(void *ctx, const firn_keys_slot *slot),

@@ -465,7 +465,10 @@ open_by_asking(struct fi_share *share, firn_error *err)
         return rc;
     }
     int newer = open_newer(share, &why);
-    if (newer == FIRN_OK || newer == FIRN_DENIED || newer == FIRN_CANCELLED) {
+    if (newer == FIRN_OK) {
+        return newer;
+    }
+    if (newer == FIRN_DENIED || newer == FIRN_CANCELLED) {
         fi_error_copy(err, &why);
         return newer;
     }

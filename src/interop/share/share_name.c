@@ -314,8 +314,16 @@ struct adding {
 static int
 check_kind(const struct adding *adding, const struct fi_remote_marker *marker, firn_error *err)
 {
-    if (marker->is_encrypted) {
+    const bool must_be = adding->options->encrypt || adding->store_is_encrypted;
+    if (marker->is_encrypted || !must_be) {
         return FIRN_OK;
+    }
+    if (adding->options->must_exist) {
+        return fi_error_set(
+            err, FIRN_UNSUPPORTED,
+            "the remote at %s is not encrypted, as %s says there: if it was, somebody has changed "
+            "that file, or put another remote in its place",
+            adding->name.url, FI_REMOTE_MARKER_NAME);
     }
     if (adding->store_is_encrypted) {
         return fi_error_set(err, FIRN_UNSUPPORTED,
@@ -324,18 +332,10 @@ check_kind(const struct adding *adding, const struct fi_remote_marker *marker, f
                             "encrypted remote",
                             adding->name.url);
     }
-    if (!adding->options->encrypt) {
-        return FIRN_OK;
-    }
-    return adding->options->must_exist
-               ? fi_error_set(err, FIRN_UNSUPPORTED,
-                              "the remote at %s is not encrypted, as %s says there: if it was, "
-                              "somebody has changed that file, or put another remote in its place",
-                              adding->name.url, FI_REMOTE_MARKER_NAME)
-               : fi_error_set(err, FIRN_EXISTS,
-                              "there is a remote at %s already, which is not encrypted; choose an "
-                              "empty place",
-                              adding->name.url);
+    return fi_error_set(err, FIRN_EXISTS,
+                        "there is a remote at %s already, which is not encrypted; choose an empty "
+                        "place",
+                        adding->name.url);
 }
 
 /* Makes sure that there is a remote at the place. */

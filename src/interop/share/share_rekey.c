@@ -21,7 +21,7 @@
 #include "rekey/rekey.h"
 #include "share/share_internal.h"
 
-enum { TRIES_MAX = 32 };
+enum { TRIES_MAX = 32, PAUSE_NS = 100000000 };
 
 /* The remote while its keys are changed. */
 struct changing {
@@ -249,9 +249,10 @@ out:
 
 /* So that this machine uses a new master key from now on. */
 static int
-note_newest(struct changing *changing, firn_error *err)
+note_newest(struct changing *changing, int64_t lock_timeout_ms, firn_error *err)
 {
     struct fi_share *share = &changing->share;
+    const int64_t deadline_ns = fi_os_monotonic_ns(share->ws->os) + lock_timeout_ms * 1000000;
     struct fi_ws_opened opened;
     if (share->name.number == 0) {
         return FIRN_OK;
@@ -259,7 +260,12 @@ note_newest(struct changing *changing, firn_error *err)
     share->keys = changing->newest;
     changing->newest = (struct fi_share_keys){.keys = NULL};
     share->keys_are_new = true;
-    FI_TRY_RETURN(fi_ws_opened_open_store(share->ws, FI_WS_WRITE, &opened, err));
+    int rc = fi_ws_opened_open_store(share->ws, FI_WS_WRITE, &opened, err);
+    while (rc == FIRN_BUSY && fi_os_monotonic_ns(share->ws->os) < deadline_ns) {
+        fi_os_sleep_ns(share->ws->os, PAUSE_NS); /* the change cannot be made once more */
+        rc = fi_ws_opened_open_store(share->ws, FI_WS_WRITE, &opened, err);
+    }
+    FI_TRY_RETURN(rc);
     return fi_ws_opened_close(share->ws, &opened, note_opened(share, opened.db, err), err);
 }
 
@@ -272,7 +278,7 @@ change_keys(const struct fi_share_rekey *rekey, struct change *change, firn_erro
     FI_TRY(unlock(&changing, err));
     FI_TRY(make_change(&changing, change, err));
     const uint32_t generation = fi_keys_generation(changing.newest.keys);
-    rc = note_newest(&changing, err);
+    rc = note_newest(&changing, rekey->lock_timeout_ms, err);
     if (rc != FIRN_OK) {
         fi_error_prefix(err,
                         "the keys of the remote were changed, but this store has not noted it");

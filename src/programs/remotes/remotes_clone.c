@@ -400,8 +400,8 @@ const struct fi_command fi_remotes_clone = {
             "the remote. If a step fails, those before it stay, and the message says how to\n"
             "go on; if there is no remote at URL, nothing stays.\n"
             "\n"
-            "With --encrypt the store of DIR is encrypted, and so the remote has to be: one in\n"
-            "clear, which a person who can write to the storage can put in its place, is\n"
+            "With --encrypt the store of DIR is encrypted, and so the remote has to be: one\n"
+            "in clear, which a person who can write to the storage can put in its place, is\n"
             "refused, and nothing is fetched. What is in FIRN_KEY_FILE, or FILE, opens both.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,

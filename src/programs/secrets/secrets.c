@@ -91,7 +91,7 @@ static int
 find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     firn_error err;
-    const char *remote = fi_command_value(cli, "remote");
+    const char *remote = fi_command_offers(cli, "remote") ? fi_command_value(cli, "remote") : NULL;
     out->options.source = &fi_command_key_source;
     out->options.lock_timeout_ms = cli->wait_ms;
     FI_TRY_RETURN(remote != NULL ? find_remote(cli, place, remote, out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/share: the keys of an encrypted remote: changes by machines that race, or slept, or were broken
- * at any call; machines that meet a new master key or a new passphrase; keys files that somebody put
- * back, or put under another number.
+ * unit/share: the keys of an encrypted remote: changes by machines that race, or slept, or were
+ * broken at any call; machines that meet a new master key or a new passphrase; keys files that
+ * somebody put back, or put under another number.
  */
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
@@ -12,6 +12,7 @@
 #include "remote/remote_marker.h"
 #include "share/share_internal.h"
 #include "share_support.h"
+#include "support/test_file.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/workspace/ws_break.h"
@@ -259,8 +260,8 @@ kept_generation(struct ws_world *world)
 
 /* ==== what a marker says ==== */
 
-/* Somebody replaced the marker, or the whole remote: a store in clear takes it, unless its user says
- * that the remote is encrypted. */
+/* Somebody replaced the marker, or the whole remote: a store in clear takes it, unless its user
+ * says that the remote is encrypted. */
 static void
 a_clear_marker_is_refused_where_encryption_is_known(void **state)
 {
@@ -457,6 +458,30 @@ a_pack_may_be_what_has_the_new_key(void **state)
     close_machines(&machines);
 }
 
+/* Where the store cannot note the change, it is made all the same, and the failure says so. */
+static void
+a_store_in_use_is_waited_for(void **state)
+{
+    struct machines machines;
+    struct fi_ws_opened opened;
+    (void)state;
+    open_machines(&machines, 23, false);
+    struct fi_share_rekey rekey = rekey_of(&machines.a);
+    rekey.lock_timeout_ms = 5000;
+    OK(fi_ws_opened_open_store(machines.a.ws, FI_WS_WRITE, &opened, &err));
+    const int64_t began_ns = fi_os_monotonic_ns(machines.a.tree.os);
+    FAILS(fi_share_rekey_rotate(&rekey, &err), FIRN_BUSY, "this store has not noted it");
+    assert_true(fi_os_monotonic_ns(machines.a.tree.os) - began_ns >= INT64_C(5000000000));
+    OK(fi_ws_opened_close(machines.a.ws, &opened, FIRN_OK, &err));
+    assert_int_equal(kept_generation(&machines.a), 1);
+    save(&machines.a, "second");
+    share_push(&machines.a);
+    assert_int_equal(master_of(&machines.a, 2), 1);
+    OK(try_rotate(&machines.a));
+    assert_int_equal(kept_generation(&machines.a), 3);
+    close_machines(&machines);
+}
+
 /* ==== keys that were changed elsewhere ==== */
 
 /* The key that a person gives may be one that the store's copy of the file does not know. */
@@ -642,6 +667,149 @@ a_remote_may_be_named_by_its_url(void **state)
     FAILS(fi_share_rekey_rotate(&rekey, &err), FIRN_NOT_FOUND, "no remote 'away'");
     gc_neighbour_close(&third);
     close_machines(&machines);
+}
+
+/* ==== without a key ==== */
+
+struct said {
+    uint64_t not_pushed;
+    char text[200];
+};
+
+static int
+take_said(void *ctx, const firn_remote_info *remote)
+{
+    struct said *said = ctx;
+    said->not_pushed = remote->not_pushed;
+    snprintf(said->text, sizeof said->text, "%.199s",
+             remote->failed_text != NULL ? remote->failed_text : "");
+    return FIRN_OK;
+}
+
+static struct said
+look(struct ws_world *world)
+{
+    struct said said = {0};
+    OK(fi_share_name_visit(world->ws, take_said, &said, &err));
+    return said;
+}
+
+static int
+push_in_background(struct ws_world *world)
+{
+    firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+    firn_push_result result;
+    options.automatic = true;
+    return fi_share_push(world->ws, "origin", &options, &result, &err);
+}
+
+/* A store in clear keeps no key, and a push in the background can ask nobody: it says so, and goes
+ * on when the key is there. */
+static void
+a_push_in_the_background_waits_for_the_key(void **state)
+{
+    struct machines machines;
+    (void)state;
+    open_machines(&machines, 70, false);
+    share_pull(&machines.b);
+    give(&machines.b, &machines.b_answers, NULL);
+    save(&machines.b, "one");
+    FAILS(push_in_background(&machines.b), FIRN_DENIED, "no key was given");
+    save(&machines.b, "two");
+    assert_int_equal(look(&machines.b).not_pushed, 2);
+    assert_non_null(strstr(look(&machines.b).text, "firn key unlock --remote"));
+    OK(push_in_background(&machines.b)); /* nothing is due yet */
+    assert_int_equal(look(&machines.b).not_pushed, 2);
+    give(&machines.b, &machines.b_answers, ONE);
+    fi_os_sleep_ns(machines.b.tree.os, INT64_C(6000000000));
+    OK(push_in_background(&machines.b));
+    assert_int_equal(look(&machines.b).not_pushed, 0);
+    assert_string_equal(look(&machines.b).text, "");
+    assert_int_equal(share_pull(&machines.a).checkpoints, 2);
+    close_machines(&machines);
+}
+
+/* ==== packs in clear ==== */
+
+/* The last pack of a store in clear, as a file or as an entry of the state. */
+static void
+plant_clear_pack(struct ws_world *world, const char *packs_path, bool is_inline)
+{
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    char upload[FI_REMOTE_FILE_NAME_SIZE];
+    char key[FI_SHARE_KEY_SIZE];
+    struct fi_ws_opened opened;
+    struct fi_buf bytes = {0};
+    struct fi_buf value = {0};
+    struct fi_os_dir *packs;
+    struct share_remote at;
+    OK(fi_ws_opened_open_store(world->ws, FI_WS_READ, &opened, &err));
+    const struct fi_objects_index_pack *last =
+        fi_objects_pack_at(opened.objects, fi_objects_pack_count(opened.objects) - 1);
+    struct fi_share_pack pack = {
+        .id = last->id, .size_bytes = last->size_bytes, .object_count = last->object_count};
+    fi_objects_index_pack_name(last->number, name);
+    OK(fi_os_dir_open_path(world->tree.os, packs_path, &packs, &err));
+    test_file_read(packs, name, &bytes);
+    fi_os_dir_close(packs);
+    OK(fi_ws_opened_close(world->ws, &opened, FIRN_OK, &err));
+    pack.bytes = is_inline ? fi_buf_slice(&bytes) : firn_bytes(NULL, 0);
+    pack.is_inline = is_inline;
+    OK(fi_share_entry_encode_pack(&pack, &value));
+    share_remote_open(world, &at);
+    if (is_inline) {
+        OK(fi_remote_table_put(&at.change.set,
+                               fi_share_entry_key(FI_SHARE_ENTRY_PACK, pack.id.bytes, key),
+                               fi_buf_slice(&value), 0, &err));
+    } else {
+        OK(fi_remote_upload_name(&at.remote, upload, &err));
+        OK(fi_bucket_put_bytes(at.bucket, upload, fi_buf_slice(&bytes), &err));
+        OK(fi_remote_table_put(&at.change.added, firn_str(upload), fi_buf_slice(&value),
+                               FI_REMOTE_LIVE, &err));
+    }
+    share_remote_publish(&at);
+    share_remote_close(&at);
+    fi_buf_deinit(&bytes);
+    fi_buf_deinit(&value);
+}
+
+/* Even where a state names one, a pack in clear is none of an encrypted remote: a pull leaves it
+ * out, a check reports it, and a push that folds small packs does not take it into its own. */
+static void
+packs_in_clear_are_refused(void **state)
+{
+    (void)state;
+    for (int is_inline = 0; is_inline < 2; is_inline++) {
+        struct machines machines;
+        struct ws_world third;
+        struct answers answers;
+        firn_remote_check_options check = FIRN_REMOTE_CHECK_OPTIONS_INIT;
+        firn_remote_check_result checked;
+        firn_pull_result pulled;
+        open_machines(&machines, 80, false);
+        save(&machines.b, "what nobody has pushed");
+        plant_clear_pack(&machines.b, "/bs/packs", is_inline != 0);
+        for (unsigned i = 0; i < 7; i++) { /* too many small ones: they are folded */
+            scan_put_random(&machines.a.tree, "small", i, 50 << 10);
+            ws_save(&machines.a);
+            share_push(&machines.a);
+        }
+        gc_neighbour_open_store(&machines.a, "/c", "/cs", &third);
+        give(&third, &answers, ONE);
+        OK(add_remote(&third));
+        assert_int_equal(share_try_pull(&third, &pulled), FIRN_CORRUPT);
+        assert_int_equal(pulled.checkpoints, 8);
+        assert_int_equal(pulled.skipped, 0);
+        ws_assert_check_clean(&third);
+        for (int read_data = 0; read_data < 2; read_data++) {
+            check.read_data = read_data != 0;
+            assert_int_equal(fi_share_check(third.ws, NULL, &check, &checked, &err), FIRN_CORRUPT);
+            assert_int_equal(checked.damaged, 1);
+            assert_int_equal(checked.broken, 0);
+        }
+        gc_neighbour_close(&third);
+        close_machines(&machines);
+    }
 }
 
 /* ==== packs that come again ==== */
@@ -875,12 +1043,15 @@ main(void)
         cmocka_unit_test(a_new_master_key_is_met),
         cmocka_unit_test(a_push_meets_a_new_master_key),
         cmocka_unit_test(a_pack_may_be_what_has_the_new_key),
+        cmocka_unit_test(a_store_in_use_is_waited_for),
         cmocka_unit_test(a_key_that_was_changed_elsewhere_opens_the_newest_file),
         cmocka_unit_test(a_ring_key_that_is_worthless_is_told),
         cmocka_unit_test(keys_that_were_put_back_are_noticed),
         cmocka_unit_test(forged_keys_open_nothing),
         cmocka_unit_test(other_names_are_no_keys),
         cmocka_unit_test(a_remote_may_be_named_by_its_url),
+        cmocka_unit_test(a_push_in_the_background_waits_for_the_key),
+        cmocka_unit_test(packs_in_clear_are_refused),
         cmocka_unit_test(no_pack_comes_twice),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
