@@ -11,7 +11,8 @@
  * What opens a store is looked for in this order: the session keyring of the kernel
  * (firn_keys_remember); the file that FIRN_KEY_FILE names; the output of the command in
  * FIRN_KEY_COMMAND; last, the source that the program gives. A variable that is set counts, and
- * nothing after it is tried. FIRN_DENIED: nothing that opens the store was given.
+ * nothing after it is tried. FIRN_DENIED: nothing that opens the store was given. For an encrypted
+ * remote FIRN_REMOTE_KEY_FILE and FIRN_REMOTE_KEY_COMMAND come before these two.
  *
  * Secrets are wiped from memory when they are no longer needed, and are in no message. What a
  * program passes it wipes itself.
@@ -113,11 +114,12 @@ typedef struct firn_keys_info {
     unsigned slots;
     unsigned master_keys; /* 1 more with each rotation, and 1 after firn_keys_rekey */
     bool is_remembered;   /* the session keyring opens it */
+    bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
     firn_keys_state state;
 } firn_keys_info;
-#define FIRN_KEYS_INFO_INIT                                                            \
-    {                                                                                  \
-        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, FIRN_KEYS_STATE_SETTLED \
+#define FIRN_KEYS_INFO_INIT                                                                   \
+    {                                                                                         \
+        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false, FIRN_KEYS_STATE_SETTLED \
     }
 
 /* path is that of a store, or of an exported one. Needs no key. on_slot may be NULL; what it returns

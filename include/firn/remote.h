@@ -26,6 +26,7 @@
 #ifndef FIRN_REMOTE_H
 #define FIRN_REMOTE_H
 
+#include "firn/encryption.h"
 #include "firn/error.h"
 #include "firn/notice.h"
 #include "firn/types.h"
@@ -71,10 +72,58 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_add_encrypted(firn_workspace *workspace
 /* As firn_remote_add, but the place must be a remote: FIRN_NOT_FOUND if it is not, and nothing is made. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_join(firn_workspace *workspace, const char *name,
                                               const char *url, firn_error *err);
+/* The same, for a remote that the caller knows to be encrypted. What a remote says of that itself is
+ * not authenticated, so a store in clear takes one in clear that somebody has put in its place; this
+ * function refuses it with FIRN_UNSUPPORTED. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_join_encrypted(firn_workspace *workspace, const char *name,
+                                                        const char *url, firn_error *err);
 /* Forgets a remote, and deletes the checkpoints that pulls have brought from it; the remote itself
  * stays as it is. FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_remove(firn_workspace *workspace, const char *name,
                                                 firn_error *err);
+/* The keys of an encrypted remote: as firn_keys_list and the others of firn/encryption.h, which say
+ * what each does. remote: its name, or its URL, which need not have a name here; NULL: the only one,
+ * or "origin". Every machine that shares the remote can change its keys, beside others: a change
+ * that comes second is made to what the first one left. FIRN_IO: nobody knows whether the change was
+ * made; the list shows it. Of the options only the source counts: instead of what an encrypted store
+ * keeps, and of the workspace's source. FIRN_INVALID: the remote is not encrypted. FIRN_CORRUPT: its
+ * keys are lost or damaged.
+ *
+ * After a rotation this store, and each machine that has met a state of it, encrypts what it sends
+ * with the new master key. Earlier versions of the keys file are removed from the remote, so that a
+ * key that was removed opens only copies of them; if one could not be removed, the change is made,
+ * and the failure says so. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_list(firn_workspace *workspace, const char *remote,
+                                                   int (*on_slot)(void *ctx,
+                                                                  const firn_keys_slot *slot),
+                                                   void *ctx, firn_keys_info *out, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_add(firn_workspace *workspace, const char *remote,
+                                                  const firn_keys_secret *secret, const char *label,
+                                                  const firn_keys_options *options,
+                                                  unsigned *out_number, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_add_recovery(firn_workspace *workspace,
+                                                           const char *remote, const char *label,
+                                                           const firn_keys_options *options,
+                                                           char out_code[FIRN_KEYS_RECOVERY_SIZE],
+                                                           unsigned *out_number, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_change(firn_workspace *workspace, const char *remote,
+                                                     unsigned number,
+                                                     const firn_keys_secret *secret,
+                                                     const firn_keys_options *options,
+                                                     firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_remove(firn_workspace *workspace, const char *remote,
+                                                     unsigned number,
+                                                     const firn_keys_options *options,
+                                                     firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_rotate(firn_workspace *workspace, const char *remote,
+                                                     const firn_keys_options *options,
+                                                     firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_remember(firn_workspace *workspace,
+                                                       const char *remote, uint32_t seconds,
+                                                       const firn_keys_options *options,
+                                                       firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_forget(firn_workspace *workspace, const char *remote,
+                                                     size_t *out_count, firn_error *err);
 /* Visits the remotes by name; a result of on_remote other than FIRN_OK ends that. */
 FIRN_API FIRN_MUST_CHECK int firn_remote_list(firn_workspace *workspace,
                                               int (*on_remote)(void *ctx,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api/encryption_api.c: the public functions of keys: arguments are checked here, everything else
- * is in rekey/rekey.h.
+ * is in rekey/rekey.h, and for remotes in share/share.h.
  */
 #include <string.h>
 
@@ -16,6 +16,7 @@
 #include "os/os_secret.h"
 #include "posix/os_default.h"
 #include "rekey/rekey.h"
+#include "share/share.h"
 #include "threads/os_callback.h"
 
 const char *
@@ -58,6 +59,22 @@ read_secret(const firn_keys_secret *secret, struct fi_keys_secret *out, firn_err
     *out = (struct fi_keys_secret){.kind = (enum fi_keys_kind)secret->kind,
                                    .bytes = secret->bytes,
                                    .cost = fi_cipher_passphrase_local};
+    return FIRN_OK;
+}
+
+/* For firn_keys_add, and its twin of remotes. */
+static int
+make_recovery(char out_code[FIRN_KEYS_RECOVERY_SIZE], firn_keys_secret *out, firn_error *err)
+{
+    _Static_assert((int)FIRN_KEYS_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE,
+                   "the text fits");
+    uint8_t bits[FI_KEYS_RECOVERY_SIZE];
+    API_REQUIRE(out_code != NULL, err, "out_code must not be NULL");
+    memset(out_code, 0, FIRN_KEYS_RECOVERY_SIZE);
+    FI_TRY_RETURN(fi_os_random(fi_os_default(), bits, sizeof bits, err));
+    fi_keys_recovery_encode(bits, out_code);
+    fi_os_secret_wipe(bits, sizeof bits);
+    *out = (firn_keys_secret){FIRN_KEYS_RECOVERY, firn_str(out_code)};
     return FIRN_OK;
 }
 
@@ -128,15 +145,8 @@ firn_keys_add_recovery(const char *path, const char *label, const firn_keys_opti
                        firn_error *err)
 {
     API_ANY_ERROR(err);
-    _Static_assert((int)FIRN_KEYS_RECOVERY_SIZE == (int)FI_KEYS_RECOVERY_TEXT_SIZE,
-                   "the text fits");
-    uint8_t bits[FI_KEYS_RECOVERY_SIZE];
-    API_REQUIRE(out_code != NULL, err, "out_code must not be NULL");
-    memset(out_code, 0, FIRN_KEYS_RECOVERY_SIZE);
-    FI_TRY_RETURN(fi_os_random(fi_os_default(), bits, sizeof bits, err));
-    fi_keys_recovery_encode(bits, out_code);
-    fi_os_secret_wipe(bits, sizeof bits);
-    const firn_keys_secret secret = {FIRN_KEYS_RECOVERY, firn_str(out_code)};
+    firn_keys_secret secret;
+    FI_TRY_RETURN(make_recovery(out_code, &secret, err));
     int rc = firn_keys_add(path, &secret, label, options, out_number, err);
     if (rc != FIRN_OK) {
         fi_os_secret_wipe(out_code, FIRN_KEYS_RECOVERY_SIZE);
@@ -254,4 +264,145 @@ firn_keys_forget(const char *path, size_t *out_count, firn_error *err)
     API_ANY_ERROR(err);
     API_REQUIRE(path == NULL || path[0] != '\0', err, "the path of a store must not be empty");
     return api_check_told(fi_rekey_forget(fi_os_default(), path, out_count, err), err);
+}
+
+/* ---- of remotes ---- */
+
+static int
+read_remote(firn_workspace *workspace, const char *remote, const firn_keys_options *options,
+            struct fi_unlock_source *source, struct fi_share_rekey *out, firn_error *err)
+{
+    firn_keys_options given = FIRN_KEYS_OPTIONS_INIT;
+    API_REQUIRE(remote == NULL || remote[0] != '\0', err,
+                "the name or URL of a remote must not be empty");
+    API_READ_OPTIONS(given, options, err);
+    *source = fi_unlock_source_of(given.source);
+    *out = (struct fi_share_rekey){
+        .ws = workspace, .remote = remote, .source = given.source != NULL ? source : NULL};
+    return FIRN_OK;
+}
+
+int
+firn_remote_keys_list(firn_workspace *workspace, const char *remote,
+                      int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,
+                      firn_keys_info *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_keys_info info;
+    struct listing listing = {on_slot, ctx};
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &source, &rekey, err));
+    int rc =
+        fi_share_rekey_list(&rekey, on_slot == NULL ? NULL : list_within, &listing, &info, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_api_options_write(out, &info, sizeof info);
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_remote_keys_add(firn_workspace *workspace, const char *remote, const firn_keys_secret *secret,
+                     const char *label, const firn_keys_options *options, unsigned *out_number,
+                     firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_share_rekey rekey;
+    uint16_t number;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    given.cost = fi_cipher_passphrase_remote;
+    int rc = fi_share_rekey_add(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    if (rc == FIRN_OK && out_number != NULL) {
+        *out_number = number;
+    }
+    return api_check_told(rc, err);
+}
+
+int
+firn_remote_keys_add_recovery(firn_workspace *workspace, const char *remote, const char *label,
+                              const firn_keys_options *options,
+                              char out_code[FIRN_KEYS_RECOVERY_SIZE], unsigned *out_number,
+                              firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_keys_secret secret;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(make_recovery(out_code, &secret, err));
+    int rc = firn_remote_keys_add(workspace, remote, &secret, label, options, out_number, err);
+    if (rc != FIRN_OK) {
+        fi_os_secret_wipe(out_code, FIRN_KEYS_RECOVERY_SIZE);
+    }
+    return rc;
+}
+
+int
+firn_remote_keys_change(firn_workspace *workspace, const char *remote, unsigned number,
+                        const firn_keys_secret *secret, const firn_keys_options *options,
+                        firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    FI_TRY_RETURN(read_number(number, err));
+    given.cost = fi_cipher_passphrase_remote;
+    return api_check_told(fi_share_rekey_change(&rekey, (uint16_t)number, &given, err), err);
+}
+
+int
+firn_remote_keys_remove(firn_workspace *workspace, const char *remote, unsigned number,
+                        const firn_keys_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_number(number, err));
+    return api_check_told(fi_share_rekey_remove(&rekey, (uint16_t)number, err), err);
+}
+
+int
+firn_remote_keys_rotate(firn_workspace *workspace, const char *remote,
+                        const firn_keys_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    return api_check_told(fi_share_rekey_rotate(&rekey, err), err);
+}
+
+int
+firn_remote_keys_remember(firn_workspace *workspace, const char *remote, uint32_t seconds,
+                          const firn_keys_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    return api_check_told(fi_share_rekey_remember(&rekey, seconds, err), err);
+}
+
+int
+firn_remote_keys_forget(firn_workspace *workspace, const char *remote, size_t *out_count,
+                        firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &source, &rekey, err));
+    return api_check_told(fi_share_rekey_forget(&rekey, out_count, err), err);
 }

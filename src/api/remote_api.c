@@ -45,6 +45,17 @@ firn_remote_join(firn_workspace *workspace, const char *name, const char *url, f
 }
 
 int
+firn_remote_join_encrypted(firn_workspace *workspace, const char *name, const char *url,
+                           firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(name != NULL && url != NULL, err, "name and url must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    const struct fi_share_add_options options = {.must_exist = true, .encrypt = true};
+    return api_check_told(fi_share_name_add(workspace, name, url, &options, err), err);
+}
+
+int
 firn_remote_remove(firn_workspace *workspace, const char *name, firn_error *err)
 {
     API_ANY_ERROR(err);

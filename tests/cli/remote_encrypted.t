@@ -29,7 +29,7 @@ Another machine needs the key, each time; a store in clear keeps none.
   ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
   [1]
   $ env -u FIRN_KEY_FILE firn pull
-  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase
+  ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]
   $ cd ../work && firn pull && firn cat origin/latest more
   pulled 1 checkpoint, <size> in 2 requests
@@ -75,6 +75,24 @@ A store that is encrypted has the key of its remotes, and no remote in clear.
   ! firn: there is a remote at <T>/w/clear already, which is not encrypted; choose an empty place
   [1]
 
+The store and the remote may have different keys: variables for remotes count before the others.
+
+  $ mkdir ../two && cd ../two && echo two >two && cp ../key ../remote.key && FIRN_KEY_FILE=../wrong firn init --encrypt -q 2>/dev/null
+  $ FIRN_KEY_FILE=../wrong firn remote add origin ../bucket
+  ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ FIRN_KEY_FILE=../wrong FIRN_REMOTE_KEY_FILE=../remote.key firn remote add origin ../bucket
+  origin is <T>/w/bucket, encrypted
+  $ FIRN_KEY_FILE=../wrong firn pull && FIRN_REMOTE_KEY_FILE=../wrong firn list
+  pulled 2 checkpoints of 2 lines, <size> in 3 requests
+  ! firn: could not unlock '<any>': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ cd .. && FIRN_REMOTE_KEY_COMMAND='echo remote' firn clone bucket no
+  ! firn: could not unlock '<T>/w/bucket': FIRN_REMOTE_KEY_COMMAND: no slot of the keys file has a passphrase
+  [1]
+  $ FIRN_KEY_FILE=wrong FIRN_REMOTE_KEY_FILE=remote.key firn clone bucket yes | tail -n 1; cd yes
+  restored origin/latest into yes: 2 files
+
 What is changed in the bucket is noticed: a byte, a state that takes the place of another one, one in clear; the same with what is lost.
 
   $ cd ../work && cp -r ../bucket ../saved && chmod -R u+w ../bucket ../saved
@@ -102,9 +120,35 @@ What is changed in the bucket is noticed: a byte, a state that takes the place o
   $ firn check --remote | sed 's/with .*:/with N B:/; s/;.*//'
   2 checkpoints, 2 packs with N B: no damage
 
+Somebody changes the marker to "encrypted: no", or puts a remote in clear in the place of the encrypted one: --encrypt refuses both.
+
+  $ cd .. && cp bucket/FIRN-REMOTE.txt marker && sed 's/^encrypted: yes/encrypted: no/' marker >bucket/FIRN-REMOTE.txt && firn clone --encrypt bucket fooled
+  ! firn: the remote at <T>/w/bucket is not encrypted, as FIRN-REMOTE.txt says there: if it was, somebody has changed that file, or put another remote in its place
+  [1]
+  $ firn clone --encrypt clear fooled 2>&1 | sed 's/,.*//'; ls fooled
+  firn: the remote at <T>/w/clear is not encrypted
+  ! ls: cannot access 'fooled': No such file or directory
+  [2]
+  $ mkdir trap && cd trap && firn remote add --encrypt origin ../bucket 2>&1 | sed 's/;.*//'; firn remote list
+  firn: there is a remote at <T>/w/bucket already, which is not encrypted
+  no remotes
+
+A machine that knows the remote goes on sending nothing in clear, and with the right marker --encrypt changes nothing.
+
+  $ cd ../work && echo spring >spring && firn save -q && firn push -q && head -n 1 ../bucket/states/0000000003 && firn check --remote | sed 's/with .*//'
+  2
+  {"firn":"state","n":3,"encrypted":true}
+  3 checkpoints, 3 packs 
+  ! firn: damaged: FIRN-REMOTE.txt says that the remote is in clear, which it is not: somebody has changed it
+  ! firn: FIRN-REMOTE.txt says that the remote is in clear, which it is not: somebody has changed it
+  ! hint: no checkpoint needs what is damaged; --repair puts that right
+  $ cd .. && cp marker bucket/FIRN-REMOTE.txt && firn clone --encrypt bucket known >/dev/null && ls known && cd work
+  secret-plans.txt
+  spring
+
 What compresses well may be much larger than its pack.
 
   $ yes | head -c 40M >zeros && firn save -q && firn push -q && cd ../clone && firn pull && firn restore origin/latest -q --to ../whole && wc -c <../whole/zeros
-  2
-  pulled 1 checkpoint, <size> in 2 requests
+  3
+  pulled 2 checkpoints, <size> in 3 requests
   41943040

@@ -184,11 +184,14 @@ fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err)
 
 /* ---- looking, and the session keyring: no lock ---- */
 
-static int
-visit_slots(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_keys_slot *slot),
-            void *ctx, firn_error *err)
+int
+fi_rekey_show(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_keys_slot *slot),
+              void *ctx, firn_keys_info *out, firn_error *err)
 {
-    for (size_t i = 0; i < fi_keys_slot_count(keys); i++) {
+    out->slots = (unsigned)fi_keys_slot_count(keys);
+    out->master_keys = (unsigned)fi_keys_master_count(keys);
+    out->state = (firn_keys_state)fi_keys_change(keys);
+    for (size_t i = 0; on_slot != NULL && i < fi_keys_slot_count(keys); i++) {
         const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
         char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
         memcpy(label, slot->label, slot->label_size);
@@ -223,11 +226,8 @@ fi_rekey_list(struct fi_os *os, const char *path,
     }
     FI_TRY(fi_db_keys_read(dir, &keys, err));
     out->cipher = (firn_cipher)identity.cipher;
-    out->slots = (unsigned)fi_keys_slot_count(keys);
-    out->master_keys = (unsigned)fi_keys_master_count(keys);
-    out->state = (firn_keys_state)fi_keys_change(keys);
     out->is_remembered = fi_unlock_keys(os, path, keys, &quiet, NULL) == FIRN_OK;
-    rc = on_slot == NULL ? FIRN_OK : visit_slots(keys, on_slot, ctx, err);
+    rc = fi_rekey_show(keys, on_slot, ctx, out, err);
 out:
     fi_keys_destroy(keys);
     fi_os_dir_close(dir);

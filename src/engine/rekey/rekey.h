@@ -23,6 +23,11 @@ struct fi_rekey {
     int (*prepare)(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err);
 };
 
+/* What everyone can see of keys: visits the slots, and sets the numbers of slots and master keys.
+ * on_slot may be NULL. */
+FIRN_MUST_CHECK int fi_rekey_show(const struct fi_keys *keys,
+                                  int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,
+                                  firn_keys_info *out, firn_error *err);
 /* As firn_keys_list. */
 FIRN_MUST_CHECK int fi_rekey_list(struct fi_os *os, const char *path,
                                   int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,

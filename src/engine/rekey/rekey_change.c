@@ -92,20 +92,70 @@ out:
     return rc;
 }
 
-int
-fi_rekey_change_encrypt(const struct fi_rekey *rekey, unsigned cipher, firn_error *err)
+static int
+remove_keys(struct fi_os_dir *dir, firn_error *err)
+{
+    int rc = fi_os_remove_file(dir, FI_STOREFILE_KEYS_NAME, err);
+    return rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc;
+}
+
+/* An attempt that ended before it had removed the keys. FIRN_INVALID: there was none. */
+static int
+finish_decrypting(struct fi_os_dir *dir, firn_error *err)
+{
+    struct fi_rekey_outdated outdated;
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, FI_STOREFILE_KEYS_NAME, &stat, err);
+    if (rc == FIRN_OK) {
+        FI_TRY_RETURN(fi_rekey_renew_find(dir, &outdated, err));
+        fi_buf_deinit(&outdated.numbers);
+        rc = outdated.runs + outdated.packs + outdated.segments == 0 ? FIRN_OK : FIRN_NOT_FOUND;
+    }
+    if (rc == FIRN_NOT_FOUND) {
+        return fi_error_set(err, FIRN_INVALID,
+                            "the store in '%s' is not encrypted, and has no keys",
+                            fi_os_dir_path(dir));
+    }
+    return rc == FIRN_OK ? remove_keys(dir, err) : rc;
+}
+
+/* Requires: the lock is held. */
+static int
+begin_decrypting(const struct fi_rekey *rekey, struct fi_os_dir *dir, firn_error *err)
+{
+    struct fi_storefile_identity identity;
+    struct fi_keys *keys = NULL;
+    int rc;
+    FI_TRY(fi_rekey_read_identity(dir, &identity, err));
+    if (identity.cipher == 0) {
+        rc = finish_decrypting(dir, err);
+        goto out;
+    }
+    FI_TRY(fi_db_keys_read(dir, &keys, err));
+    FI_TRY(fi_unlock_keys(rekey->os, rekey->path, keys, rekey->source, err));
+    if (fi_keys_change(keys) != FI_KEYS_DECRYPTING) {
+        fi_keys_set_change(keys, FI_KEYS_DECRYPTING);
+        rc = fi_db_keys_write(dir, keys, err);
+    }
+out:
+    fi_keys_destroy(keys);
+    return rc;
+}
+
+/* Has one of them done, under the lock. */
+static int
+begin(const struct fi_rekey *rekey, bool encrypts, unsigned cipher, firn_error *err)
 {
     struct fi_storefile_identity identity;
     struct fi_storefile_lock *lock = NULL;
     struct fi_os_dir *dir = NULL;
     int rc;
-    FI_TRY(fi_cipher_check(cipher != 0 ? cipher : fi_cipher_choose(false), err));
     FI_TRY(fi_rekey_open_dir(rekey, true, &dir, err));
     /* Before the lock, which would leave a file in a directory that is no store. */
     FI_TRY(fi_rekey_read_identity(dir, &identity, err));
     FI_TRY(refuse_put_aside(dir, err));
     FI_TRY(fi_storefile_lock_acquire(dir, rekey->lock_timeout_ms, &lock, err));
-    rc = begin_encrypting(rekey, dir, cipher, err);
+    rc = encrypts ? begin_encrypting(rekey, dir, cipher, err) : begin_decrypting(rekey, dir, err);
 out:
     fi_storefile_lock_release(lock);
     fi_os_dir_close(dir);
@@ -113,28 +163,19 @@ out:
 }
 
 int
+fi_rekey_change_encrypt(const struct fi_rekey *rekey, unsigned cipher, firn_error *err)
+{
+    FI_TRY_RETURN(fi_cipher_check(cipher != 0 ? cipher : fi_cipher_choose(false), err));
+    return begin(rekey, true, cipher, err);
+}
+
+int
 fi_rekey_change_decrypt(const struct fi_rekey *rekey, firn_error *err)
 {
-    struct fi_rekey_changing changing;
-    int rc;
-    FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
-    if (fi_keys_change(changing.keys) != FI_KEYS_DECRYPTING) {
-        fi_keys_set_change(changing.keys, FI_KEYS_DECRYPTING);
-        rc = fi_db_keys_write(changing.dir, changing.keys, err);
-    }
-out:
-    fi_rekey_change_end(&changing);
-    return rc;
+    return begin(rekey, false, 0, err);
 }
 
 /* ---- ending ---- */
-
-static int
-remove_keys(struct fi_os_dir *dir, firn_error *err)
-{
-    int rc = fi_os_remove_file(dir, FI_STOREFILE_KEYS_NAME, err);
-    return rc == FIRN_OK ? fi_os_dir_sync(dir, err) : rc;
-}
 
 /* Requires: nothing is outdated. */
 static int

@@ -148,15 +148,31 @@ fi_unlock_forget(struct fi_os *os, const uint8_t *id, size_t *out_count, firn_er
 
 /* ==== the environment ==== */
 
+/* What to do without a key; for a remote with the variables of remotes. */
+#define SET_VARIABLES                                                                         \
+    "set FIRN_%sKEY_FILE to the path of a key file, or FIRN_%sKEY_COMMAND to a command that " \
+    "prints the passphrase"
+#define OF_REMOTE(source) (is_remote(source) ? "REMOTE_" : "")
+
+static bool
+is_remote(const struct fi_unlock_source *source)
+{
+    return source != NULL && source->is_remote;
+}
+
 /* The keys stay locked where no variable is set. */
 static int
 try_environment(struct fi_os *os, const char *path, struct fi_keys *keys,
-                const struct fi_step *step, firn_error *err)
+                const struct fi_unlock_source *source, firn_error *err)
 {
     struct fi_unlock_environment found;
-    int rc = fi_unlock_environment_get(os, step, &found, err);
+    int rc = fi_unlock_environment_get(os, is_remote(source), source != NULL ? source->step : NULL,
+                                       &found, err);
     if (rc == FIRN_OK && found.variable != NULL) {
         rc = try_secret(keys, found.kind, firn_bytes(found.memory, found.size), err);
+        if (source != NULL && source->wrong != NULL) {
+            source->wrong->environment = is_of_no_use(rc);
+        }
     }
     fi_os_secret_free(found.memory);
     return is_of_no_use(rc) ? deny(path, found.variable, err) : rc;
@@ -188,6 +204,9 @@ ask_and_try(const struct fi_unlock_source *source, const struct fi_unlock_reques
     if (rc == FIRN_OK) {
         *out_was_given = true;
         rc = try_secret(keys, secret.kind, firn_bytes(memory, secret.size), err);
+        if (source->wrong != NULL) {
+            source->wrong->source = is_of_no_use(rc);
+        }
     }
     fi_os_secret_free(memory);
     return rc;
@@ -231,6 +250,8 @@ try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source
     if (source == NULL || source->get == NULL) {
         return FIRN_NOT_FOUND;
     }
+    const unsigned attempts_max =
+        source->attempts_max != 0 ? source->attempts_max : FI_UNLOCK_ATTEMPTS_MAX;
     do {
         request.attempt++;
         int now = ask_and_try(source, &request, keys, &was_given, &found);
@@ -242,7 +263,7 @@ try_source(const char *path, struct fi_keys *keys, const struct fi_unlock_source
             fi_error_copy(err, &found);
         }
     } while (was_given && (rc == FIRN_DENIED || rc == FIRN_INVALID) &&
-             request.attempt < FI_UNLOCK_ATTEMPTS_MAX);
+             request.attempt < attempts_max);
     return was_given && is_of_no_use(rc) ? deny(path, "", err) : rc;
 }
 
@@ -317,7 +338,7 @@ unlock_by_any(struct fi_os *os, const char *path, struct fi_keys *keys,
         return fi_keys_is_unlocked(keys) ? FIRN_OK : FIRN_NOT_FOUND;
     }
     if (!fi_keys_is_unlocked(keys) && !is_only(source)) {
-        FI_TRY_RETURN(try_environment(os, path, keys, source != NULL ? source->step : NULL, err));
+        FI_TRY_RETURN(try_environment(os, path, keys, source, err));
     }
     return fi_keys_is_unlocked(keys) ? FIRN_OK : try_source(path, keys, source, err);
 }
@@ -337,12 +358,11 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
     }
     return rc != FIRN_NOT_FOUND
                ? rc
-               : fi_error_set(
-                     err, FIRN_DENIED,
-                     "'%.200s' is encrypted, and no key was given: set FIRN_KEY_FILE to "
-                     "the path of a key file, or FIRN_KEY_COMMAND to a command that prints "
-                     "the passphrase%s",
-                     path, source != NULL && source->is_remote ? "" : ", or run: firn key unlock");
+               : fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' is encrypted, and no key was given: " SET_VARIABLES
+                              ", or run: firn key unlock%s",
+                              path, OF_REMOTE(source), OF_REMOTE(source),
+                              is_remote(source) ? " --remote" : "");
 }
 
 /* ==== the keys of a new store ==== */
@@ -350,11 +370,13 @@ fi_unlock_keys(struct fi_os *os, const char *path, struct fi_keys *keys,
 static int
 refuse_without_key(const char *path, const struct fi_unlock_source *source, firn_error *err)
 {
-    return fi_error_set(err, FIRN_DENIED, "'%.200s' cannot be encrypted without a key: %s", path,
-                        is_only(source)
-                            ? "none was given for it"
-                            : "set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND "
-                              "to a command that prints the passphrase");
+    return is_only(source)
+               ? fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' cannot be encrypted without a key: none was given for it",
+                              path)
+               : fi_error_set(err, FIRN_DENIED,
+                              "'%.200s' cannot be encrypted without a key: " SET_VARIABLES, path,
+                              OF_REMOTE(source), OF_REMOTE(source));
 }
 
 /* A secret for the first slot: *out_secret borrows from *out_memory, which the caller frees. */
@@ -367,7 +389,8 @@ get_first_secret(struct fi_os *os, const char *path, const struct fi_unlock_sour
     struct fi_unlock_environment found = {0};
     int rc = is_only(source)
                  ? FIRN_OK
-                 : fi_unlock_environment_get(os, source != NULL ? source->step : NULL, &found, err);
+                 : fi_unlock_environment_get(os, is_remote(source),
+                                             source != NULL ? source->step : NULL, &found, err);
     *out_memory = found.memory;
     if (rc != FIRN_OK || found.variable != NULL) {
         *out_secret = (struct fi_keys_secret){.kind = found.kind,
@@ -401,8 +424,7 @@ fi_unlock_new_keys(struct fi_os *os, const char *path, const struct fi_unlock_so
     *out = NULL;
     FI_TRY(
         get_first_secret(os_of(source, os), path_of(source, path), source, &memory, &secret, err));
-    secret.cost = source != NULL && source->is_remote ? fi_cipher_passphrase_remote
-                                                      : fi_cipher_passphrase_local;
+    secret.cost = is_remote(source) ? fi_cipher_passphrase_remote : fi_cipher_passphrase_local;
     FI_TRY(fi_keys_create(os, &keys, err));
     FI_TRY(fi_keys_add_slot(keys, os, &secret, firn_bytes(NULL, 0), &number, err));
     keep_in_memory(memory_of(source), keys);
@@ -416,26 +438,48 @@ out:
 
 /* ==== what a store is opened with ==== */
 
+/* All master keys; borrowed from keys, in an array that the caller frees. */
+static int
+list_masters(const struct fi_keys *keys, struct fi_cipher_keyring_master **out, firn_error *err)
+{
+    const size_t count = fi_keys_master_count(keys);
+    const uint8_t *newest;
+    int64_t made_ns;
+    FI_TRY_RETURN(fi_keys_master(keys, 0, &newest, NULL, err)); /* they are unlocked */
+    *out = fi_alloc(count * sizeof **out);
+    if (*out == NULL) {
+        return fi_error_no_memory(err, "the keys of a store");
+    }
+    for (size_t i = 0; i < count; i++) {
+        (*out)[i].number = fi_keys_master_number(keys, i, &made_ns);
+        FI_TRY_RETURN(fi_keys_master(keys, (*out)[i].number, &(*out)[i].key, NULL, err));
+    }
+    return FIRN_OK;
+}
+
 int
 fi_unlock_keyring(const struct fi_keys *keys, unsigned cipher, struct fi_cipher_keyring **out,
                   firn_error *err)
 {
     const size_t count = fi_keys_master_count(keys);
-    const uint8_t *newest;
-    int64_t made_ns;
     struct fi_cipher_keyring_master *masters = NULL;
     int rc;
     *out = NULL;
-    FI_TRY(fi_keys_master(keys, 0, &newest, NULL, err)); /* they are unlocked */
-    masters = fi_alloc(count * sizeof *masters);
-    if (masters == NULL) {
-        FI_TRY(fi_error_no_memory(err, "the keys of a store"));
-    }
-    for (size_t i = 0; i < count; i++) {
-        masters[i].number = fi_keys_master_number(keys, i, &made_ns);
-        FI_TRY(fi_keys_master(keys, masters[i].number, &masters[i].key, NULL, err));
-    }
+    FI_TRY(list_masters(keys, &masters, err));
     rc = fi_cipher_keyring_create(cipher, masters, count, out, err);
+out:
+    fi_free(masters);
+    return rc;
+}
+
+int
+fi_unlock_keyring_extend(const struct fi_keys *keys, struct fi_cipher_keyring *keyring,
+                         firn_error *err)
+{
+    struct fi_cipher_keyring_master *masters = NULL;
+    int rc;
+    FI_TRY(list_masters(keys, &masters, err));
+    rc = fi_cipher_keyring_extend(keyring, masters, fi_keys_master_count(keys), err);
 out:
     fi_free(masters);
     return rc;

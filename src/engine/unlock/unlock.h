@@ -5,6 +5,8 @@
  *     the session keyring of the kernel: what fi_unlock_remember has put there
  *     FIRN_KEY_FILE       the path of a key file: a regular file or a fifo
  *     FIRN_KEY_COMMAND    a command line for /bin/sh that prints the passphrase or a recovery code
+ *                         For the keys of a remote FIRN_REMOTE_KEY_FILE and FIRN_REMOTE_KEY_COMMAND
+ *                         come before these two: it has keys of its own.
  *     the source          a person at a terminal, a callback of the program
  *
  * A variable that is set to nothing is not set. What is set counts: if it is wrong, nothing after
@@ -48,6 +50,12 @@ struct fi_unlock_memory {
 };
 void fi_unlock_memory_deinit(struct fi_unlock_memory *memory);
 
+/* Whose secret was wrong. */
+struct fi_unlock_wrong {
+    bool environment;
+    bool source;
+};
+
 /* Asks for a secret. */
 struct fi_unlock_source {
     /* FIRN_NOT_FOUND: there is nobody to ask. Another failure ends the unlocking, which returns it.
@@ -66,8 +74,12 @@ struct fi_unlock_source {
     /* The environment does not count: what is given is for this store, not for others. */
     bool is_only;
     /* The keys are those of a remote: others can take their time to guess a passphrase, so trying
-     * one costs more; and firn key does not know them. */
+     * one costs more. */
     bool is_remote;
+    /* How often it is asked; 0: FI_UNLOCK_ATTEMPTS_MAX. */
+    unsigned attempts_max;
+    /* NULL, or told of a secret that was given and opened nothing: later keys may know it. */
+    struct fi_unlock_wrong *wrong;
     /* Of a store that is not where people know it; NULL: as the caller has it. The machine whose
      * environment and session keyring count; the path that is shown. */
     struct fi_os *os;
@@ -97,6 +109,10 @@ FIRN_MUST_CHECK int fi_unlock_new_keys(struct fi_os *os, const char *path,
  * key. Codes of fi_cipher_keyring_create; FIRN_MISUSE: the keys are locked. */
 FIRN_MUST_CHECK int fi_unlock_keyring(const struct fi_keys *keys, unsigned cipher,
                                       struct fi_cipher_keyring **out, firn_error *err);
+
+/* Gives it the master keys of a later version of the same keys. Codes as above. */
+FIRN_MUST_CHECK int fi_unlock_keyring_extend(const struct fi_keys *keys,
+                                             struct fi_cipher_keyring *keyring, firn_error *err);
 
 /* ==== the session keyring; FIRN_UNSUPPORTED where there is none ==== */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unlock/unlock_environment.c: FIRN_KEY_FILE and FIRN_KEY_COMMAND.
+ * unlock/unlock_environment.c: FIRN_KEY_FILE and FIRN_KEY_COMMAND, and before them, for the keys of
+ * a remote, FIRN_REMOTE_KEY_FILE and FIRN_REMOTE_KEY_COMMAND.
  *
  * A key file may be readable by others than its owner. ssh refuses such private keys, which lie in
  * a home directory for years. A key file is as often a secret that a container has mounted:
@@ -11,8 +12,8 @@
  * The command is as trusted as the environment, which could name another PATH as well. Its standard
  * input is /dev/null; a program that asks a person opens the terminal itself. What it prints is
  * read to memory for secrets and shown in no text, even if it fails. The command runs
- * with FIRN_KEY_COMMAND unset: one that opens an encrypted store would otherwise start itself again
- * without end.
+ * with its own variable unset: one that opens an encrypted store would otherwise start itself again
+ * without end. The other one stays: the key of a remote may be in an encrypted store.
  */
 #include "unlock/unlock_environment.h"
 
@@ -46,12 +47,14 @@ read_file(struct fi_os *os, const char *path, const struct fi_step *step,
     return FIRN_OK;
 }
 
+/* What runs the command in $1 without the variable that named it. */
+#define WITHOUT(variable) "unset " variable "; eval \"$1\""
+
 static int
-run_command(struct fi_os *os, const char *command, const struct fi_step *step,
+run_command(struct fi_os *os, const char *script, const char *command, const struct fi_step *step,
             struct fi_unlock_environment *out, firn_error *err)
 {
-    const char *const words[] = {"/bin/sh", "-c",    "unset FIRN_KEY_COMMAND; eval \"$1\"",
-                                 "sh",      command, NULL};
+    const char *const words[] = {"/bin/sh", "-c", script, "sh", command, NULL};
     const struct fi_os_stream_limits limits = {
         .size_max = OUTPUT_SIZE_MAX, .timeout_ns = TIMEOUT_NS, .step = step};
     FI_TRY_RETURN(fi_os_secret_allocate(OUTPUT_SIZE_MAX, &out->memory, err));
@@ -65,22 +68,36 @@ run_command(struct fi_os *os, const char *command, const struct fi_step *step,
     return FIRN_OK;
 }
 
+struct variable {
+    const char *name;
+    enum fi_keys_kind kind;
+    const char *script; /* of a command */
+};
+
+/* In the order in which they count; the first two for remotes. */
+static const struct variable variables[] = {
+    {"FIRN_REMOTE_KEY_FILE", FI_KEYS_FILE, NULL},
+    {"FIRN_REMOTE_KEY_COMMAND", FI_KEYS_PASSPHRASE, WITHOUT("FIRN_REMOTE_KEY_COMMAND")},
+    {"FIRN_KEY_FILE", FI_KEYS_FILE, NULL},
+    {"FIRN_KEY_COMMAND", FI_KEYS_PASSPHRASE, WITHOUT("FIRN_KEY_COMMAND")},
+};
+enum { OF_REMOTES = 2 };
+
 int
-fi_unlock_environment_get(struct fi_os *os, const struct fi_step *step,
+fi_unlock_environment_get(struct fi_os *os, bool is_remote, const struct fi_step *step,
                           struct fi_unlock_environment *out, firn_error *err)
 {
-    const char *file = value_of(os, "FIRN_KEY_FILE");
-    const char *command = value_of(os, "FIRN_KEY_COMMAND");
     *out = (struct fi_unlock_environment){0};
-    if (file != NULL) {
-        out->variable = "FIRN_KEY_FILE";
-        out->kind = FI_KEYS_FILE;
-        return read_file(os, file, step, out, err);
-    }
-    if (command != NULL) {
-        out->variable = "FIRN_KEY_COMMAND";
-        out->kind = FI_KEYS_PASSPHRASE;
-        return run_command(os, command, step, out, err);
+    for (size_t i = is_remote ? 0 : OF_REMOTES; i < sizeof variables / sizeof variables[0]; i++) {
+        const struct variable *variable = &variables[i];
+        const char *value = value_of(os, variable->name);
+        if (value != NULL) {
+            out->variable = variable->name;
+            out->kind = variable->kind;
+            return variable->script == NULL
+                       ? read_file(os, value, step, out, err)
+                       : run_command(os, variable->script, value, step, out, err);
+        }
     }
     return FIRN_OK;
 }

@@ -15,9 +15,10 @@ struct fi_unlock_environment {
     size_t size;
 };
 
-/* Reads the file, or runs the command. step may be NULL. *out is complete but for memory and size
- * even after a failure. */
-FIRN_MUST_CHECK int fi_unlock_environment_get(struct fi_os *os, const struct fi_step *step,
+/* Reads the file, or runs the command. is_remote: variables for remotes come before the others.
+ * step may be NULL. *out is complete but for memory and size even after a failure. */
+FIRN_MUST_CHECK int fi_unlock_environment_get(struct fi_os *os, bool is_remote,
+                                              const struct fi_step *step,
                                               struct fi_unlock_environment *out, firn_error *err);
 
 #endif

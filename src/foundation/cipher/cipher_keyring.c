@@ -23,12 +23,18 @@ struct secrets {
     struct master masters[];
 };
 
+/* What a keyring had at a time. Earlier ones stay until its end: a thread may be reading one. */
+struct generation {
+    struct secrets *secrets; /* os/os_secret.h */
+    struct generation *before;
+};
+
 struct fi_cipher_keyring {
     struct fi_os_seal seal; /* first */
     atomic_uint owners;
     unsigned cipher; /* of new files; 0: they are in clear */
     bool is_changing;
-    struct secrets *secrets; /* os/os_secret.h */
+    _Atomic(struct generation *) newest;
 };
 
 static void
@@ -51,30 +57,64 @@ fill_secrets(struct secrets *secrets, const struct fi_cipher_keyring_master *mas
     fi_cipher_derive_cut_table(secrets->masters[0].key, &secrets->cut_table);
 }
 
-int
-fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master *masters,
-                         size_t count, struct fi_cipher_keyring **out, firn_error *err)
+static int
+create_generation(const struct fi_cipher_keyring_master *masters, size_t count,
+                  struct generation *before, struct generation **out, firn_error *err)
 {
     void *secrets;
     *out = NULL;
     CHECK(count > 0);
-    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
-    struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
-    if (keyring == NULL) {
+    struct generation *generation = fi_alloc_zeroed(sizeof *generation);
+    if (generation == NULL) {
         return fi_error_no_memory(err, "the keys of a store");
     }
     int rc = fi_os_secret_allocate(sizeof(struct secrets) + count * sizeof(struct master), &secrets,
                                    err);
     if (rc != FIRN_OK) {
-        fi_free(keyring);
+        fi_free(generation);
         return rc;
     }
     fill_secrets(secrets, masters, count);
+    generation->secrets = secrets;
+    generation->before = before;
+    *out = generation;
+    return FIRN_OK;
+}
+
+int
+fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master *masters,
+                         size_t count, struct fi_cipher_keyring **out, firn_error *err)
+{
+    struct generation *first;
+    *out = NULL;
+    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
+    struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
+    if (keyring == NULL) {
+        return fi_error_no_memory(err, "the keys of a store");
+    }
+    int rc = create_generation(masters, count, NULL, &first, err);
+    if (rc != FIRN_OK) {
+        fi_free(keyring);
+        return rc;
+    }
     keyring->seal.destroy = destroy;
     atomic_init(&keyring->owners, 1);
+    atomic_init(&keyring->newest, first);
     keyring->cipher = cipher;
-    keyring->secrets = secrets;
     *out = keyring;
+    return FIRN_OK;
+}
+
+int
+fi_cipher_keyring_extend(struct fi_cipher_keyring *keyring,
+                         const struct fi_cipher_keyring_master *masters, size_t count,
+                         firn_error *err)
+{
+    struct generation *before = atomic_load_explicit(&keyring->newest, memory_order_relaxed);
+    struct generation *extended;
+    FI_TRY_RETURN(create_generation(masters, count, before, &extended, err));
+    /* Pairs with the load in secrets_of. */
+    atomic_store_explicit(&keyring->newest, extended, memory_order_release);
     return FIRN_OK;
 }
 
@@ -94,7 +134,13 @@ fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
     /* Release and acquire: all use of the keys comes before their end. */
     if (keyring != NULL &&
         atomic_fetch_sub_explicit(&keyring->owners, 1, memory_order_acq_rel) == 1) {
-        fi_os_secret_free(keyring->secrets);
+        struct generation *at = atomic_load_explicit(&keyring->newest, memory_order_relaxed);
+        while (at != NULL) {
+            struct generation *before = at->before;
+            fi_os_secret_free(at->secrets);
+            fi_free(at);
+            at = before;
+        }
         fi_free(keyring);
     }
 }
@@ -131,20 +177,27 @@ fi_cipher_keyring_of(const struct fi_os_seal *seal)
     return (const struct fi_cipher_keyring *)seal;
 }
 
+/* ==== master keys ==== */
+
+static const struct secrets *
+secrets_of(const struct fi_cipher_keyring *keyring)
+{
+    /* Pairs with the store in fi_cipher_keyring_extend. */
+    return atomic_load_explicit(&keyring->newest, memory_order_acquire)->secrets;
+}
+
 const struct fi_cdc_table *
 fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring)
 {
-    return &keyring->secrets->cut_table;
+    return &secrets_of(keyring)->cut_table;
 }
-
-/* ==== master keys ==== */
 
 /* The newest master key, for something new. */
 static int
 begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use *out_use,
           const struct master **out, firn_error *err)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct secrets *secrets = secrets_of(keyring);
     CHECK(keyring->cipher != 0);
     if (secrets->count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
@@ -160,7 +213,7 @@ bool
 fi_cipher_keyring_is_newest(const struct fi_cipher_keyring *keyring,
                             const struct fi_cipher_keyring_use *use)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct secrets *secrets = secrets_of(keyring);
     if (secrets->count == 0) {
         return false;
     }
@@ -173,7 +226,7 @@ static int
 find_master(const struct fi_cipher_keyring *keyring, const struct fi_cipher_keyring_use *use,
             const struct master **out, firn_error *err)
 {
-    const struct secrets *secrets = keyring->secrets;
+    const struct secrets *secrets = secrets_of(keyring);
     for (size_t i = 0; i < secrets->count; i++) {
         const struct master *master = &secrets->masters[i];
         if (master->number == use->number &&

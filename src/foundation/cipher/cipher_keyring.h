@@ -4,7 +4,7 @@
  *
  * A keyring is attached to the handle of the store's directory as its seal (os/os_seal.h), and so
  * reaches every file of the store. It has master keys by number; new files get the newest. It never
- * changes, so any number of threads may use it.
+ * changes but by fi_cipher_keyring_extend, which any number of threads may use it beside.
  */
 #ifndef FIRN_CIPHER_CIPHER_KEYRING_H
 #define FIRN_CIPHER_CIPHER_KEYRING_H
@@ -36,6 +36,11 @@ void fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring);
 bool fi_cipher_keyring_is_changing(const struct fi_cipher_keyring *keyring);
 /* Whether new files are encrypted. */
 bool fi_cipher_keyring_encrypts(const struct fi_cipher_keyring *keyring);
+/* From now on it has these instead, of which the last one is for new files. Requires: nobody else
+ * extends it meanwhile. */
+FIRN_MUST_CHECK int fi_cipher_keyring_extend(struct fi_cipher_keyring *keyring,
+                                             const struct fi_cipher_keyring_master *masters,
+                                             size_t count, firn_error *err);
 /* What to attach to a directory, which then owns the keyring. */
 struct fi_os_seal *fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring);
 const struct fi_cipher_keyring *fi_cipher_keyring_of(const struct fi_os_seal *seal);

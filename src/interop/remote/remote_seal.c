@@ -126,6 +126,28 @@ check_version(uint8_t version, uint64_t number, firn_error *err)
                               number, version, VERSION);
 }
 
+/* The keys may have been rotated since the keyring was made. */
+static int
+open_key(const struct fi_remote_seal *seal, uint64_t number,
+         const struct fi_cipher_keyring_use *use, const uint8_t *identity,
+         struct fi_cipher_key **out, firn_error *err)
+{
+    int rc = fi_cipher_keyring_file_open(seal->keyring, use, identity, out, err);
+    if (rc == FIRN_DENIED && seal->renew != NULL) {
+        rc = seal->renew(seal->renew_ctx, err);
+        if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+            return rc;
+        }
+        rc = fi_cipher_keyring_file_open(seal->keyring, use, identity, out, err);
+    }
+    return rc != FIRN_DENIED
+               ? rc
+               : fi_error_set(err, FIRN_CORRUPT,
+                              "state %" PRIu64 " of the remote is encrypted with a key that is not "
+                              "the remote's",
+                              number);
+}
+
 int
 fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_slice sealed,
                        struct fi_buf *out, firn_error *err)
@@ -143,14 +165,7 @@ fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_
     use.cipher = header[CIPHER_AT];
     use.number = fi_load_le32(header + NUMBER_AT);
     memcpy(use.check, header + CHECK_AT, sizeof use.check);
-    rc = fi_cipher_keyring_file_open(seal->keyring, &use, header + IDENTITY_AT, &key, err);
-    if (rc == FIRN_DENIED) {
-        rc = fi_error_set(err, FIRN_CORRUPT,
-                          "state %" PRIu64 " of the remote is encrypted with a key that is not the "
-                          "remote's",
-                          number);
-    }
-    FI_TRY(rc);
+    FI_TRY(open_key(seal, number, &use, header + IDENTITY_AT, &key, err));
     const size_t tag_size = fi_cipher_key_tag_size(key);
     if (body.size <= tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {
         rc = refuse_damaged(number, err);

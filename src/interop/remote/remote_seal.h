@@ -15,6 +15,10 @@
 struct fi_remote_seal {
     const struct fi_cipher_keyring *keyring; /* borrowed */
     uint8_t id[FI_REMOTE_MARKER_ID_SIZE];    /* of the remote */
+    /* NULL, or asked to give the keyring the master key of a state that it does not have.
+     * FIRN_NOT_FOUND: there is no newer one. */
+    int (*renew)(void *ctx, firn_error *err);
+    void *renew_ctx;
 };
 
 /* How much larger an encrypted state is, at most. */
@@ -25,7 +29,7 @@ FIRN_MUST_CHECK int fi_remote_seal_encrypt(const struct fi_remote_seal *seal, st
                                            uint64_t number, firn_slice state, struct fi_buf *out,
                                            firn_error *err);
 /* Replaces *out with the state. FIRN_CORRUPT: it is damaged, in clear, encrypted with another key,
- * of another remote, or of another number. FIRN_NEWER. */
+ * of another remote, or of another number. FIRN_NEWER. Failures of renew. */
 FIRN_MUST_CHECK int fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number,
                                            firn_slice sealed, struct fi_buf *out, firn_error *err);
 

@@ -8,6 +8,7 @@
 #include "base/slice.h"
 #include "bucket/bucket_folder.h"
 #include "os/os_seal.h"
+#include "remote/remote_marker.h"
 #include "s3/s3.h"
 #include "share/share_internal.h"
 #include "threads/os_callback.h"
@@ -95,11 +96,11 @@ share_open(struct fi_share *share, const char *name, int64_t bytes_per_second_ma
                             "could be read there; push to a new remote",
                             share->name.name);
     }
+    FI_TRY_RETURN(fi_share_bucket_open(ws->os, share->name.url, false, bytes_per_second_max,
+                                       &share->bucket, err));
     if (share->name.is_encrypted) {
         FI_TRY_RETURN(fi_share_keys_open(share, err));
     }
-    FI_TRY_RETURN(fi_share_bucket_open(ws->os, share->name.url, false, bytes_per_second_max,
-                                       &share->bucket, err));
     find_author(ws->os, share->by);
     fi_remote_init(&share->remote, share->bucket, ws->os, share->by);
     share->has_remote = true;
@@ -126,6 +127,51 @@ fi_share_open(struct firn_ws *ws, const char *name, enum fi_ws_open_mode mode,
     return rc == FIRN_OK ? FIRN_OK : fi_share_close(out, rc, err);
 }
 
+/* Of one without a name: what its marker says. */
+static int
+read_marker(struct fi_share *share, firn_error *err)
+{
+    struct fi_remote_marker marker = {.is_encrypted = false};
+    int rc = fi_remote_marker_read(share->bucket, &marker, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return fi_error_set(err, rc, "there is no remote at %s", share->name.url);
+    }
+    FI_TRY_RETURN(rc);
+    share->name.is_encrypted = marker.is_encrypted;
+    memcpy(share->name.id, marker.id, sizeof share->name.id);
+    return FIRN_OK;
+}
+
+static int
+open_bucket(struct fi_share *share, const char *remote, firn_error *err)
+{
+    struct firn_ws *ws = share->ws;
+    struct fi_share_name *name = &share->name;
+    FI_TRY_RETURN(remote != NULL && strchr(remote, '/') != NULL
+                      ? fi_share_name_find_url(ws->os, share->opened.db, remote, name, err)
+                      : fi_share_name_find(share->opened.db, remote, name, err));
+    if (name->number != 0) {
+        FI_TRY_RETURN(fi_share_check_trust(ws, share->opened.store_dir, err));
+    }
+    FI_TRY_RETURN(fi_share_bucket_open(ws->os, name->url, false, 0, &share->bucket, err));
+    if (name->number == 0) {
+        FI_TRY_RETURN(read_marker(share, err));
+    }
+    return name->is_encrypted
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_INVALID,
+                              "the remote at %s is not encrypted, and has no keys", name->url);
+}
+
+int
+fi_share_open_bucket(struct firn_ws *ws, const char *remote, struct fi_share *out, firn_error *err)
+{
+    *out = (struct fi_share){.ws = ws};
+    FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &out->opened, err));
+    int rc = open_bucket(out, remote, err);
+    return rc == FIRN_OK ? FIRN_OK : fi_share_close(out, rc, err);
+}
+
 int
 fi_share_close(struct fi_share *share, int rc, firn_error *err)
 {
@@ -134,6 +180,7 @@ fi_share_close(struct fi_share *share, int rc, firn_error *err)
     }
     fi_bucket_close(share->bucket);
     fi_cipher_keyring_destroy(share->keyring);
+    fi_share_keys_deinit(&share->keys);
     fi_hash_map_deinit(&share->packs);
     fi_hash_map_deinit(&share->fresh);
     fi_buf_deinit(&share->kept);

@@ -18,10 +18,13 @@
 #include "base/error.h"
 #include "firn/remote.h"
 #include "handle/ws.h"
+#include "keys/keys.h"
+#include "unlock/unlock.h"
 
 struct fi_share_add_options {
     bool must_exist; /* a place without a remote does not become one */
-    bool encrypt;    /* the new one; those of an encrypted store are encrypted anyway */
+    /* It has to be encrypted, and a new one is; those of an encrypted store are anyway. */
+    bool encrypt;
 };
 FIRN_MUST_CHECK int fi_share_name_add(struct firn_ws *ws, const char *name, const char *url,
                                       const struct fi_share_add_options *options, firn_error *err);
@@ -29,6 +32,29 @@ FIRN_MUST_CHECK int fi_share_name_remove(struct firn_ws *ws, const char *name, f
 FIRN_MUST_CHECK int fi_share_name_visit(struct firn_ws *ws,
                                         int (*visit)(void *ctx, const firn_remote_info *remote),
                                         void *ctx, firn_error *err);
+
+/* The keys of an encrypted remote: share_rekey.c. */
+struct fi_share_rekey {
+    struct firn_ws *ws;
+    const char *remote; /* its name, or its URL; NULL: the only one, or "origin" */
+    const struct fi_unlock_source *source; /* counts alone; NULL: what the store keeps, and ws */
+};
+FIRN_MUST_CHECK int fi_share_rekey_list(const struct fi_share_rekey *rekey,
+                                        int (*on_slot)(void *ctx, const firn_keys_slot *slot),
+                                        void *ctx, firn_keys_info *out, firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_add(const struct fi_share_rekey *rekey,
+                                       const struct fi_keys_secret *secret, firn_slice label,
+                                       uint16_t *out_number, firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_change(const struct fi_share_rekey *rekey, uint16_t number,
+                                          const struct fi_keys_secret *secret, firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_remove(const struct fi_share_rekey *rekey, uint16_t number,
+                                          firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_remember(const struct fi_share_rekey *rekey, uint32_t seconds,
+                                            firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_forget(const struct fi_share_rekey *rekey, size_t *out_count,
+                                          firn_error *err);
+
 FIRN_MUST_CHECK int fi_share_push(struct firn_ws *ws, const char *name,
                                   const firn_push_options *options, firn_push_result *out,
                                   firn_error *err);

@@ -49,7 +49,8 @@ struct checking {
     uint64_t work_max;
     uint64_t total; /* bytes of all packs, if they are read */
     bool has_lost_marker;
-    bool has_lost_keys; /* of an encrypted remote */
+    bool has_lost_keys; /* of an encrypted remote, at least the newest ones */
+    bool has_old_keys;  /* it has others */
     bool has_newer;     /* something that a newer firn may be able to read */
     int worst;          /* FIRN_OK, or the code of what was found first */
     firn_error why;
@@ -172,51 +173,54 @@ check_marker(struct checking *checking, firn_error *err)
 /* ==== the keys of an encrypted remote ==== */
 
 static int
-lost_keys(firn_error *err)
+lost_keys(const struct checking *checking, firn_error *err)
 {
     return fi_error_set(err, FIRN_CORRUPT,
-                        "the remote has lost its keys: other machines cannot add it");
+                        checking->has_old_keys
+                            ? "the remote has lost its newest keys, and has older ones: other "
+                              "machines may not be able to read it"
+                            : "the remote has lost its keys: other machines cannot add it");
 }
 
 static int
 check_keys(struct checking *checking, firn_error *err)
 {
-    struct fi_buf file = {0};
+    struct fi_share *share = checking->share;
+    struct fi_share_keys there = {.keys = NULL};
     firn_error why;
-    if (!checking->share->name.is_encrypted) {
+    if (!share->name.is_encrypted) {
         return FIRN_OK;
     }
-    int rc = fi_share_keys_read(checking->share->bucket, &file, &why);
-    rc = rc == FIRN_OK ? fi_share_keys_compare(checking->share, fi_buf_slice(&file), &why) : rc;
-    fi_buf_deinit(&file);
-    if (rc == FIRN_NOT_FOUND) {
+    int rc = fi_share_keys_read(share->bucket, &there, &why);
+    checking->has_old_keys = rc == FIRN_OK && fi_share_keys_are_older(there.keys, share->keys.keys);
+    rc = rc == FIRN_OK && !checking->has_old_keys
+             ? fi_share_keys_compare(share->keys.keys, there.keys, &why)
+             : rc;
+    if (rc == FIRN_OK && checking->options->repair && !checking->has_old_keys) {
+        rc = fi_share_keys_tidy(share, &there, &why);
+    }
+    fi_share_keys_deinit(&there);
+    if (rc == FIRN_NOT_FOUND || checking->has_old_keys) {
         checking->has_lost_keys = true;
         checking->result->damaged++;
-        (void)lost_keys(&why);
-        fi_ws_report_damage(checking->share->callbacks, why.text);
+        (void)lost_keys(checking, &why);
+        fi_ws_report_damage(share->callbacks, why.text);
         return FIRN_OK;
     }
     return report_other(checking, rc, &why, err);
 }
 
-/* What the machine that made the remote had put. Not where there are no states. */
+/* What this store keeps. Not where there are no states. */
 static int
 mend_keys(struct checking *checking, firn_error *err)
 {
     struct fi_share *share = checking->share;
-    struct fi_buf entry = {0};
-    firn_slice file;
-    firn_slice ring_key;
-    int rc;
     if (share->remote.state.number == 0) {
         return FIRN_OK;
     }
-    FI_TRY(fi_share_keys_kept(share, &entry, &file, &ring_key, err));
-    rc = fi_share_keys_put(share->bucket, file, err);
+    int rc = fi_share_keys_put(share->bucket, &share->keys, err);
     rc = rc == FIRN_EXISTS ? FIRN_OK : rc; /* another machine was faster */
     checking->has_lost_keys = rc != FIRN_OK;
-out:
-    fi_share_keys_forget(&entry);
     return rc;
 }
 
@@ -650,7 +654,7 @@ check_opened(struct checking *checking, struct fi_share_whole *whole, firn_error
     }
     if (checking->has_lost_keys) {
         firn_error why;
-        note_worst(checking, lost_keys(&why), &why);
+        note_worst(checking, lost_keys(checking, &why), &why);
     }
     if (checking->worst != FIRN_OK) {
         fi_error_copy(err, &checking->why);

@@ -13,6 +13,7 @@
 #include "outgoing/outgoing.h"
 #include "remote/remote.h"
 #include "share/share.h"
+#include "unlock/unlock.h"
 
 /* ==== the keyspaces: share_name.c, share_note.c ==== */
 
@@ -60,6 +61,9 @@ struct fi_share_name {
 /* name NULL: the only one, or "origin". FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int fi_share_name_find(struct firn_db *db, const char *name,
                                        struct fi_share_name *out, firn_error *err);
+/* The name with that URL, or one without a name, that has nothing but the URL. */
+FIRN_MUST_CHECK int fi_share_name_find_url(struct fi_os *os, struct firn_db *db, const char *url,
+                                           struct fi_share_name *out, firn_error *err);
 FIRN_MUST_CHECK int fi_share_name_list(struct firn_db *db,
                                        int (*visit)(void *ctx, const struct fi_share_name *name),
                                        void *ctx, firn_error *err);
@@ -209,6 +213,13 @@ struct fi_share_stage {
     struct fi_os_file *lock;
 };
 
+/* The keys of an encrypted remote: share_keys.c. */
+struct fi_share_keys {
+    struct fi_keys *keys; /* NULL: there are none */
+    struct fi_buf file;   /* as it is in the remote */
+};
+void fi_share_keys_deinit(struct fi_share_keys *keys);
+
 struct fi_share {
     struct firn_ws *ws;
     struct fi_ws_opened opened; /* for reading, or for a pull for writing */
@@ -216,7 +227,9 @@ struct fi_share {
     struct fi_bucket *bucket;
     struct fi_remote remote;
     bool has_remote;
-    struct fi_cipher_keyring *keyring; /* of an encrypted remote; NULL: it is in clear */
+    struct fi_share_keys keys;         /* of an encrypted remote, unlocked */
+    bool keys_are_new;                 /* the store keeps older ones */
+    struct fi_cipher_keyring *keyring; /* NULL: the remote is in clear */
     struct fi_remote_seal seal;
     char by[FI_SHARE_BY_SIZE];
     const firn_callbacks *callbacks;
@@ -238,6 +251,11 @@ struct fi_share {
 FIRN_MUST_CHECK int fi_share_open(struct firn_ws *ws, const char *name, enum fi_ws_open_mode mode,
                                   int64_t bytes_per_second_max, const firn_callbacks *callbacks,
                                   struct fi_share *out, firn_error *err);
+/* Opens only the store and the bucket, by the name of the remote or by its URL, which need not have
+ * a name: then that is empty, and its number 0. For its keys. FIRN_INVALID: the remote is not
+ * encrypted. */
+FIRN_MUST_CHECK int fi_share_open_bucket(struct firn_ws *ws, const char *remote,
+                                         struct fi_share *out, firn_error *err);
 /* Closes all; returns rc, or the first failure if rc is FIRN_OK. */
 FIRN_MUST_CHECK int fi_share_close(struct fi_share *share, int rc, firn_error *err);
 /* Opens a bucket by the URL that the user gave. is_new: a directory is made if it is missing. */
@@ -279,11 +297,8 @@ FIRN_MUST_CHECK int fi_share_tags_bring(struct fi_share *share, firn_error *err)
 
 /* ==== keys of an encrypted remote: share_keys.c ==== */
 
-struct fi_share_keys {
-    struct fi_keys *keys; /* unlocked; NULL: there are none */
-    struct fi_buf file;   /* as it is in the remote */
-};
-void fi_share_keys_deinit(struct fi_share_keys *keys);
+/* What asks for the key of a remote. What it was told stays for the handle of the workspace. */
+struct fi_unlock_source fi_share_keys_source(struct firn_ws *ws);
 /* The keys of the remote that is being added, unlocked; if it has none and may_make, new ones. Must
  * be deinitialized after a failure, too. FIRN_DENIED: no key was given, or it is wrong. */
 FIRN_MUST_CHECK int fi_share_keys_get(struct firn_ws *ws, struct fi_bucket *bucket, const char *url,
@@ -291,20 +306,49 @@ FIRN_MUST_CHECK int fi_share_keys_get(struct firn_ws *ws, struct fi_bucket *buck
 /* Appends what a store keeps of them. */
 FIRN_MUST_CHECK int fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret,
                                          struct fi_buf *out, firn_error *err);
-/* What it keeps; borrowed from *entry, which is filled, and to be forgotten. */
-FIRN_MUST_CHECK int fi_share_keys_kept(struct fi_share *share, struct fi_buf *entry,
-                                       firn_slice *out_file, firn_slice *out_ring_key,
-                                       firn_error *err);
-/* FIRN_CORRUPT: a keys file is damaged, or not of the keys that the store keeps. */
-FIRN_MUST_CHECK int fi_share_keys_compare(struct fi_share *share, firn_slice file, firn_error *err);
-/* Wipes such an entry, and releases it. */
+/* Wipes an entry with that, and releases it. */
 void fi_share_keys_forget(struct fi_buf *entry);
-/* Unlocks the keys of an encrypted remote, and sets keyring and seal. */
+/* What it keeps. */
+struct fi_share_keys_kept {
+    struct fi_share_name name;
+    struct fi_share_keys keys; /* locked */
+    void *ring_key;            /* in memory for secrets; NULL: the store is in clear */
+};
+/* FIRN_NOT_FOUND: there is no such name. Must be deinitialized after a failure, too. */
+FIRN_MUST_CHECK int fi_share_keys_kept(struct firn_db *db, const char *name,
+                                       struct fi_share_keys_kept *out, firn_error *err);
+void fi_share_keys_kept_deinit(struct fi_share_keys_kept *kept);
+/* Whether a is an earlier version of b. */
+bool fi_share_keys_are_older(const struct fi_keys *a, const struct fi_keys *b);
+/* FIRN_CORRUPT: those of the remote are not those that the store keeps, nor a later version. */
+FIRN_MUST_CHECK int fi_share_keys_compare(const struct fi_keys *here, const struct fi_keys *there,
+                                          firn_error *err);
+/* Unlocks the keys of an encrypted remote, and sets keys, keyring and seal. */
 FIRN_MUST_CHECK int fi_share_keys_open(struct fi_share *share, firn_error *err);
-/* The newest keys in a bucket; and the first ones, into it: FIRN_EXISTS, FIRN_IO as of a put. */
-FIRN_MUST_CHECK int fi_share_keys_read(struct fi_bucket *bucket, struct fi_buf *out,
+/* fi_remote_seal.renew; ctx is the share. */
+int fi_share_keys_renew(void *ctx, firn_error *err);
+/* Puts keys that are newer than those that the store keeps into a batch. */
+FIRN_MUST_CHECK int fi_share_keys_write(const struct fi_share *share, struct firn_db *db,
+                                        struct firn_db_batch *batch, firn_error *err);
+
+/* The newest keys in a bucket, locked. Must be deinitialized after a failure, too. FIRN_NOT_FOUND:
+ * there are none. */
+FIRN_MUST_CHECK int fi_share_keys_read(struct fi_bucket *bucket, struct fi_share_keys *out,
                                        firn_error *err);
-FIRN_MUST_CHECK int fi_share_keys_put(struct fi_bucket *bucket, firn_slice file, firn_error *err);
+/* FIRN_CORRUPT: the remote has states, so it had keys. */
+FIRN_MUST_CHECK int fi_share_keys_check_none(struct fi_bucket *bucket, firn_error *err);
+/* Puts a version of them: FIRN_EXISTS, FIRN_IO as of a put. */
+FIRN_MUST_CHECK int fi_share_keys_put(struct fi_bucket *bucket, const struct fi_share_keys *keys,
+                                      firn_error *err);
+/* Removes earlier versions, some dozens at most. Requires: the newest one was unlocked, so that it
+ * is known to be genuine. */
+FIRN_MUST_CHECK int fi_share_keys_remove_old(struct fi_bucket *bucket, uint32_t newest,
+                                             firn_error *err);
+/* The same, if what opens the remote here opens the newest one; that is unlocked then. */
+FIRN_MUST_CHECK int fi_share_keys_tidy(const struct fi_share *share, struct fi_share_keys *newest,
+                                       firn_error *err);
+/* The generation that is in the name of an object; 0: it is no keys file. */
+uint32_t fi_share_keys_number(const char *name);
 
 /* ==== pushing: share_push.c, share_automatic.c ==== */
 
@@ -367,7 +411,7 @@ struct fi_share_renumbered {
 };
 struct fi_share_recode;
 /* Requires: the store is open for writing. */
-FIRN_MUST_CHECK int fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out,
+FIRN_MUST_CHECK int fi_share_recode_open(struct fi_share *share, struct fi_share_recode **out,
                                          firn_error *err);
 /* NULL is fine. */
 void fi_share_recode_close(struct fi_share_recode *recode);
@@ -499,6 +543,10 @@ FIRN_MUST_CHECK int fi_share_note_fail(const struct fi_share *share, struct firn
 FIRN_MUST_CHECK int fi_share_note_is_own(struct fi_share *share,
                                          const uint8_t line[FI_SHARE_LINE_SIZE], bool *out,
                                          firn_error *err);
+/* Notes at once which pack of the store was written last from a pack of the remote. Requires: the
+ * store is open for writing. */
+FIRN_MUST_CHECK int fi_share_note_renumbered(struct fi_share *share, uint64_t there,
+                                             const struct fi_share_recode *recode, firn_error *err);
 /* The number by which the remote knows a pack of the store. */
 FIRN_MUST_CHECK int fi_share_note_number(struct fi_share *share, uint64_t here, uint64_t *out,
                                          firn_error *err);
@@ -511,8 +559,6 @@ struct fi_share_facts {
     uint32_t workspace;
     const uint64_t *packs; /* all of whose objects are here */
     size_t pack_count;
-    const struct fi_share_renumbered *renumbered;
-    size_t renumbered_count;
     bool has_succeeded; /* a push: the failure that is noted is over */
 };
 /* Writes all that is new to a store that is open for writing. */

@@ -237,6 +237,46 @@ out:
     return rc;
 }
 
+struct url_search {
+    const char *url;
+    struct fi_share_name *found;
+};
+
+static int
+visit_url(void *ctx, const struct fi_share_name *name)
+{
+    const struct url_search *search = ctx;
+    if (strcmp(name->url, search->url) == 0) {
+        *search->found = *name;
+    }
+    return FIRN_OK;
+}
+
+int
+fi_share_name_find_url(struct fi_os *os, struct firn_db *db, const char *url,
+                       struct fi_share_name *out, firn_error *err)
+{
+    struct url_search search = {.url = out->url, .found = out};
+    struct fi_buf real = {0};
+    int rc = FIRN_OK;
+    *out = (struct fi_share_name){.number = 0};
+    if (strstr(url, "://") == NULL) {
+        FI_TRY(find_real_path(os, url, &real, err));
+    } else if (fi_buf_append_str(&real, url) != FIRN_OK) {
+        FI_TRY(fi_error_no_memory(err, "the URL of a remote"));
+    }
+    if (real.size == 0 || real.size >= sizeof out->url) {
+        rc = fi_error_set(err, FIRN_INVALID, "the URL of a remote has 1 to %d bytes",
+                          FIRN_REMOTE_URL_SIZE_MAX);
+        goto out;
+    }
+    memcpy(out->url, real.data, real.size);
+    rc = fi_share_name_list(db, visit_url, &search, err);
+out:
+    fi_buf_deinit(&real);
+    return rc;
+}
+
 /* A directory is kept by its real path, and must not be in the workspace: it would be saved. */
 static int
 fix_directory(const struct firn_ws *ws, struct fi_share_name *name, firn_error *err)
@@ -284,8 +324,14 @@ check_kind(const struct adding *adding, const struct fi_remote_marker *marker, f
                             "encrypted remote",
                             adding->name.url);
     }
-    return !adding->options->encrypt
-               ? FIRN_OK
+    if (!adding->options->encrypt) {
+        return FIRN_OK;
+    }
+    return adding->options->must_exist
+               ? fi_error_set(err, FIRN_UNSUPPORTED,
+                              "the remote at %s is not encrypted, as %s says there: if it was, "
+                              "somebody has changed that file, or put another remote in its place",
+                              adding->name.url, FI_REMOTE_MARKER_NAME)
                : fi_error_set(err, FIRN_EXISTS,
                               "there is a remote at %s already, which is not encrypted; choose an "
                               "empty place",

@@ -177,6 +177,27 @@ fi_share_note_has_pack(struct fi_share *share, uint64_t pack, bool *out, firn_er
 }
 
 int
+fi_share_note_renumbered(struct fi_share *share, uint64_t there,
+                         const struct fi_share_recode *recode, firn_error *err)
+{
+    uint8_t number[8];
+    uint8_t value[8];
+    uint8_t key[PREFIX_SIZE + sizeof number];
+    struct firn_db_keyspace *notes;
+    size_t i;
+    const struct fi_share_renumbered *numbers = fi_share_recode_numbers(recode, &i);
+    while (i > 0 && numbers[i - 1].there != there) {
+        i--;
+    }
+    CHECK(i > 0); /* it was written just now */
+    fi_store_be64(number, numbers[i - 1].here);
+    fi_store_le64(value, there);
+    FI_TRY_RETURN(fi_db_keyspace_open(share->opened.db, FI_SHARE_NOTES, &notes, err));
+    return fi_db_put(notes, make_key(share, 'q', number, sizeof number, key),
+                     firn_bytes(value, sizeof value), FIRN_DURABILITY_OS, err);
+}
+
+int
 fi_share_note_number(struct fi_share *share, uint64_t here, uint64_t *out, firn_error *err)
 {
     uint8_t number[8];
@@ -463,14 +484,6 @@ write_facts(struct writing *writing, const struct fi_share_facts *facts, firn_er
                                       make_key(share, 'p', number, sizeof number, key),
                                       firn_bytes(NULL, 0), err));
     }
-    for (size_t i = 0; i < facts->renumbered_count; i++) {
-        uint8_t there[8];
-        fi_store_be64(number, facts->renumbered[i].here);
-        fi_store_le64(there, facts->renumbered[i].there);
-        FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,
-                                      make_key(share, 'q', number, sizeof number, key),
-                                      firn_bytes(there, sizeof there), err));
-    }
     return put_number(writing, make_key(share, 'n', NULL, 0, key), NULL, 0,
                       share->remote.number_seen, err);
 }
@@ -486,6 +499,7 @@ fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_
     FI_TRY(fi_db_keyspace_open(db, FI_SHARE_STATES, &writing.states, err));
     FI_TRY(fi_db_batch_create(&writing.batch, err));
     FI_TRY(write_objects(&writing, err));
+    FI_TRY(fi_share_keys_write(share, db, writing.batch, err)); /* at once with the states */
     FI_TRY(write_states(&writing, err));
     FI_TRY(write_uploads(&writing, err));
     FI_TRY(write_facts(&writing, facts, err));
@@ -494,6 +508,7 @@ fi_share_note_write(struct fi_share *share, struct firn_db *db, const struct fi_
         ((struct fi_share_note *)fi_hash_map_at(&share->fresh, i))->is_noted = true;
     }
     share->kept_is_whole = false;
+    share->keys_are_new = false;
     fi_buf_clear(&share->kept);
 out:
     fi_db_batch_destroy(writing.batch);

@@ -13,8 +13,10 @@
  *
  * A pack that is damaged, or cannot be fetched, is reported, and the others are taken; so is a
  * checkpoint that is not whole. What a pack brought that no checkpoint needs is garbage for the
- * next collection. A pull that was killed has the packs that it took in, and goes on with the
- * others.
+ * next collection. A pull that was killed has the packs that it took in: the next one finds them by
+ * their identities, looks again at what they have, and fetches the others. Of an encrypted remote
+ * the store's own packs have identities of their own, so each is noted at once. That all objects of
+ * a pack are here is noted at the end: some wait for those of other packs.
  *
  * The order and number of a record are those of its author's workspace, where each is given once.
  * Two checkpoints of one line with the same order are the work of somebody who means harm: the
@@ -53,11 +55,19 @@ struct pulling {
     struct fi_objects_adoption *adoption;
     struct fi_bucket_fetch *fetch;
     struct fi_share_recode *recode; /* of an encrypted remote */
+    struct fi_hash_map here;        /* of struct here: packs of the remote that the store has */
     uint64_t bytes_total;
     int worst; /* what could not be brought: FIRN_OK, or the code of the first */
     firn_error why;
     int left_rc; /* FIRN_OK, or that objects of the packs have no base */
     firn_error left_why;
+};
+
+/* A pack of the remote, as the store has it. */
+struct here {
+    uint64_t there; /* first: the number in the remote */
+    struct fi_block_file_id id;
+    uint64_t size_bytes;
 };
 
 /* Reports what could not be brought, and goes on; only some failures end the pull. */
@@ -166,6 +176,9 @@ pack_added(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error
                         (const char *)pack->name.data);
         return report(pulling, rc, &named, err);
     }
+    if (rc == FIRN_OK && pulling->recode != NULL) { /* even if this pull is killed */
+        FI_TRY_RETURN(fi_share_note_renumbered(pulling->share, number, pulling->recode, err));
+    }
     FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
                                  pulling->fetched_capacity, err));
     pulling->fetched[pulling->fetched_count++] = number;
@@ -213,6 +226,60 @@ fetch_bytes(struct pulling *pulling, const struct fi_share_pack *pack, struct fi
     }
     pulling->result->bytes += pack->bytes.size;
     return fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err);
+}
+
+/* The number by which the remote knows a pack of this store. */
+static int
+number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack, uint64_t *out,
+             firn_error *err)
+{
+    const uint64_t here = fi_share_pack_number(pack->id.bytes);
+    size_t count;
+    const struct fi_share_renumbered *numbers = fi_share_recode_numbers(pulling->recode, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i].here == here) {
+            *out = numbers[i].there; /* it was brought just now */
+            return FIRN_OK;
+        }
+    }
+    return fi_share_note_number(pulling->share, here, out, err);
+}
+
+/* Which packs of the remote the store has; of an encrypted one under other identities. */
+static int
+find_here(struct pulling *pulling, firn_error *err)
+{
+    const struct fi_objects *objects = pulling->share->opened.objects;
+    fi_hash_map_clear(&pulling->here);
+    for (size_t i = 0; i < fi_objects_pack_count(objects); i++) {
+        const struct fi_objects_index_pack *pack = fi_objects_pack_at(objects, i);
+        struct here here = {.there = fi_share_pack_number(pack->id.bytes),
+                            .id = pack->id,
+                            .size_bytes = pack->size_bytes};
+        if (pulling->recode != NULL) {
+            FI_TRY_RETURN(number_there(pulling, pack, &here.there, err));
+        }
+        if (fi_hash_map_find(&pulling->here, here.there, &here.there) == NULL &&
+            fi_hash_map_insert(&pulling->here, here.there, &here) == NULL) {
+            return fi_error_no_memory(err, "the packs of a remote");
+        }
+    }
+    return FIRN_OK;
+}
+
+/* An earlier pull may have been killed, or a collection may have taken entries away. */
+static int
+take_again(struct pulling *pulling, const struct fi_share_pack *pack, bool *out_has,
+           firn_error *err)
+{
+    const struct here *here = fi_hash_map_find(&pulling->here, pack->number, &pack->number);
+    *out_has = false;
+    if (here == NULL ||
+        (pulling->recode == NULL && memcmp(&here->id, &pack->id, sizeof pack->id) != 0)) {
+        return FIRN_OK;
+    }
+    fi_objects_adoption_allow(pulling->adoption, FACTOR * here->size_bytes);
+    return fi_objects_adoption_again(pulling->adoption, &here->id, pack->number, out_has, err);
 }
 
 /* The file of a pack is missing or too short: the others are fetched. */
@@ -285,6 +352,7 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     if (pulling->share->keyring != NULL && pulling->recode == NULL) {
         FI_TRY_RETURN(fi_share_recode_open(pulling->share, &pulling->recode, err));
     }
+    FI_TRY_RETURN(find_here(pulling, err));
     const struct fi_objects_adoption_options adoption = {
         .bytes_max = pulling->options->trust ? UINT64_MAX / 2 : FREE_BYTES,
         .threads = pulling->options->threads,
@@ -298,8 +366,10 @@ fetch_all(struct pulling *pulling, bool again, firn_error *err)
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         bool wanted;
+        bool has_it = false;
         FI_TRY_RETURN(is_wanted(pulling, pack, again, &wanted, err));
-        FI_TRY_RETURN(wanted ? fetch_pack(pulling, pack, err) : FIRN_OK);
+        FI_TRY_RETURN(wanted ? take_again(pulling, pack, &has_it, err) : FIRN_OK);
+        FI_TRY_RETURN(wanted && !has_it ? fetch_pack(pulling, pack, err) : FIRN_OK);
     }
     fi_bucket_fetch_destroy(pulling->fetch);
     pulling->fetch = NULL;
@@ -337,23 +407,6 @@ fi_share_pull_find_pack(const struct fi_objects *objects, uint32_t number)
         end = pack->number < number ? end : middle;
     }
     return NULL;
-}
-
-/* The number by which the remote knows a pack of this store. */
-static int
-number_there(const struct pulling *pulling, const struct fi_objects_index_pack *pack, uint64_t *out,
-             firn_error *err)
-{
-    const uint64_t here = fi_share_pack_number(pack->id.bytes);
-    size_t count;
-    const struct fi_share_renumbered *numbers = fi_share_recode_numbers(pulling->recode, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (numbers[i].here == here) {
-            *out = numbers[i].there; /* it was brought just now */
-            return FIRN_OK;
-        }
-    }
-    return fi_share_note_number(pulling->share, here, out, err);
 }
 
 /* Notes which pack of the remote has an object, by the pack in which it is here. Not more: what it
@@ -634,7 +687,6 @@ pull_opened(struct pulling *pulling, firn_error *err)
     }
     FI_TRY_RETURN(fi_share_tags_bring(share, err));
     struct fi_share_facts facts = {.packs = pulling->fetched, .pack_count = pulling->fetched_count};
-    facts.renumbered = fi_share_recode_numbers(pulling->recode, &facts.renumbered_count);
     if (share->is_changed || pulling->fetched_count > 0) {
         FI_TRY_RETURN(fi_share_note_write(share, share->opened.db, &facts, err));
     }
@@ -654,12 +706,15 @@ fi_share_pull(struct firn_ws *ws, const char *name, const firn_pull_options *opt
     FI_TRY_RETURN(fi_share_open(ws, name, FI_WS_WRITE, options->bytes_per_second_max,
                                 &options->callbacks, &share, err));
     fi_share_lines_init(&pulling.lines);
+    fi_hash_map_init(&pulling.here, sizeof(struct here), fi_hash_map_first,
+                     fi_hash_map_same_number);
     int rc = pull_opened(&pulling, err);
     out->requests = share.bucket->request_count;
     fi_bucket_fetch_destroy(pulling.fetch);
     fi_objects_adoption_end(pulling.adoption);
     fi_share_recode_close(pulling.recode);
     fi_hash_map_deinit(&pulling.lines);
+    fi_hash_map_deinit(&pulling.here);
     fi_free(pulling.coming);
     fi_free(pulling.fetched);
     return fi_share_close(&share, rc, err);

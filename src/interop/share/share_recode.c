@@ -26,6 +26,8 @@
 enum { COPY_SIZE = 1 << 20 };
 
 struct fi_share_recode {
+    struct fi_share *share;
+    bool has_renewed;
     struct fi_os_dir *theirs; /* with the keys of the remote */
     struct fi_os_dir *own;    /* the same directory, with those of the store */
     struct fi_os_file *fetched;
@@ -36,13 +38,14 @@ struct fi_share_recode {
 };
 
 int
-fi_share_recode_open(const struct fi_share *share, struct fi_share_recode **out, firn_error *err)
+fi_share_recode_open(struct fi_share *share, struct fi_share_recode **out, firn_error *err)
 {
     struct fi_share_recode *recode = fi_alloc_zeroed(sizeof *recode);
     int rc;
     if (recode == NULL) {
         return fi_error_no_memory(err, "packs of a remote");
     }
+    recode->share = share;
     rc = fi_os_make_dir(share->opened.store_dir, INCOMING, 0700, err);
     FI_TRY(rc == FIRN_EXISTS ? FIRN_OK : rc);
     FI_TRY(fi_os_dir_open(share->opened.store_dir, INCOMING, &recode->own, err));
@@ -141,6 +144,13 @@ fi_share_recode(struct fi_share_recode *recode, const struct fi_share_pack *pack
                                           .bytes_max = bytes_max};
     struct fi_outgoing_joined joined;
     int rc = check_identity(recode, pack, err);
+    if (rc == FIRN_DENIED &&
+        !recode->has_renewed) { /* a store that was put back knows states only */
+        recode->has_renewed = true;
+        rc = fi_share_keys_renew(recode->share, err);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_DENIED : rc;
+        rc = rc == FIRN_OK ? check_identity(recode, pack, err) : rc;
+    }
     rc = rc == FIRN_OK ? fi_outgoing_join(&join, &joined, err) : rc;
     if (rc == FIRN_DENIED) { /* nobody who has the key of the remote has made it */
         rc = fi_error_set(err, FIRN_CORRUPT,

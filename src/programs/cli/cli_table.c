@@ -131,6 +131,8 @@ static const struct fi_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
     {"FIRN_KEY_FILE", "a key file that opens an encrypted store"},
     {"FIRN_KEY_COMMAND", "a command that prints the passphrase of one"},
+    {"FIRN_REMOTE_KEY_FILE", "the same for an encrypted remote; counts first there"},
+    {"FIRN_REMOTE_KEY_COMMAND", "the same"},
     {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
     {"BROWSER", "for firn report --open (default: xdg-open)"},
     {"NO_COLOR", "if it is set, there are no colors, unless they are asked for"},

@@ -217,8 +217,8 @@ extern const firn_keys_source fi_command_key_source_recovery;
  * Returns a code of the library. */
 int fi_command_key_ask(const char *store_path, const firn_keys_source *source, bool from_input,
                        firn_error *err);
-/* Whether the environment says what opens stores: then nobody is asked. */
-bool fi_command_key_is_given(void);
+/* Whether the environment says what opens stores, or remotes: then nobody is asked. */
+bool fi_command_key_is_given(bool is_remote);
 /* The same; also true where the files that say it are damaged. */
 bool fi_command_key_may_be_encrypted(const char *store_path);
 /* Whether the last store that was opened needed a key, and none was given: the session keyring and
@@ -250,10 +250,12 @@ int fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_ci
 /* Reports that a recovery code could be shown nowhere: it is no part of the JSON. Returns an exit
  * code. */
 int fi_command_key_check_recovery(struct fi_cli *cli);
-/* Adds a recovery code to a store, shows it once, on standard error where that is a terminal, else
+/* Adds a recovery code to the store at the path, or to the remote of a workspace that is called so,
+ * shows it once, on standard error where that is a terminal, else
  * on standard output, and says what to do with it; with --json its number is the member
  * "recovery_key". Returns an exit code. Requires: fi_command_key_check_recovery does not object. */
-int fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const char *label);
+int fi_command_key_print_recovery(struct fi_cli *cli, firn_workspace *workspace, const char *path,
+                                  const char *label);
 
 enum { FI_COMMAND_KEY_TEXT_SIZE = 64 };
 /* Writes the member "encryption" of the open object, and "AES-256-GCM, 2 keys" to out; null and "",

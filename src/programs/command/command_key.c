@@ -4,10 +4,10 @@
  * commands that make a store.
  *
  * A person is asked after everything that the library looks at by itself: the session keyring, and
- * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND. What was typed is kept until the program ends,
- * in memory for secrets, since a command may open its store several times, and a shell does so for
- * each statement. The first answer about the same store is the kept one; if it is wrong, the person
- * is asked again.
+ * the variables FIRN_KEY_FILE and FIRN_KEY_COMMAND, for a remote after those that are for remotes.
+ * What was typed is kept until the program ends, in memory for secrets, since a command may open
+ * its store several times, and a shell does so for each statement. The first answer about the same
+ * store is the kept one; if it is wrong, the person is asked again.
  *
  * --key-file sets FIRN_KEY_FILE of this process: it is the name of a file and no secret, and so it
  * counts more than a variable of the user's and is read in one way.
@@ -241,7 +241,8 @@ fi_command_key_check_recovery(struct fi_cli *cli)
 }
 
 int
-fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const char *label)
+fi_command_key_print_recovery(struct fi_cli *cli, firn_workspace *workspace, const char *path,
+                              const char *label)
 {
     firn_error err;
     unsigned number = 0;
@@ -250,16 +251,20 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
     if (code == NULL) {
         return fi_command_report_no_memory(cli);
     }
-    options.source = &fi_command_key_source;
+    options.source = workspace == NULL ? &fi_command_key_source : NULL;
     options.lock_timeout_ms = cli->wait_ms;
     int exit_code = FI_EXIT_OK;
-    if (firn_keys_add_recovery(store_path, label, &options, code, &number, &err) != FIRN_OK) {
+    int rc = workspace == NULL ? firn_keys_add_recovery(path, label, &options, code, &number, &err)
+                               : firn_remote_keys_add_recovery(workspace, path, label, &options,
+                                                               code, &number, &err);
+    if (rc != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, "firn key add --recovery makes one");
     } else {
         fi_term_json_u64("recovery_key", number);
         show_code(code);
         fi_command_report_line("write the recovery code down, and keep it away from this machine: "
-                               "it opens the store, and is not shown again");
+                               "it opens the %s, and is not shown again",
+                               workspace == NULL ? "store" : "remote");
     }
     fi_term_secret_free(code, FIRN_KEYS_RECOVERY_SIZE);
     return exit_code;
@@ -267,12 +272,18 @@ fi_command_key_print_recovery(struct fi_cli *cli, const char *store_path, const 
 
 /* ---- how a store is encrypted ---- */
 
-bool
-fi_command_key_is_given(void)
+static bool
+is_set(const char *variable)
 {
-    const char *file = getenv("FIRN_KEY_FILE");
-    const char *command = getenv("FIRN_KEY_COMMAND");
-    return (file != NULL && file[0] != '\0') || (command != NULL && command[0] != '\0');
+    const char *value = getenv(variable);
+    return value != NULL && value[0] != '\0';
+}
+
+bool
+fi_command_key_is_given(bool is_remote)
+{
+    return is_set("FIRN_KEY_FILE") || is_set("FIRN_KEY_COMMAND") ||
+           (is_remote && (is_set("FIRN_REMOTE_KEY_FILE") || is_set("FIRN_REMOTE_KEY_COMMAND")));
 }
 
 bool

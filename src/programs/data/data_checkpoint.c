@@ -208,7 +208,7 @@ export_to(struct fi_cli *cli, firn_store *store, firn_error *err)
     options.replace_existing = fi_command_has(cli, "replace");
     options.callbacks = fi_task_notices_callbacks(&notices);
     options.in_clear = fi_command_has(cli, "clear");
-    if (!options.in_clear && !fi_command_key_is_given() &&
+    if (!options.in_clear && !fi_command_key_is_given(false) &&
         fi_command_key_is_encrypted(cli->arguments[0])) {
         options.key_source = &fi_command_key_source;
     }
@@ -289,7 +289,7 @@ run_import(struct fi_cli *cli)
     }
     fi_task_notices_init(&notices, cli);
     options.callbacks = fi_task_notices_callbacks(&notices);
-    options.key_source = fi_command_key_is_given() ? NULL : &fi_command_key_source;
+    options.key_source = fi_command_key_is_given(false) ? NULL : &fi_command_key_source;
     int code = firn_store_import(cli->arguments[0], cli->arguments[1], &options, &checkpoint, &err);
     fi_term_meter_clear();
     fi_task_notices_deinit(&notices);

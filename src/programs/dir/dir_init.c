@@ -164,7 +164,7 @@ show_keys(struct fi_cli *cli, const struct attempt *attempt)
     const char *store = firn_workspace_store_path(attempt->workspace);
     char text[FI_COMMAND_KEY_TEXT_SIZE];
     int exit_code =
-        wants_recovery(cli) ? fi_command_key_print_recovery(cli, store, NULL) : FI_EXIT_OK;
+        wants_recovery(cli) ? fi_command_key_print_recovery(cli, NULL, store, NULL) : FI_EXIT_OK;
     (void)fi_command_key_show(store, text);
     if (!cli->quiet) {
         fi_command_report_line(

@@ -31,9 +31,10 @@ struct cloning {
     const char *dir;
     bool is_made; /* the directory, by this command */
     bool is_added, is_pulled;
-    bool is_taken;   /* only some paths are here, as a checkpoint of the workspace */
-    const char *at;  /* the checkpoint, as the remote knows it */
-    uint64_t pulled; /* checkpoints */
+    bool is_taken;     /* only some paths are here, as a checkpoint of the workspace */
+    bool is_encrypted; /* the user knows the remote as encrypted */
+    const char *at;    /* the checkpoint, as the remote knows it */
+    uint64_t pulled;   /* checkpoints */
     char *reference;
     firn_cipher cipher; /* of the store */
     firn_workspace *workspace;
@@ -100,7 +101,9 @@ static int
 attempt_add(void *ctx, firn_error *err)
 {
     const struct cloning *cloning = ctx;
-    return firn_remote_join(cloning->workspace, origin, cloning->url, err);
+    return cloning->is_encrypted
+               ? firn_remote_join_encrypted(cloning->workspace, origin, cloning->url, err)
+               : firn_remote_join(cloning->workspace, origin, cloning->url, err);
 }
 
 static int
@@ -345,6 +348,7 @@ remotes_clone_run(struct fi_cli *cli)
     assert(cli->argument_count >= 2);
     struct cloning cloning = {.url = cli->arguments[0],
                               .dir = cli->arguments[1],
+                              .is_encrypted = fi_command_has(cli, "encrypt"),
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     int64_t limit;
@@ -396,8 +400,9 @@ const struct fi_command fi_remotes_clone = {
             "the remote. If a step fails, those before it stay, and the message says how to\n"
             "go on; if there is no remote at URL, nothing stays.\n"
             "\n"
-            "With --encrypt the store of DIR is encrypted, and so the remote has to be. What\n"
-            "is in FIRN_KEY_FILE, or FILE, opens both.",
+            "With --encrypt the store of DIR is encrypted, and so the remote has to be: one in\n"
+            "clear, which a person who can write to the storage can put in its place, is\n"
+            "refused, and nothing is fetched. What is in FIRN_KEY_FILE, or FILE, opens both.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = remotes_clone_run,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets/secrets.c: firn key; which store a command is about; a new passphrase.
+ * secrets/secrets.c: firn key; which store or remote a command is about; a new passphrase.
  *
  * To find a workspace's store nothing in it is read, so no key is needed for that.
  *
@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +22,19 @@
 enum { PASSPHRASE_ROOM = 4096 };
 
 static int
-find_path(struct fi_cli *cli, int place, char out[PATH_MAX])
+keep_path(struct fi_cli *cli, const char *path, struct fi_secrets_store *out)
+{
+    bool fits = snprintf(out->path, sizeof(out->path), "%s", path) < (int)sizeof(out->path);
+    memcpy(out->asked, out->path, sizeof(out->asked));
+    return fits && out->path[0] != '\0'
+               ? FI_EXIT_OK
+               : fi_command_misused(cli, "%s",
+                                    out->is_remote ? "--remote needs a name or a URL"
+                                                   : "STORE is no path");
+}
+
+static int
+find_store(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     firn_workspace *workspace = NULL;
     const char *path = cli->argument_count > place ? cli->arguments[place] : NULL;
@@ -29,39 +42,165 @@ find_path(struct fi_cli *cli, int place, char out[PATH_MAX])
         FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
         path = firn_workspace_store_path(workspace);
     }
-    bool fits = snprintf(out, PATH_MAX, "%s", path) < PATH_MAX;
+    int exit_code = keep_path(cli, path, out);
     firn_workspace_close(workspace);
     cli->workspace = NULL;
-    return fits && out[0] != '\0' ? FI_EXIT_OK : fi_command_misused(cli, "STORE is no path");
+    return exit_code;
 }
 
-int
-fi_secrets_find_any(struct fi_cli *cli, int place, struct fi_secrets_store *out)
+static int
+keep_url(void *ctx, const firn_remote_info *remote)
 {
-    assert(place >= 0);
+    struct fi_secrets_store *store = ctx;
+    if (strcmp(remote->name, store->path) == 0) {
+        (void)snprintf(store->asked, sizeof(store->asked), "%s", remote->url);
+    }
+    return FIRN_OK;
+}
+
+/* What the library says when it asks. */
+static int
+find_url(struct fi_cli *cli, struct fi_secrets_store *store)
+{
     firn_error err;
-    out->info = (firn_keys_info)FIRN_KEYS_INFO_INIT;
-    out->options = (firn_keys_options)FIRN_KEYS_OPTIONS_INIT;
-    FI_TRY_RETURN(find_path(cli, place, out->path));
+    if (strstr(store->path, "://") == NULL && strchr(store->path, '/') != NULL) {
+        char *real = realpath(store->path, NULL);
+        (void)snprintf(store->asked, sizeof(store->asked), "%s", real != NULL ? real : "");
+        free(real);
+        return FI_EXIT_OK;
+    }
+    return firn_remote_list(store->workspace, keep_url, store, &err) == FIRN_OK
+               ? FI_EXIT_OK
+               : fi_command_report_failure(cli, &err, NULL);
+}
+
+static int
+find_remote(struct fi_cli *cli, int place, const char *remote, struct fi_secrets_store *out)
+{
+    out->is_remote = true;
+    if (cli->argument_count > place) {
+        return fi_command_misused(cli, "--remote is instead of STORE");
+    }
+    FI_TRY_RETURN(keep_path(cli, remote, out));
+    out->options.source = NULL; /* that of the workspace, after what the store keeps */
+    FI_TRY_RETURN(fi_task_workspace_open(cli, &out->workspace));
+    return find_url(cli, out);
+}
+
+static int
+find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
+{
+    firn_error err;
+    const char *remote = fi_command_value(cli, "remote");
     out->options.source = &fi_command_key_source;
     out->options.lock_timeout_ms = cli->wait_ms;
-    int code = firn_keys_list(out->path, NULL, NULL, &out->info, &err);
+    FI_TRY_RETURN(remote != NULL ? find_remote(cli, place, remote, out)
+                                 : find_store(cli, place, out));
+    int code = fi_secrets_keys_list(out, NULL, NULL, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
-    fi_term_json_bytes("store", firn_str(out->path));
+    fi_term_json_bytes(out->is_remote ? "remote" : "store", firn_str(out->path));
     return FI_EXIT_OK;
 }
 
 int
-fi_secrets_find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
+fi_secrets_with_any(struct fi_cli *cli, int place,
+                    int (*run)(struct fi_cli *cli, struct fi_secrets_store *store))
 {
-    FI_TRY_RETURN(fi_secrets_find_any(cli, place, out));
-    return out->info.cipher != FIRN_CIPHER_NONE
-               ? FI_EXIT_OK
-               : fi_command_report_error(cli, FIRN_INVALID, "firn key encrypt-store encrypts it",
-                                         "the store in '%s' is not encrypted, and has no keys",
-                                         out->path);
+    assert(place >= 0);
+    struct fi_secrets_store store = {.info = FIRN_KEYS_INFO_INIT,
+                                     .options = FIRN_KEYS_OPTIONS_INIT};
+    int exit_code = find(cli, place, &store);
+    exit_code = exit_code == FI_EXIT_OK ? run(cli, &store) : exit_code;
+    firn_workspace_close(store.workspace);
+    return exit_code;
+}
+
+int
+fi_secrets_with(struct fi_cli *cli, int place,
+                int (*run)(struct fi_cli *cli, struct fi_secrets_store *store))
+{
+    assert(place >= 0);
+    struct fi_secrets_store store = {.info = FIRN_KEYS_INFO_INIT,
+                                     .options = FIRN_KEYS_OPTIONS_INIT};
+    int exit_code = find(cli, place, &store);
+    if (exit_code == FI_EXIT_OK && store.info.cipher == FIRN_CIPHER_NONE) {
+        exit_code = fi_command_report_error(
+            cli, FIRN_INVALID, store.is_remote ? NULL : "firn key encrypt-store encrypts it",
+            "%s in '%s' is not encrypted, and has no keys", fi_secrets_word(&store), store.path);
+    }
+    exit_code = exit_code == FI_EXIT_OK ? run(cli, &store) : exit_code;
+    firn_workspace_close(store.workspace);
+    return exit_code;
+}
+
+const char *
+fi_secrets_word(const struct fi_secrets_store *store)
+{
+    return store->is_remote ? "the remote" : "the store";
+}
+
+/* ---- what the library does ---- */
+
+int
+fi_secrets_keys_list(struct fi_secrets_store *store,
+                     int (*on_slot)(void *ctx, const firn_keys_slot *slot), void *ctx,
+                     firn_error *err)
+{
+    return store->is_remote ? firn_remote_keys_list(store->workspace, store->path, on_slot, ctx,
+                                                    &store->info, err)
+                            : firn_keys_list(store->path, on_slot, ctx, &store->info, err);
+}
+
+int
+fi_secrets_keys_add(struct fi_secrets_store *store, const firn_keys_secret *secret,
+                    const char *label, unsigned *out_number, firn_error *err)
+{
+    return store->is_remote
+               ? firn_remote_keys_add(store->workspace, store->path, secret, label, &store->options,
+                                      out_number, err)
+               : firn_keys_add(store->path, secret, label, &store->options, out_number, err);
+}
+
+int
+fi_secrets_keys_change(struct fi_secrets_store *store, unsigned number,
+                       const firn_keys_secret *secret, firn_error *err)
+{
+    return store->is_remote ? firn_remote_keys_change(store->workspace, store->path, number, secret,
+                                                      &store->options, err)
+                            : firn_keys_change(store->path, number, secret, &store->options, err);
+}
+
+int
+fi_secrets_keys_remove(struct fi_secrets_store *store, unsigned number, firn_error *err)
+{
+    return store->is_remote ? firn_remote_keys_remove(store->workspace, store->path, number,
+                                                      &store->options, err)
+                            : firn_keys_remove(store->path, number, &store->options, err);
+}
+
+int
+fi_secrets_keys_rotate(struct fi_secrets_store *store, firn_error *err)
+{
+    return store->is_remote
+               ? firn_remote_keys_rotate(store->workspace, store->path, &store->options, err)
+               : firn_keys_rotate(store->path, &store->options, err);
+}
+
+int
+fi_secrets_keys_remember(struct fi_secrets_store *store, uint32_t seconds, firn_error *err)
+{
+    return store->is_remote ? firn_remote_keys_remember(store->workspace, store->path, seconds,
+                                                        &store->options, err)
+                            : firn_keys_remember(store->path, seconds, &store->options, err);
+}
+
+int
+fi_secrets_keys_forget(struct fi_secrets_store *store, size_t *out_count, firn_error *err)
+{
+    return store->is_remote ? firn_remote_keys_forget(store->workspace, store->path, out_count, err)
+                            : firn_keys_forget(store->path, out_count, err);
 }
 
 const char *
@@ -97,7 +236,7 @@ fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *s
     if (out->bytes == NULL) {
         return fi_command_report_no_memory(cli);
     }
-    (void)snprintf(text, sizeof(text), "New passphrase for '%s'", store->path);
+    (void)snprintf(text, sizeof(text), "New passphrase for '%s'", store->asked);
     int code = isatty(STDIN_FILENO) == 1
                    ? fi_term_secret_ask(text, true, out->bytes, out->room, &out->size, &err)
                    : fi_term_secret_read(out->bytes, out->room, &out->size, &err);
@@ -135,7 +274,11 @@ const struct fi_command fi_secrets = {
             "command in FIRN_KEY_COMMAND, and then a person at the terminal is asked. The\n"
             "store is STORE, else that of the workspace. Without any key nothing can be read\n"
             "again: have two, and copy FIRN.keys with the store. docs/encryption.md says what\n"
-            "encryption protects from. Without a command, the keys are listed.",
+            "encryption protects from. Without a command, the keys are listed.\n"
+            "\n"
+            "An encrypted remote has keys of its own: --remote is for these. Every machine\n"
+            "that shares the remote can change them. FIRN_REMOTE_KEY_FILE and\n"
+            "FIRN_REMOTE_KEY_COMMAND count before the other two there.",
     .members = members,
     .alone = &fi_secrets_list,
 };

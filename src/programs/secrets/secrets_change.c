@@ -133,7 +133,7 @@ begin_encrypting(struct fi_cli *cli, struct fi_secrets_store *store, firn_cipher
     cli->is_done = true;
     const bool is_new = store->info.cipher == FIRN_CIPHER_NONE;
     if (is_new && wants_recovery(cli)) {
-        FI_TRY_RETURN(fi_command_key_print_recovery(cli, store->path, NULL));
+        FI_TRY_RETURN(fi_command_key_print_recovery(cli, NULL, store->path, NULL));
     }
     if (is_new && !cli->quiet) {
         fi_command_report_line(
@@ -143,24 +143,28 @@ begin_encrypting(struct fi_cli *cli, struct fi_secrets_store *store, firn_cipher
 }
 
 static int
-run_encrypt(struct fi_cli *cli)
+encrypt(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
-    struct fi_secrets_store store;
-    struct renewal renewal = {.path = store.path};
+    struct renewal renewal = {.path = store->path};
     firn_cipher cipher = FIRN_CIPHER_AUTOMATIC;
     int exit_code;
     FI_TRY_OUT(exit_code, fi_command_key_cipher_of(cli, &cipher));
     FI_TRY_OUT(exit_code,
                fi_command_has(cli, "recovery") ? fi_command_key_check_recovery(cli) : FI_EXIT_OK);
-    FI_TRY_OUT(exit_code, fi_secrets_find_any(cli, 0, &store));
-    FI_TRY_OUT(exit_code, begin_encrypting(cli, &store, cipher));
+    FI_TRY_OUT(exit_code, begin_encrypting(cli, store, cipher));
     FI_TRY_OUT(exit_code, open_workspace(cli, &renewal));
     exit_code = renew(cli, &renewal, "the store is encrypted",
                       "firn key encrypt-store, given again, does the rest");
 out:
     close_workspace(cli, &renewal);
     return exit_code;
+}
+
+static int
+run_encrypt(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    return fi_secrets_with_any(cli, 0, encrypt);
 }
 
 /* ---- decrypt-store ---- */
@@ -180,17 +184,18 @@ confirm_decrypt(struct fi_cli *cli)
 }
 
 static int
-run_decrypt(struct fi_cli *cli)
+decrypt(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
-    struct fi_secrets_store store;
-    struct renewal renewal = {.path = store.path};
+    struct renewal renewal = {.path = store->path};
     int exit_code;
-    FI_TRY_OUT(exit_code, fi_secrets_find(cli, 0, &store));
     FI_TRY_OUT(exit_code, confirm_decrypt(cli));
-    if (firn_keys_decrypt(store.path, &store.options, &err) != FIRN_OK) {
+    if (firn_keys_decrypt(store->path, &store->options, &err) != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, NULL);
+        goto out;
+    }
+    if (store->info.cipher == FIRN_CIPHER_NONE) { /* only its keys were left */
+        cli->is_done = true;
         goto out;
     }
     FI_TRY_OUT(exit_code, open_workspace(cli, &renewal));
@@ -199,6 +204,13 @@ run_decrypt(struct fi_cli *cli)
 out:
     close_workspace(cli, &renewal);
     return exit_code;
+}
+
+static int
+run_decrypt(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    return fi_secrets_with_any(cli, 0, decrypt);
 }
 
 /* ---- descriptions ---- */

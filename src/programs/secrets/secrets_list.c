@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets/secrets_list.c: firn key list. What it shows is in clear in FIRN.keys, and needs no key.
+ * secrets/secrets_list.c: firn key list. What it shows is in clear in the keys file, and needs no
+ * key.
  */
 #include "secrets/secrets_internal.h"
 
@@ -50,20 +51,20 @@ show_slot(void *ctx, const firn_keys_slot *slot)
 }
 
 static int
-secrets_list_run(struct fi_cli *cli)
+list(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
-    struct fi_secrets_store store;
     char number[FI_TERM_TEXT_NUMBER_SIZE];
-    FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    const firn_keys_info *info = &store.info;
+    const firn_keys_info *info = &store->info;
     fi_term_json_string("cipher", firn_cipher_name(info->cipher));
     fi_term_json_u64("master_keys", info->master_keys);
     fi_term_json_bool("unlocked", info->is_remembered);
     fi_term_json_string("state", info->state == FIRN_KEYS_STATE_ENCRYPTING   ? "encrypting"
                                  : info->state == FIRN_KEYS_STATE_DECRYPTING ? "decrypting"
                                                                              : "settled");
+    if (store->is_remote) {
+        fi_term_json_bool("kept", info->is_kept);
+    }
     if (!cli->quiet) {
         if (info->state != FIRN_KEYS_STATE_SETTLED) {
             fi_term_out_format("becoming %s: firn key %s-store, given again, ends that\n",
@@ -73,18 +74,30 @@ secrets_list_run(struct fi_cli *cli)
         fi_term_out_format("%s, %s master %s; %s\n", firn_cipher_name(info->cipher),
                            fi_term_text_number(info->master_keys, number),
                            fi_term_text_plural(info->master_keys, "key", "keys"),
-                           info->is_remembered ? "unlocked in this session" : "locked");
+                           info->is_kept         ? "the store keeps what opens it"
+                           : info->is_remembered ? "unlocked in this session"
+                                                 : "locked");
     }
     fi_term_json_array("keys");
-    int code = firn_keys_list(store.path, show_slot, NULL, &store.info, &err);
+    int code = fi_secrets_keys_list(store, show_slot, NULL, &err);
     fi_term_json_end();
     return code == FIRN_OK ? FI_EXIT_OK
                            : fi_command_report_failure(cli, &err, fi_secrets_hint(code));
 }
 
+static int
+secrets_list_run(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    return fi_secrets_with(cli, 0, list);
+}
+
+static const struct fi_command_option options[] = {FI_SECRETS_REMOTE, {NULL, 0, NULL, NULL}};
+
 static const struct fi_command_example examples[] = {
     {"firn key list", "show what opens the store of this workspace"},
     {"firn key list app.firn", "show what opens a store of key-value data"},
+    {"firn key list --remote origin", "show what opens an encrypted remote"},
     {NULL, NULL},
 };
 
@@ -92,10 +105,12 @@ const struct fi_command fi_secrets_list = {
     .name = "list",
     .summary = "Show what opens an encrypted store",
     .arguments = "[STORE]",
+    .options = options,
     .help = "Prints the cipher of new files, the number of master keys, and whether the\n"
             "session keyring opens the store now (firn key unlock). A row for each key\n"
             "follows: its number, kind, when it was added, and its label. All of this is in\n"
-            "clear in the file FIRN.keys of the store, and no key is asked for.",
+            "clear in the file FIRN.keys of the store, or in the remote, and no key is asked\n"
+            "for. An encrypted store keeps what opens its remotes.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = secrets_list_run,

@@ -37,50 +37,55 @@ read_span(const char *text, uint32_t *out)
     return false;
 }
 
-static int
-run_unlock(struct fi_cli *cli)
+static const char *
+span_of(const struct fi_cli *cli)
 {
-    assert(cli->argument_count <= 1);
-    firn_error err;
-    struct fi_secrets_store store;
     const char *text = fi_command_value(cli, "for");
+    return text != NULL ? text : "8h";
+}
+
+/* Requires: the time was read before. */
+static int
+unlock(struct fi_cli *cli, struct fi_secrets_store *store)
+{
+    firn_error err;
+    const char *text = span_of(cli);
     uint32_t seconds = 0;
-    text = text != NULL ? text : "8h";
-    if (!read_span(text, &seconds)) {
-        return fi_command_misused(cli, "--for takes a time like 30m, 8h or 7d, not '%s'", text);
-    }
-    FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    int code = firn_keys_remember(store.path, seconds, &store.options, &err);
+    (void)read_span(text, &seconds);
+    int code = fi_secrets_keys_remember(store, seconds, &err);
     if (code != FIRN_OK) {
-        return fi_command_report_failure(cli, &err,
-                                         code == FIRN_UNSUPPORTED
-                                             ? "set FIRN_KEY_FILE or FIRN_KEY_COMMAND instead"
-                                             : fi_secrets_hint(code));
+        return fi_command_report_failure(
+            cli, &err,
+            code == FIRN_UNSUPPORTED ? (store->is_remote ? "set FIRN_REMOTE_KEY_FILE or "
+                                                           "FIRN_REMOTE_KEY_COMMAND instead"
+                                                         : "set FIRN_KEY_FILE or FIRN_KEY_COMMAND "
+                                                           "instead")
+                                     : fi_secrets_hint(code));
     }
     fi_term_json_u64("seconds", seconds);
     if (!cli->quiet) {
-        fi_term_out_format("every program of this login session can open the store for %s\n", text);
+        fi_term_out_format("every program of this login session can open %s for %s\n",
+                           fi_secrets_word(store), text);
     }
     return FI_EXIT_OK;
 }
 
 static int
-run_lock(struct fi_cli *cli)
+run_unlock(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
-    firn_error err;
-    struct fi_secrets_store store;
+    uint32_t seconds;
+    return read_span(span_of(cli), &seconds)
+               ? fi_secrets_with(cli, 0, unlock)
+               : fi_command_misused(cli, "--for takes a time like 30m, 8h or 7d, not '%s'",
+                                    span_of(cli));
+}
+
+/* Returns an exit code. */
+static int
+report_locked(const struct fi_cli *cli, size_t count, bool is_all)
+{
     char number[FI_TERM_TEXT_NUMBER_SIZE];
-    size_t count = 0;
-    bool is_all = fi_command_has(cli, "all");
-    if (is_all && cli->argument_count > 0) {
-        return fi_command_misused(cli, "--all is for every store: leave STORE out");
-    }
-    FI_TRY_RETURN(is_all ? FI_EXIT_OK : fi_secrets_find(cli, 0, &store));
-    int code = firn_keys_forget(is_all ? NULL : store.path, &count, &err);
-    if (code != FIRN_OK) {
-        return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
-    }
     fi_term_json_u64("locked", count);
     if (!cli->quiet && is_all) {
         fi_term_out_format("locked %s %s\n", fi_term_text_number(count, number),
@@ -91,8 +96,37 @@ run_lock(struct fi_cli *cli)
     return FI_EXIT_OK;
 }
 
+static int
+lock(struct fi_cli *cli, struct fi_secrets_store *store)
+{
+    firn_error err;
+    size_t count = 0;
+    int code = fi_secrets_keys_forget(store, &count, &err);
+    return code == FIRN_OK ? report_locked(cli, count, false)
+                           : fi_command_report_failure(cli, &err, fi_secrets_hint(code));
+}
+
+static int
+run_lock(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    firn_error err;
+    size_t count = 0;
+    if (!fi_command_has(cli, "all")) {
+        return fi_secrets_with(cli, 0, lock);
+    }
+    if (cli->argument_count > 0 || fi_command_value(cli, "remote") != NULL) {
+        return fi_command_misused(cli, "--all is for every store: leave %s out",
+                                  cli->argument_count > 0 ? "STORE" : "--remote");
+    }
+    int code = firn_keys_forget(NULL, &count, &err);
+    return code == FIRN_OK ? report_locked(cli, count, true)
+                           : fi_command_report_failure(cli, &err, fi_secrets_hint(code));
+}
+
 static const struct fi_command_option unlock_options[] = {
     {"for", 0, "TIME", "how long: 30m, 8h (the default), 7d"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 
@@ -111,14 +145,16 @@ const struct fi_command fi_secrets_session_unlock = {
             "every program of this login session can open it: hooks, firn mcp and firn watch\n"
             "need no question then. The kernel forgets it after the time, and at the end of\n"
             "the session; firn key lock ends it before. Keys that are changed or removed\n"
-            "meanwhile do not end it.",
+            "meanwhile do not end it. With --remote the same for an encrypted remote: a store\n"
+            "in clear keeps no key of it, and pushes in the background need one.",
     .examples = unlock_examples,
     .uses = FI_COMMAND_USES_WORKSPACE,
     .run = run_unlock,
 };
 
 static const struct fi_command_option lock_options[] = {
-    {"all", 0, NULL, "lock every store"},
+    {"all", 0, NULL, "lock every store and remote"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 

@@ -23,10 +23,11 @@ static int
 ask_before(struct fi_cli *cli, const struct fi_secrets_store *store)
 {
     firn_error err;
-    if (store->info.is_remembered || fi_command_key_is_given() || isatty(STDIN_FILENO) != 1) {
+    if (store->info.is_remembered || store->info.is_kept ||
+        fi_command_key_is_given(store->is_remote) || isatty(STDIN_FILENO) != 1) {
         return FI_EXIT_OK;
     }
-    int code = fi_command_key_ask(store->path, store->options.source, false, &err);
+    int code = fi_command_key_ask(store->asked, &fi_command_key_source, false, &err);
     return code == FIRN_OK || code == FIRN_NOT_FOUND ? FI_EXIT_OK
                                                      : fi_command_report_failure(cli, &err, NULL);
 }
@@ -100,7 +101,7 @@ static int
 take_census(struct fi_cli *cli, struct fi_secrets_store *store, struct census *out)
 {
     firn_error err;
-    int code = firn_keys_list(store->path, count_slot, out, &store->info, &err);
+    int code = fi_secrets_keys_list(store, count_slot, out, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
@@ -128,29 +129,32 @@ check_add(struct fi_cli *cli)
 }
 
 static int
-run_add(struct fi_cli *cli)
+add(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
-    struct fi_secrets_store store;
     struct fi_secrets_given given = {.bytes = NULL};
     const char *label = fi_command_value(cli, "label");
     unsigned number = 0;
     int exit_code;
-    FI_TRY_OUT(exit_code, check_add(cli));
-    FI_TRY_OUT(exit_code, fi_secrets_find(cli, 0, &store));
     if (fi_command_has(cli, "recovery")) {
-        exit_code = fi_command_key_print_recovery(cli, store.path, label);
-        goto out;
+        return fi_command_key_print_recovery(cli, store->workspace, store->path, label);
     }
-    FI_TRY_OUT(exit_code, take_new(cli, &store, fi_command_value(cli, "key-file"), &given));
+    FI_TRY_OUT(exit_code, take_new(cli, store, fi_command_value(cli, "key-file"), &given));
     const firn_keys_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_keys_add(store.path, &secret, label, &store.options, &number, &err);
+    int code = fi_secrets_keys_add(store, &secret, label, &number, &err);
     exit_code = code == FIRN_OK ? report(cli, number, "added")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
 out:
     fi_secrets_given_deinit(&given);
     return exit_code;
+}
+
+static int
+run_add(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    FI_TRY_RETURN(check_add(cli));
+    return fi_secrets_with(cli, 0, add);
 }
 
 /* ---- recover ---- */
@@ -164,8 +168,10 @@ ask_code(struct fi_cli *cli, struct fi_secrets_store *store)
     /* What they have may be what was lost. */
     (void)unsetenv("FIRN_KEY_FILE");
     (void)unsetenv("FIRN_KEY_COMMAND");
+    (void)unsetenv("FIRN_REMOTE_KEY_FILE");
+    (void)unsetenv("FIRN_REMOTE_KEY_COMMAND");
     store->options.source = &fi_command_key_source_recovery;
-    int code = fi_command_key_ask(store->path, store->options.source, !is_terminal, &err);
+    int code = fi_command_key_ask(store->asked, store->options.source, !is_terminal, &err);
     return code == FIRN_OK ? FI_EXIT_OK
                            : fi_command_report_failure(
                                  cli, &err,
@@ -176,29 +182,38 @@ ask_code(struct fi_cli *cli, struct fi_secrets_store *store)
 }
 
 static int
-run_recover(struct fi_cli *cli)
+recover(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
-    struct fi_secrets_store store;
     struct fi_secrets_given given = {.bytes = NULL};
     unsigned number = 0;
     int exit_code;
-    FI_TRY_OUT(exit_code, fi_secrets_find(cli, 0, &store));
-    FI_TRY_OUT(exit_code, ask_code(cli, &store));
-    FI_TRY_OUT(exit_code, fi_secrets_given_passphrase(cli, &store, &given));
+    FI_TRY_OUT(exit_code, ask_code(cli, store));
+    FI_TRY_OUT(exit_code, fi_secrets_given_passphrase(cli, store, &given));
     const firn_keys_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_keys_add(store.path, &secret, fi_command_value(cli, "label"), &store.options,
-                             &number, &err);
-    exit_code = code == FIRN_OK ? report(cli, number, "opened the store, and added")
+    int code = fi_secrets_keys_add(store, &secret, fi_command_value(cli, "label"), &number, &err);
+    exit_code = code == FIRN_OK ? report(cli, number,
+                                         store->is_remote ? "opened the remote, and added"
+                                                          : "opened the store, and added")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
     if (code == FIRN_OK && !cli->quiet) {
-        fi_command_report_more("hint", "the recovery code still opens the store, and so does what "
-                                       "was lost: firn key list, firn key remove");
+        fi_command_report_more("hint", store->is_remote
+                                           ? "the recovery code still opens the remote, and so "
+                                             "does what was lost: firn key list --remote, firn "
+                                             "key remove --remote"
+                                           : "the recovery code still opens the store, and so does "
+                                             "what was lost: firn key list, firn key remove");
     }
 out:
     fi_secrets_given_deinit(&given);
     return exit_code;
+}
+
+static int
+run_recover(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    return fi_secrets_with(cli, 0, recover);
 }
 
 /* ---- change ---- */
@@ -225,31 +240,37 @@ check_change(struct fi_cli *cli, const struct census *census)
 }
 
 static int
-run_change(struct fi_cli *cli)
+change(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count >= 1 && cli->argument_count <= 2);
     firn_error err;
-    struct fi_secrets_store store;
     struct fi_secrets_given given = {.bytes = NULL};
     struct census census = {.number = 0};
     int exit_code;
     FI_TRY_OUT(exit_code, read_number(cli, &census.number));
-    FI_TRY_OUT(exit_code, fi_secrets_find(cli, 1, &store));
-    FI_TRY_OUT(exit_code, take_census(cli, &store, &census));
+    FI_TRY_OUT(exit_code, take_census(cli, store, &census));
     FI_TRY_OUT(exit_code, check_change(cli, &census));
-    FI_TRY_OUT(exit_code, take_new(cli, &store, fi_command_value(cli, "key-file"), &given));
+    FI_TRY_OUT(exit_code, take_new(cli, store, fi_command_value(cli, "key-file"), &given));
     const firn_keys_secret secret = fi_secrets_given_secret(&given);
-    int code = firn_keys_change(store.path, census.number, &secret, &store.options, &err);
+    int code = fi_secrets_keys_change(store, census.number, &secret, &err);
     exit_code = code == FIRN_OK ? report(cli, census.number, "changed")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
     if (code == FIRN_OK && !cli->quiet) {
-        fi_command_report_line("older copies of the store still open with what key %u was before; "
+        fi_command_report_line("older copies of %s still open with what key %u was before; "
                                "this is no rotation: files keep their master key",
-                               census.number);
+                               fi_secrets_word(store), census.number);
     }
 out:
     fi_secrets_given_deinit(&given);
     return exit_code;
+}
+
+static int
+run_change(struct fi_cli *cli)
+{
+    assert(cli->argument_count >= 1 && cli->argument_count <= 2);
+    unsigned number;
+    FI_TRY_RETURN(read_number(cli, &number));
+    return fi_secrets_with(cli, 1, change);
 }
 
 /* ---- remove ---- */
@@ -265,64 +286,79 @@ confirm_remove(struct fi_cli *cli, const struct fi_secrets_store *store,
         return FI_EXIT_OK;
     }
     if (!fi_command_report_may_prompt(cli)) {
-        return fi_command_misused(cli, "only key files open the store then: confirm with --yes");
+        return fi_command_misused(cli, "only key files open %s then: confirm with --yes",
+                                  fi_secrets_word(store));
     }
     fi_command_report_line("key %u is the last passphrase or recovery code: only key files open "
-                           "the store then",
-                           census->number);
+                           "%s then",
+                           census->number, fi_secrets_word(store));
     return fi_command_report_prompt("remove it?") ? FI_EXIT_OK : FI_EXIT_FAILED;
 }
 
 static int
-run_remove(struct fi_cli *cli)
+remove_key(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count >= 1 && cli->argument_count <= 2);
     firn_error err;
-    struct fi_secrets_store store;
     struct census census = {.number = 0};
     FI_TRY_RETURN(read_number(cli, &census.number));
-    FI_TRY_RETURN(fi_secrets_find(cli, 1, &store));
-    FI_TRY_RETURN(take_census(cli, &store, &census));
-    FI_TRY_RETURN(confirm_remove(cli, &store, &census));
-    int code = firn_keys_remove(store.path, census.number, &store.options, &err);
+    FI_TRY_RETURN(take_census(cli, store, &census));
+    FI_TRY_RETURN(confirm_remove(cli, store, &census));
+    int code = fi_secrets_keys_remove(store, census.number, &err);
     if (code != FIRN_OK) {
         return fi_command_report_failure(
             cli, &err,
             code == FIRN_INVALID ? "firn key add adds another one first" : hint_of(code));
     }
     if (!cli->quiet) {
-        fi_command_report_line("older copies of the store still open with it");
+        fi_command_report_line("older copies of %s still open with it", fi_secrets_word(store));
     }
     return report(cli, census.number, "removed");
+}
+
+static int
+run_remove(struct fi_cli *cli)
+{
+    assert(cli->argument_count >= 1 && cli->argument_count <= 2);
+    unsigned number;
+    FI_TRY_RETURN(read_number(cli, &number));
+    return fi_secrets_with(cli, 1, remove_key);
 }
 
 /* ---- rotate ---- */
 
 static int
-run_rotate(struct fi_cli *cli)
+rotate(struct fi_cli *cli, struct fi_secrets_store *store)
 {
-    assert(cli->argument_count <= 1);
     firn_error err;
-    struct fi_secrets_store store;
-    FI_TRY_RETURN(fi_secrets_find(cli, 0, &store));
-    int code = firn_keys_rotate(store.path, &store.options, &err);
+    int code = fi_secrets_keys_rotate(store, &err);
     if (code == FIRN_OK) {
-        code = firn_keys_list(store.path, NULL, NULL, &store.info, &err);
+        code = fi_secrets_keys_list(store, NULL, NULL, &err);
     }
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
-    fi_term_json_u64("master_keys", store.info.master_keys);
+    fi_term_json_u64("master_keys", store->info.master_keys);
     cli->is_done = true;
-    if (!cli->quiet) {
+    if (!cli->quiet && store->is_remote) {
+        fi_term_out_format("what is pushed is encrypted with master key %u from now on; other "
+                           "machines use it once they have met a push of this one\n",
+                           store->info.master_keys);
+    } else if (!cli->quiet) {
         fi_term_out_format("new files are encrypted with master key %u; files that are there keep "
                            "theirs\n",
-                           store.info.master_keys);
+                           store->info.master_keys);
         fi_command_report_more("hint", cli->argument_count > 0
                                            ? "firn db compact --rekey writes them anew"
                                            : "firn gc --rekey writes them anew");
     }
     return FI_EXIT_OK;
+}
+
+static int
+run_rotate(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    return fi_secrets_with(cli, 0, rotate);
 }
 
 /* ---- descriptions ---- */
@@ -333,6 +369,7 @@ static const struct fi_command_option add_options[] = {
     {"new", 0, NULL, "with --key-file, make FILE first, of random bytes"},
     {"recovery", 0, NULL, "a recovery code, which is made and shown once"},
     {"label", 0, "TEXT", "a name for people, in clear"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 
@@ -362,6 +399,7 @@ const struct fi_command fi_secrets_slots_add = {
 
 static const struct fi_command_option recover_options[] = {
     {"label", 0, "TEXT", "a name for people, in clear"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 
@@ -380,6 +418,7 @@ const struct fi_command fi_secrets_slots_recover = {
 static const struct fi_command_option change_options[] = {
     {"key-file", 0, "FILE", "of a key file: what is in FILE"},
     {"new", 0, NULL, "with --key-file, make FILE first, of random bytes"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 
@@ -405,6 +444,7 @@ const struct fi_command fi_secrets_slots_change = {
 
 static const struct fi_command_option remove_options[] = {
     {"yes", 'y', NULL, "do not ask about the last passphrase or code"},
+    FI_SECRETS_REMOTE,
     {NULL, 0, NULL, NULL},
 };
 
@@ -419,10 +459,13 @@ const struct fi_command fi_secrets_slots_remove = {
     .run = run_remove,
 };
 
+static const struct fi_command_option rotate_options[] = {FI_SECRETS_REMOTE, {NULL, 0, NULL, NULL}};
+
 const struct fi_command fi_secrets_slots_rotate = {
     .name = "rotate",
     .summary = "Encrypt new files with a new master key",
     .arguments = "[STORE]",
+    .options = rotate_options,
     .help = "Passphrases, key files and recovery codes stay, and open all master keys. Files\n"
             "that are there keep the master key that they have. firn gc --rekey writes all of\n"
             "them anew, for a store of data firn db compact --rekey; then the old master key\n"

@@ -204,7 +204,7 @@ struct fi_objects_adoption_options {
     unsigned threads;   /* that verify packs; 1: the caller's; 0: one per processor */
     fi_objects_tick *tick;
     /* What became of a pack that was given to add under this number: FIRN_OK; FIRN_EXISTS: the
-     * store has the pack already, and all its objects as with FIRN_OK; FIRN_CORRUPT, FIRN_LIMIT,
+     * store has the pack, or all its objects in others, as with FIRN_OK; FIRN_CORRUPT, FIRN_LIMIT,
      * with `why`. After any other code the adoption may only be ended; the next writer removes a
      * file that no list names. A result other than FIRN_OK ends the call that is under way, which
      * may be that of a later pack, and is returned by it. */
@@ -225,6 +225,12 @@ FIRN_MUST_CHECK int fi_objects_adoption_file(struct fi_objects_adoption *adoptio
 FIRN_MUST_CHECK int fi_objects_adoption_add(struct fi_objects_adoption *adoption,
                                             const struct fi_block_file_id *id, uint64_t number,
                                             firn_error *err);
+/* If the store has the pack with that identity, and it is sound, the index gets what it lacks of
+ * it, as if it had been added; otherwise *out_has is false, and it has to be added. number is the
+ * caller's. */
+FIRN_MUST_CHECK int fi_objects_adoption_again(struct fi_objects_adoption *adoption,
+                                              const struct fi_block_file_id *id, uint64_t number,
+                                              bool *out_has, firn_error *err);
 /* Waits for all packs, and verifies their objects that need others. Then all can be read; they are
  * durable with the next commit that is. FIRN_CORRUPT: some are wrong or lack others; those are not
  * in the index, and the rest is. */

@@ -15,6 +15,8 @@
  *     finish              deltas and lists; a caller that needs the objects commits after this,
  *                         synced
  *
+ * A pack of which the index needs nothing is dropped before it gets a name.
+ *
  * A crash in between leaves a file that the next writer removes (objects_leftovers.c), or a pack
  * some objects of which have no entry. When that pack is added again, they get theirs.
  *
@@ -122,26 +124,61 @@ find_identity(const struct fi_objects *objects, const struct fi_block_file_id *i
     return NULL;
 }
 
-/* Enters a whole object, or notes one that waits. (I2) */
+/* Whether the index gets an object from a pack (I2). */
 static int
-take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+is_object_wanted(const struct fi_objects_adoption *adoption, const firn_hash *hash,
+                 const struct fi_pack_location *at, bool *out, firn_error *err)
 {
-    struct fi_objects_adoption *adoption = ctx;
     struct fi_objects_place place;
-    const bool is_whole = !fi_pack_kind_is_named(at->kind);
     firn_error why;
     int rc = fi_objects_index_find(adoption->objects, hash, &place, &why);
-    if (rc == FIRN_OK && (!is_whole || !fi_pack_kind_is_named(place.at.kind))) {
-        return FIRN_OK; /* (I2) */
-    }
+    *out = rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !fi_pack_kind_is_named(at->kind) &&
+                                    fi_pack_kind_is_named(place.at.kind));
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         fi_error_copy(err, &why);
         return rc;
     }
-    if (is_whole) {
-        return fi_objects_enter_object(&adoption->entering, hash, at, err);
+    return FIRN_OK;
+}
+
+/* Enters a whole object, or notes one that waits. */
+static int
+take_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_error *err)
+{
+    struct fi_objects_adoption *adoption = ctx;
+    bool wanted;
+    FI_TRY_RETURN(is_object_wanted(adoption, hash, at, &wanted, err));
+    if (!wanted) {
+        return FIRN_OK;
     }
-    return fi_objects_waiting_add(&adoption->waiting, hash, adoption->entering.pack, at, err);
+    return fi_pack_kind_is_named(at->kind)
+               ? fi_objects_waiting_add(&adoption->waiting, hash, adoption->entering.pack, at, err)
+               : fi_objects_enter_object(&adoption->entering, hash, at, err);
+}
+
+enum { FOUND = 1 }; /* ends a list; no error code of firn is positive */
+
+static int
+find_wanted_object(void *ctx, const firn_hash *hash, const struct fi_pack_location *at,
+                   firn_error *err)
+{
+    bool wanted;
+    FI_TRY_RETURN(is_object_wanted(ctx, hash, at, &wanted, err));
+    return wanted ? FOUND : FIRN_OK;
+}
+
+/* Whether a verified file has anything for the index. A pack that was packed anew elsewhere may
+ * have nothing, and would only take space. */
+static int
+has_wanted_object(struct fi_objects_adoption *adoption, const struct fi_objects_arrival *arrival,
+                  bool *out, firn_error *err)
+{
+    struct firn_pack *pack;
+    FI_TRY_RETURN(fi_pack_open(adoption->objects->dir, arrival->name, &pack, err));
+    int rc = fi_pack_list(pack, adoption->scratch, find_wanted_object, adoption, err);
+    fi_pack_close(pack);
+    *out = rc == FOUND;
+    return rc == FOUND ? FIRN_OK : rc;
 }
 
 /* The verified file gets its name and its entries. */
@@ -217,6 +254,16 @@ out:
     return rc;
 }
 
+/* A pack of another identity than all that the store has. */
+static int
+enter_new(struct fi_objects_adoption *adoption, struct fi_objects_arrival *arrival, firn_error *err)
+{
+    bool wanted;
+    FI_TRY_RETURN(has_wanted_object(adoption, arrival, &wanted, err));
+    return wanted ? enter_file(adoption, arrival, err)
+                  : fi_error_set(err, FIRN_EXISTS, "the store has all objects of this pack");
+}
+
 /* Enters a pack that was verified, or says why it does not get in. */
 static int
 settle(struct fi_objects_adoption *adoption, struct fi_objects_arrival *arrival, firn_error *err)
@@ -228,7 +275,7 @@ settle(struct fi_objects_adoption *adoption, struct fi_objects_arrival *arrival,
         rc =
             rc == FIRN_OK ? fi_error_set(&why, FIRN_EXISTS, "the store has this pack already") : rc;
     } else if (rc == FIRN_OK) {
-        rc = enter_file(adoption, arrival, &why);
+        rc = enter_new(adoption, arrival, &why);
     }
     fi_objects_arrival_drop(arrival);
     return adoption->options.added(adoption->options.ctx, arrival->number, rc, &why, err);
@@ -277,6 +324,28 @@ fi_objects_adoption_add(struct fi_objects_adoption *adoption, const struct fi_bl
         FI_TRY_RETURN(settle(adoption, arrival, err));
     }
     return FIRN_OK;
+}
+
+int
+fi_objects_adoption_again(struct fi_objects_adoption *adoption, const struct fi_block_file_id *id,
+                          uint64_t number, bool *out_has, firn_error *err)
+{
+    firn_error why;
+    *out_has = false;
+    if (find_identity(adoption->objects, id) == NULL) {
+        return FIRN_OK;
+    }
+    int rc = enter_again(adoption, id, &why);
+    if (rc == FIRN_CORRUPT || rc == FIRN_NOT_FOUND) {
+        return FIRN_OK; /* a new copy may be sound */
+    }
+    if (rc != FIRN_OK) {
+        fi_error_copy(err, &why);
+        return rc;
+    }
+    *out_has = true;
+    rc = fi_error_set(&why, FIRN_EXISTS, "the store has this pack already");
+    return adoption->options.added(adoption->options.ctx, number, rc, &why, err);
 }
 
 /* ==== all ==== */

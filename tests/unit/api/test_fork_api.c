@@ -486,6 +486,15 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_remote_cat, opened.workspace, NULL, "1", k, sink, NULL, NULL)                           \
     X(firn_remote_check, opened.workspace, NULL, NULL, NULL)                                       \
     X(firn_remote_join, opened.workspace, "r", "r")                                                \
+    X(firn_remote_join_encrypted, opened.workspace, "r", "r")                                      \
+    X(firn_remote_keys_add, opened.workspace, NULL, NULL, NULL, NULL, NULL)                        \
+    X(firn_remote_keys_add_recovery, opened.workspace, NULL, NULL, NULL, NULL, NULL)               \
+    X(firn_remote_keys_change, opened.workspace, NULL, 1, NULL, NULL)                              \
+    X(firn_remote_keys_forget, opened.workspace, NULL, NULL)                                       \
+    X(firn_remote_keys_list, opened.workspace, NULL, NULL, NULL, NULL)                             \
+    X(firn_remote_keys_remember, opened.workspace, NULL, 1, NULL)                                  \
+    X(firn_remote_keys_remove, opened.workspace, NULL, 1, NULL)                                    \
+    X(firn_remote_keys_rotate, opened.workspace, NULL, NULL)                                       \
     X(firn_remote_list, opened.workspace, VISIT(const firn_remote_info *), NULL)                   \
     X(firn_remote_log, opened.workspace, NULL, 0, VISIT(const firn_remote_change *), NULL)         \
     X(firn_remote_prune, opened.workspace, NULL, NULL, NULL)                                       \

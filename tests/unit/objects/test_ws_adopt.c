@@ -97,6 +97,8 @@ take_pack(void *ctx, const struct fi_outgoing_pack *pack, firn_error *error)
 
 /* ==== what the other store lacks ==== */
 
+static bool sends_all; /* as if it lacked everything */
+
 static int
 find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_base_pack,
      firn_error *error)
@@ -107,7 +109,7 @@ find(void *ctx, const firn_hash *hash, enum fi_outgoing_has *out, uint64_t *out_
     int rc = fi_objects_contains(taking->opened.objects, hash, &is_there, error);
     *out = FI_OUTGOING_LACKS;
     *out_base_pack = 0;
-    if (rc == FIRN_OK && is_there) {
+    if (rc == FIRN_OK && is_there && !sends_all) {
         rc = fi_objects_index_find(taking->opened.objects, hash, &place, error);
         *out = FI_OUTGOING_PRESENT;
         *out_base_pack = fi_pack_kind_is_named(place.at.kind) ? 0 : place.pack;
@@ -236,6 +238,47 @@ random_trees_arrive(void **state)
         ws_world_close(&to);
         ws_world_close(&from);
     }
+}
+
+static size_t
+pack_count(struct ws_world *world)
+{
+    struct fi_ws_opened opened;
+    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &err), FIRN_OK);
+    const size_t count = fi_objects_pack_count(opened.objects);
+    assert_int_equal(fi_ws_opened_close(world->ws, &opened, FIRN_OK, &err), FIRN_OK);
+    return count;
+}
+
+/* The same objects in packs of other identities: they take no space. One with anything new gets in. */
+static void
+packs_of_what_is_here_do_not_get_in(void **state)
+{
+    struct ws_world from;
+    struct ws_world to;
+    struct test_random random = {71};
+    (void)state;
+    ws_world_open_memory(&from, 71);
+    ws_world_open_memory(&to, 72);
+    ws_save(&to);
+    ws_edit_grow(&from.tree, &random, 20);
+    ws_save(&from);
+    assert_int_equal(try_transfer(&from, &to, 64 << 20), FIRN_OK);
+    const size_t count = pack_count(&to);
+    sends_all = true;
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(try_transfer(&from, &to, again == 0 ? 64 << 20 : 1 << 10), FIRN_OK);
+        assert_int_equal(pack_count(&to), count);
+    }
+    scan_put_text(&from.tree, "new", "text");
+    ws_save(&from);
+    assert_int_equal(try_transfer(&from, &to, 64 << 20), FIRN_OK);
+    assert_int_equal(pack_count(&to), count + 1);
+    sends_all = false;
+    judge(&from, &to);
+    ws_assert_check_clean(&to);
+    ws_world_close(&to);
+    ws_world_close(&from);
 }
 
 /* Many small saves have deltas to files all over the first one. Each frame of these is decoded once
@@ -580,6 +623,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_trees_arrive),
+        cmocka_unit_test(packs_of_what_is_here_do_not_get_in),
         cmocka_unit_test(bases_are_decoded_once),
         cmocka_unit_test(what_came_whole_stays_whole),
         cmocka_unit_test(a_pack_whose_maker_lies_changes_nothing),

@@ -14,6 +14,7 @@
 #include "codec/xxh3.h"
 #include "inspect/inspect.h"
 #include "os/os_names.h"
+#include "os/os_prng.h"
 #include "rekey/rekey_internal.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
@@ -62,14 +63,26 @@ open_store(struct fi_os_dir *dir)
 
 /* ---- a store with everything ---- */
 
-enum { KEYS = 60, STATES = 4, LARGE = 20000, CONTENTS = 2 };
+enum { KEYS = 60, STATES = 4, LARGE = 20000, LARGE_ENOUGH = 1200000 };
+/* Of large values: files of values of which a small one is left in any case have less than 1 MiB. */
+static size_t large = LARGE;
 static const char *const checkpoints[STATES - 1] = {"c0-" MARKER, "c1-" MARKER, "c2-" MARKER};
+
+/* Bytes that nothing compresses. */
+static void
+fill(uint8_t *out, size_t size, uint64_t seed)
+{
+    struct fi_os_prng prng = {seed};
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)fi_os_prng_next(&prng);
+    }
+}
 
 static void
 put_round(struct firn_db *db, unsigned round)
 {
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k-" MARKER);
-    static char value[LARGE];
+    static uint8_t value[LARGE_ENOUGH];
     for (unsigned i = 0; i < KEYS; i++) {
         char key[64];
         (void)snprintf(key, sizeof key, "%03u-" MARKER, i);
@@ -78,9 +91,9 @@ put_round(struct firn_db *db, unsigned round)
             DB_OK(fi_db_delete(keyspace, firn_str(key), FIRN_DURABILITY_OS, &err));
             continue;
         }
-        memset(value, 'a' + (int)((i + round) % 20), sizeof value);
-        (void)snprintf(value, sizeof value, "%u %u " MARKER, i, round);
-        DB_OK(fi_db_put(keyspace, firn_str(key), firn_bytes(value, is_large ? LARGE : 80),
+        fill(value, is_large ? large : 80, i + round);
+        (void)snprintf((char *)value, 80, "%u %u " MARKER, i, round);
+        DB_OK(fi_db_put(keyspace, firn_str(key), firn_bytes(value, is_large ? large : 80),
                         FIRN_DURABILITY_OS, &err));
     }
 }
@@ -100,6 +113,38 @@ make_store(struct db_support *support, unsigned cipher)
     }
     put_round(db, STATES);
     DB_OK(fi_db_close(db, &err));
+}
+
+static bool
+is_values(const struct fi_os_dirent *entry)
+{
+    return strstr(entry->name, ".values") != NULL;
+}
+
+/* How many files of values there are; those that begin as a sealed file does not are former
+ * segments of a log. */
+static unsigned
+count_value_files(struct fi_os_dir *store, unsigned *out_bare)
+{
+    struct fi_os_dir *runs;
+    struct fi_buf names = {0};
+    const char *name = NULL;
+    unsigned count = 0;
+    *out_bare = 0;
+    DB_OK(fi_os_dir_open(store, "runs", &runs, &err));
+    DB_OK(fi_os_names_list(runs, is_values, &names, &err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        struct fi_os_file *file;
+        uint8_t head[FI_BLOCK_BODY_START];
+        DB_OK(fi_os_file_open(runs, name, FI_OS_READ, 0, &file, &err));
+        DB_OK(fi_os_file_read_exact(file, 0, head, sizeof head, &err));
+        *out_bare += fi_block_format_is_header(head) ? 0 : 1;
+        count++;
+        fi_os_file_close(file);
+    }
+    fi_os_dir_close(runs);
+    fi_buf_deinit(&names);
+    return count;
 }
 
 /* What a snapshot sees (NULL: now), as a number. */
@@ -260,7 +305,9 @@ an_old_master_key_opens_nothing_afterwards(void **state)
 {
     struct db_support support;
     uint64_t files;
+    large = LARGE_ENOUGH;
     make_store(&support, FI_CIPHER_XCHACHA20_POLY1305);
+    large = LARGE;
     const struct contents before = contents_of(support.dir);
     const struct fi_rekey rekey = rekey_of(support.dir);
     DB_OK(renew(support.dir, &files, &err));
@@ -280,20 +327,55 @@ an_old_master_key_opens_nothing_afterwards(void **state)
     db_support_deinit(&support);
 }
 
+/* A small store has everything in its log: nothing but its epochs says which key that has. */
+static void
+a_log_alone_is_written_anew(void **state)
+{
+    const struct fi_db_options options = options_of(FI_CIPHER_XCHACHA20_POLY1305);
+    struct db_support support;
+    struct fi_rekey_left left;
+    struct firn_db *db;
+    uint64_t files;
+    db_support_init(&support, 1);
+    DB_OK(fi_db_open(support.dir, &options, &db, &err));
+    db_support_put(db_support_keyspace(db, "k-" MARKER), "key", "value");
+    DB_OK(fi_db_close(db, &err));
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    DB_OK(fi_rekey_rotate(&rekey, &err));
+    db = open_store(support.dir); /* and an epoch of the new key after one of the old */
+    db_support_put(db_support_keyspace(db, "k-" MARKER), "other", "value");
+    DB_OK(fi_db_close(db, &err));
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_true(left.files > 0 && left.packs == 0);
+    DB_OK(renew(support.dir, &files, &err));
+    assert_int_equal(files, left.files);
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_int_equal(left.files, 0);
+    db = open_store(support.dir);
+    assert_string_equal(db_support_get(db_support_keyspace(db, "k-" MARKER), "key"), "value");
+    DB_OK(fi_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 static void
 a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
 {
     struct db_support support;
+    large = LARGE_ENOUGH;
     make_store(&support, 0);
+    large = LARGE;
     const struct contents before = contents_of(support.dir);
     const struct fi_rekey rekey = rekey_of(support.dir);
+    unsigned bare;
     assert_true(files_with_marker(support.dir) > 3);
+    assert_true(count_value_files(support.dir, &bare) > 0 && bare > 0);
 
     DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_AES_256_GCM, &err));
     const struct contents between = contents_of(support.dir); /* some in clear, some encrypted */
     assert_same(&before, &between);
     renew_all(support.dir);
     assert_int_equal(files_with_marker(support.dir), 0);
+    assert_true(count_value_files(support.dir, &bare) > 0 && bare == 0);
     const struct contents encrypted = contents_of(support.dir);
     assert_same(&before, &encrypted);
     DB_FAILS(fi_rekey_change_encrypt(&rekey, FI_CIPHER_AES_256_GCM, &err), FIRN_EXISTS, "already");
@@ -420,26 +502,50 @@ only_a_key_makes_a_store_one_that_changes(void **state)
 
 /* ---- faults and power cuts ---- */
 
+enum change { ROTATION, ENCRYPTION, DECRYPTION };
+
 /* As a program does it that can be killed anywhere; any call may fail. */
 static int
-change_all(struct fi_os_dir *dir, bool encrypts, firn_error *why)
+change_all(struct fi_os_dir *dir, enum change change, firn_error *why)
 {
     const struct fi_rekey rekey = rekey_of(dir);
     struct fi_rekey_left left;
-    FI_TRY_RETURN(encrypts ? fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, why)
-                           : fi_rekey_rotate(&rekey, why));
+    FI_TRY_RETURN(change == ENCRYPTION
+                      ? fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, why)
+                  : change == DECRYPTION ? fi_rekey_change_decrypt(&rekey, why)
+                                         : fi_rekey_rotate(&rekey, why));
     FI_TRY_RETURN(renew(dir, NULL, why));
     return fi_rekey_change_settle(&rekey, &left, why);
 }
 
+/* Once more after a power cut; the change may have been complete. */
 static void
-change_with_cuts(bool encrypts, int error_number, bool for_ever, uint64_t loop)
+finish(struct fi_os_dir *dir, enum change change)
+{
+    const int done = change == ENCRYPTION   ? FIRN_EXISTS
+                     : change == DECRYPTION ? FIRN_INVALID
+                                            : FIRN_OK;
+    int rc = change_all(dir, change, &err);
+    assert_true(rc == FIRN_OK || rc == done);
+    if (change == DECRYPTION) {
+        assert_false(has_keys_file(dir));
+        assert_true(files_with_marker(dir) > 3);
+        return;
+    }
+    renew_all(dir);
+    assert_int_equal(files_with_marker(dir), 0);
+    assert_int_equal(master_count(dir), 1);
+}
+
+static void
+change_with_cuts(enum change change, int error_number, bool for_ever, uint64_t loop)
 {
     struct test_fault fault = {.loop = loop,
                                .for_ever = for_ever,
                                .classes =
                                    FI_SIM_FAULT_WRITES | FI_SIM_FAULT_SYNCS | FI_SIM_FAULT_METADATA,
-                               .kind = FI_SIM_FAULT_TORN,
+                               /* The 64 bytes of FIRN are in one sector, and are not torn. */
+                               .kind = change == ROTATION ? FI_SIM_FAULT_TORN : FI_SIM_FAULT_FAILS,
                                .error_number = error_number};
     while (test_fault_next(&fault)) {
         struct db_support support;
@@ -447,12 +553,12 @@ change_with_cuts(bool encrypts, int error_number, bool for_ever, uint64_t loop)
         struct fi_os_dir *dir;
         firn_error why;
         test_nonces_begin();
-        make_store(&support, encrypts ? 0 : FI_CIPHER_XCHACHA20_POLY1305);
+        make_store(&support, change == ENCRYPTION ? 0 : FI_CIPHER_XCHACHA20_POLY1305);
         const struct contents before = contents_of(support.dir);
         DB_OK(fi_sim_fault_create(support.os, &os, &err));
         DB_OK(fi_os_dir_open_path(os, fi_os_dir_path(support.dir), &dir, &err));
         test_fault_call(&fault, os);
-        int rc = change_all(dir, encrypts, &why);
+        int rc = change_all(dir, change, &why);
         test_fault_end(&fault);
         assert_true(rc == FIRN_OK || fault.was_hit);
         fi_os_dir_close(dir);
@@ -460,13 +566,9 @@ change_with_cuts(bool encrypts, int error_number, bool for_ever, uint64_t loop)
         db_support_cut(&support, fault.n);
         const struct contents cut = contents_of(support.dir);
         assert_same(&before, &cut);
-        rc = change_all(support.dir, encrypts, &err);
-        assert_true(rc == FIRN_OK || (encrypts && rc == FIRN_EXISTS));
-        renew_all(support.dir);
+        finish(support.dir, change);
         const struct contents after = contents_of(support.dir);
         assert_same(&before, &after);
-        assert_int_equal(files_with_marker(support.dir), 0);
-        assert_int_equal(master_count(support.dir), 1);
         assert_int_equal(test_nonces_repeated(), 0);
         db_support_deinit(&support);
     }
@@ -476,27 +578,34 @@ change_with_cuts(bool encrypts, int error_number, bool for_ever, uint64_t loop)
 static void
 a_cut_at_any_call_loses_nothing_of_a_rotation(void **state)
 {
-    change_with_cuts(false, EIO, true, 1);
-    change_with_cuts(false, ENOSPC, false, 2);
+    change_with_cuts(ROTATION, EIO, true, 1);
+    change_with_cuts(ROTATION, ENOSPC, false, 2);
 }
 
 static void
 a_cut_at_any_call_loses_nothing_of_an_encryption(void **state)
 {
-    change_with_cuts(true, EIO, true, 3);
-    change_with_cuts(true, ENOSPC, false, 4);
+    change_with_cuts(ENCRYPTION, EIO, true, 3);
+    change_with_cuts(ENCRYPTION, ENOSPC, false, 4);
+}
+
+static void
+a_cut_at_any_call_loses_nothing_of_a_decryption(void **state)
+{
+    change_with_cuts(DECRYPTION, EIO, true, 5);
+    change_with_cuts(DECRYPTION, ENOSPC, false, 6);
 }
 
 static void
 a_want_of_memory_leaves_the_store_whole(void **state)
 {
-    struct test_fault fault = {.loop = 5, .counts = true};
+    struct test_fault fault = {.loop = 7, .counts = true};
     while (test_fault_next(&fault)) {
         struct db_support support;
         make_store(&support, 0);
         const struct contents before = contents_of(support.dir);
         test_fault_allocation(&fault);
-        int rc = change_all(support.dir, true, &err);
+        int rc = change_all(support.dir, ENCRYPTION, &err);
         test_fault_end(&fault);
         /* FAILED: a failure whose result nobody waits for has latched MANIFEST before. */
         assert_true(rc == FIRN_OK ||
@@ -512,6 +621,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_old_master_key_opens_nothing_afterwards),
+        cmocka_unit_test(a_log_alone_is_written_anew),
         cmocka_unit_test(a_store_in_clear_becomes_encrypted_and_clear_again),
         cmocka_unit_test(a_change_can_turn_round_half_way),
         cmocka_unit_test(what_a_reader_needs_is_left_for_later),
@@ -519,6 +629,7 @@ main(void)
         cmocka_unit_test(only_a_key_makes_a_store_one_that_changes),
         cmocka_unit_test(a_cut_at_any_call_loses_nothing_of_a_rotation),
         cmocka_unit_test(a_cut_at_any_call_loses_nothing_of_an_encryption),
+        cmocka_unit_test(a_cut_at_any_call_loses_nothing_of_a_decryption),
         cmocka_unit_test(a_want_of_memory_leaves_the_store_whole),
     };
     return cmocka_run_group_tests_name("rekey", tests, NULL, NULL);

@@ -128,6 +128,76 @@ nothing_else_is_opened(void **state)
     fi_cipher_keyring_destroy(other_keyring);
 }
 
+struct renewing {
+    struct fi_cipher_keyring *keyring;
+    int rc; /* what it comes to */
+    unsigned count;
+    bool gives; /* the master key that is wanted */
+};
+
+static int
+renew(void *ctx, firn_error *error)
+{
+    struct renewing *renewing = ctx;
+    uint8_t keys[2][FI_CIPHER_KEY_SIZE];
+    const struct fi_cipher_keyring_master masters[] = {{1, keys[0]}, {2, keys[1]}};
+    memset(keys[0], 1, sizeof keys[0]);
+    memset(keys[1], 2, sizeof keys[1]);
+    renewing->count++;
+    if (renewing->gives) {
+        assert_int_equal(fi_cipher_keyring_extend(renewing->keyring, masters, 2, error), FIRN_OK);
+    }
+    return renewing->rc == FIRN_OK ? FIRN_OK : fi_error_set(error, renewing->rc, "no luck");
+}
+
+/* A keyring without the master key of a state is given it, once; what cannot be given is said. */
+static void
+a_newer_master_key_is_asked_for(void **state)
+{
+    static const struct {
+        int rc;
+        bool gives;
+        int wanted;
+    } cases[] = {
+        {FIRN_OK, true, FIRN_OK},
+        {FIRN_OK, false, FIRN_CORRUPT},
+        {FIRN_NOT_FOUND, false, FIRN_CORRUPT},
+        {FIRN_DENIED, false, FIRN_DENIED},
+        {FIRN_IO, false, FIRN_IO},
+    };
+    struct fi_buf old = {0};
+    struct fi_buf new = {0};
+    struct fi_buf opened = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct renewing from = {.keyring = keyring_of(FI_CIPHER_XCHACHA20_POLY1305, 1),
+                                .gives = true};
+        struct renewing to = {.keyring = keyring_of(FI_CIPHER_XCHACHA20_POLY1305, 1),
+                              .rc = cases[i].rc,
+                              .gives = cases[i].gives};
+        const struct fi_remote_seal author = {.keyring = from.keyring};
+        const struct fi_remote_seal reader = {
+            .keyring = to.keyring, .renew = renew, .renew_ctx = &to};
+        seal_plain(&author, 1, &old);
+        assert_int_equal(renew(&from, &err), FIRN_OK);
+        seal_plain(&author, 2, &new);
+        assert_int_equal(fi_remote_seal_decrypt(&reader, 1, fi_buf_slice(&old), &opened, &err),
+                         FIRN_OK);
+        assert_int_equal(to.count, 0);
+        assert_int_equal(fi_remote_seal_decrypt(&reader, 2, fi_buf_slice(&new), &opened, &err),
+                         cases[i].wanted);
+        assert_int_equal(to.count, 1);
+        if (cases[i].wanted == FIRN_OK) {
+            assert_true(fi_slice_equal(fi_buf_slice(&opened), firn_str(plain)));
+        }
+        fi_cipher_keyring_destroy(from.keyring);
+        fi_cipher_keyring_destroy(to.keyring);
+    }
+    fi_buf_deinit(&old);
+    fi_buf_deinit(&new);
+    fi_buf_deinit(&opened);
+}
+
 static void
 any_allocation_may_fail(void **state)
 {
@@ -157,6 +227,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_sealed_is_opened),
         cmocka_unit_test(nothing_else_is_opened),
+        cmocka_unit_test(a_newer_master_key_is_asked_for),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,11 @@ a_pull_goes_on_where_another_one_stopped(void **state)
     }
     char *expected = ws_dump(&other);
     share_close_beside(&other);
+    struct ws_world whole;
+    ws_world_clone(&prepared, &whole);
+    share_pull(&whole);
+    const uint64_t packs = gc_look(&whole).packs;
+    ws_world_close(&whole);
     for (uint64_t cancel_at = 1, was_hit = 1; was_hit != 0; cancel_at += 1 + cancel_at / 4) {
         struct ws_world world;
         ws_world_clone(&prepared, &world);
@@ -376,6 +381,7 @@ a_pull_goes_on_where_another_one_stopped(void **state)
         cancelled += rc != FIRN_OK ? 1 : 0;
         assert_int_equal(share_pull(&world).checkpoints, rc == FIRN_OK ? 0 : 3);
         share_assert_dump(&world, "origin/latest", expected);
+        assert_int_equal(gc_look(&world).packs, packs); /* none came twice */
         ws_assert_check_clean(&world);
         ws_world_close(&world);
     }

@@ -467,6 +467,85 @@ what_does_not_open_is_passed_over(void **state)
     fi_keys_destroy(keys);
 }
 
+/* A store and its remote may have different keys. */
+static void
+variables_of_remotes_are_for_remotes(void **state)
+{
+    static const struct fi_unlock_source remote = {.is_remote = true};
+    struct fi_keys *made;
+    (void)state;
+    struct fi_keys *keys = make_locked();
+    assert_denied(keys, &remote, "no key was given: set FIRN_REMOTE_KEY_FILE");
+    assert_non_null(strstr(err.text, "FIRN_REMOTE_KEY_COMMAND"));
+    assert_non_null(strstr(err.text, "firn key unlock --remote"));
+    FAILS(fi_unlock_new_keys(fi_os_default(), "/some/store", &remote, &made, &err), FIRN_DENIED,
+          "FIRN_REMOTE_KEY_FILE");
+
+    set("FIRN_REMOTE_KEY_COMMAND", "echo right");
+    assert_denied(keys, NULL, "no key was given: set FIRN_KEY_FILE");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked();
+    set("FIRN_KEY_FILE", "/nowhere"); /* what is for remotes comes first */
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    keys = make_locked();
+    set("FIRN_REMOTE_KEY_FILE", key_path);
+    set("FIRN_REMOTE_KEY_COMMAND", "echo wrong");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked(); /* and what is for all counts for remotes, too */
+    set("FIRN_REMOTE_KEY_FILE", "");
+    set("FIRN_REMOTE_KEY_COMMAND", "");
+    set("FIRN_KEY_FILE", key_path);
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+
+    keys = make_locked(); /* a command finds the variables of the others */
+    set("FIRN_REMOTE_KEY_COMMAND",
+        "test -z \"$FIRN_REMOTE_KEY_COMMAND\" && test -n \"$FIRN_KEY_FILE\" && echo right");
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    set("FIRN_REMOTE_KEY_COMMAND", "echo new");
+    OK(fi_unlock_new_keys(fi_os_default(), "/some/store", &remote, &made, &err));
+    keys = unlock_fixture_reread(made);
+    OK(unlock(keys, &remote));
+    fi_keys_destroy(keys);
+    fi_keys_destroy(made);
+}
+
+/* For keys of which there may be a later version: whose secret was wrong, and asking once. */
+static void
+what_was_wrong_is_told(void **state)
+{
+    struct fi_unlock_wrong wrong = {.environment = false};
+    struct answers answers = {{"wrong", "wrong", "wrong"}, 0, 0};
+    struct fi_unlock_source source = {.get = answer, .ctx = &answers, .wrong = &wrong};
+    (void)state;
+    struct fi_keys *keys = make_locked();
+    source.attempts_max = 1;
+    assert_denied(keys, &source, "no slot");
+    assert_int_equal(answers.asked, 1);
+    assert_true(wrong.source && !wrong.environment);
+
+    answers = (struct answers){{NULL}, 0, 0};
+    wrong = (struct fi_unlock_wrong){.environment = false};
+    assert_denied(keys, &source, "no key was given");
+    assert_false(wrong.source || wrong.environment);
+
+    set("FIRN_KEY_COMMAND", "echo wrong");
+    assert_denied(keys, &source, "no slot");
+    assert_true(wrong.environment && !wrong.source);
+
+    wrong = (struct fi_unlock_wrong){.environment = false};
+    set("FIRN_KEY_COMMAND", "echo right");
+    OK(unlock(keys, &source));
+    assert_false(wrong.source || wrong.environment);
+    fi_keys_destroy(keys);
+}
+
 /* ==== what a store is opened with ==== */
 
 static void
@@ -501,6 +580,17 @@ a_keyring_has_all_master_keys(void **state)
     OK(fi_cipher_keyring_file_open(full, &old_use, identity, &key, &err));
     fi_cipher_key_destroy(key);
     FAILS(fi_cipher_keyring_file_open(old, &new_use, identity, &key, &err), FIRN_DENIED, "");
+    /* All owners of a keyring get what it is extended with. */
+    struct fi_cipher_keyring *owner = fi_cipher_keyring_retain(fi_cipher_keyring_seal(old));
+    OK(fi_unlock_keyring_extend(keys, old, &err));
+    OK(fi_cipher_keyring_file_open(owner, &new_use, identity, &key, &err));
+    fi_cipher_key_destroy(key);
+    OK(fi_cipher_keyring_file_open(owner, &old_use, identity, &key, &err));
+    fi_cipher_key_destroy(key);
+    OK(fi_cipher_keyring_file_begin(owner, identity, &new_use, &key, &err));
+    fi_cipher_key_destroy(key);
+    assert_int_equal(new_use.number, FI_KEYS_MASTERS_MAX);
+    fi_cipher_keyring_destroy(owner);
     fi_cipher_keyring_destroy(full);
     fi_cipher_keyring_destroy(old);
     fi_keys_destroy(keys);
@@ -532,6 +622,7 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
             rc = rc == FIRN_OK
                      ? fi_unlock_keyring(keys, FI_CIPHER_XCHACHA20_POLY1305, &keyring, &err)
                      : rc;
+            rc = rc == FIRN_OK ? fi_unlock_keyring_extend(keys, keyring, &err) : rc;
             test_fault_end(&fault);
             test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
             fi_cipher_keyring_destroy(keyring);
@@ -607,6 +698,8 @@ main(void)
         cmocka_unit_test_setup(the_machine_and_the_path_may_be_others, begin),
         cmocka_unit_test_setup(remembered_keys_open_without_a_secret, begin),
         cmocka_unit_test_setup(what_does_not_open_is_passed_over, begin),
+        cmocka_unit_test_setup(variables_of_remotes_are_for_remotes, begin),
+        cmocka_unit_test_setup(what_was_wrong_is_told, begin),
         cmocka_unit_test_setup(a_keyring_has_all_master_keys, begin),
         cmocka_unit_test_setup(memory_that_runs_out_leaves_nothing_behind, begin),
         cmocka_unit_test_setup(a_key_file_that_cannot_be_read_is_a_denial, begin),

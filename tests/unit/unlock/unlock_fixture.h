@@ -47,6 +47,8 @@ unlock_fixture_begin(void)
 {
     (void)unsetenv("FIRN_KEY_FILE");
     (void)unsetenv("FIRN_KEY_COMMAND");
+    (void)unsetenv("FIRN_REMOTE_KEY_FILE");
+    (void)unsetenv("FIRN_REMOTE_KEY_COMMAND");
     return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) > 0;
 }
 
