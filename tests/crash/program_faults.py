@@ -506,6 +506,7 @@ def keys(rig):
     rig.must("db", "put", "--encrypt", app, "k", "a", "value")
     met = each(["key", "add", "-q", "--key-file", files["second"], app])
     met += each(["key", "rotate", "-q", app])
+    met += each(["db", "compact", "--rekey", "-q", app])
     met += each(["key", "change", "-q", "2", "--key-file", files["third"], app])
     met += each(["key", "remove", "-q", "--yes", "2", app], (3,))
     del os.environ["FIRN_KEY_FILE"]

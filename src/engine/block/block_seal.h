@@ -71,7 +71,7 @@ fi_block_seal_size(const struct fi_block_seal *seal, size_t encoded_size)
 
 /* The same of a padded block: rounded up to a number all of whose bits are 0 but the highest one
  * and the floor(log2(log2(number))) + 1 after it. So it tells little of the size, and is larger by
- * 12 % at most, for more than half a MiB by 6 % (Padme: Nikitin, Barman, Lueks, Underwood, Hubaux,
+ * 12 % at most, if it has 64 KiB or more by 1/32 (Padme: Nikitin, Barman, Lueks, Underwood, Hubaux,
  * Ford, "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", PoPETs
  * 2019). In a file in clear nothing is padded. */
 size_t fi_block_seal_padded_size(const struct fi_block_seal *seal, size_t encoded_size);
