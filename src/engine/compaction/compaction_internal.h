@@ -136,7 +136,11 @@ bool fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree,
  * The mutex is held. */
 bool fi_compaction_renew_pick_locked(struct fi_lsm_tree *tree,
                                      const struct fi_compaction_outdated *outdated,
+                                     const struct fi_merge_snapshot_map *snapshots,
                                      struct fi_compaction_plan *out);
+/* Whether there is one. The mutex is held. */
+bool fi_compaction_renew_is_due_locked(const struct fi_lsm_tree *tree,
+                                       const struct fi_compaction_outdated *outdated);
 /* NULL: none are. */
 bool fi_compaction_renew_has(const struct fi_compaction_outdated *outdated, uint64_t number);
 

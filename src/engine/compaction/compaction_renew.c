@@ -39,18 +39,47 @@ is_outdated(const struct fi_compaction_outdated *outdated, const struct fi_versi
     return is_found;
 }
 
+/* Everything into the last level: of a tree that has no present (a list of keyspaces), in which
+ * history cannot be rewritten in its place. It has history runs only after a repair. */
 static bool
-pick_run_locked(struct fi_lsm_tree *tree, unsigned level, size_t i, struct fi_compaction_plan *out)
+plan_all_locked(const struct fi_lsm_tree *tree, const struct fi_version *version,
+                struct fi_compaction_plan *out)
+{
+    const struct fi_version_level *history = &version->levels[FI_VERSION_HISTORY];
+    *out = (struct fi_compaction_plan){.from = 0, .to = FI_VERSION_LEVELS - 1};
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
+        out->end[level] = version->levels[level].count;
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            fi_compaction_pick_extend(out, &version->levels[level].runs[i]);
+        }
+    }
+    for (size_t i = 0; i < history->count && i < FI_COMPACTION_HISTORY_MAX; i++) {
+        out->history[out->history_count++] = (uint32_t)i;
+        fi_compaction_pick_extend(out, &history->runs[i]);
+    }
+    return fi_compaction_pick_may_run_locked(tree, version, FI_COMPACTION_PICK_UNHURRIED, out);
+}
+
+static bool
+pick_run_locked(struct fi_lsm_tree *tree, unsigned level, size_t i,
+                const struct fi_merge_snapshot_map *snapshots, struct fi_compaction_plan *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
-    return level == 0 ? fi_compaction_pick_level0_locked(tree, FI_COMPACTION_PICK_UNHURRIED, out)
-                      : fi_compaction_pick_rewrite_locked(tree, FI_COMPACTION_PICK_UNHURRIED, level,
-                                                          i, out);
+    const struct fi_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    if (level == 0) {
+        return fi_compaction_pick_level0_locked(tree, FI_COMPACTION_PICK_UNHURRIED, out);
+    }
+    if (level == FI_VERSION_HISTORY && snapshots->now == NULL) {
+        return plan_all_locked(tree, version, out);
+    }
+    return fi_compaction_pick_rewrite_locked(tree, FI_COMPACTION_PICK_UNHURRIED, level, i, out);
 }
 
 bool
 fi_compaction_renew_pick_locked(struct fi_lsm_tree *tree,
                                 const struct fi_compaction_outdated *outdated,
+                                const struct fi_merge_snapshot_map *snapshots,
                                 struct fi_compaction_plan *out)
 {
     fi_os_mutex_assert_held(&tree->lsm->mutex);
@@ -59,8 +88,25 @@ fi_compaction_renew_pick_locked(struct fi_lsm_tree *tree,
     for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             if (is_outdated(outdated, fi_version_file(&version->levels[level], i)) &&
-                pick_run_locked(tree, level, i, out)) {
+                pick_run_locked(tree, level, i, snapshots, out)) {
                 out->outdated = outdated;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
+fi_compaction_renew_is_due_locked(const struct fi_lsm_tree *tree,
+                                  const struct fi_compaction_outdated *outdated)
+{
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct fi_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    for (unsigned level = 0; level < FI_VERSION_LEVELS_ALL; level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            if (is_outdated(outdated, fi_version_file(&version->levels[level], i))) {
                 return true;
             }
         }

@@ -278,8 +278,18 @@ pick_compaction(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
     return rc;
 }
 
-/* The first tree with a number from *id on that may have garbage in its last level, as a work
- * without a plan, which conflicts with no other: it prevents the tree from being dropped. *id is
+/* Whether a tree may have something to rewrite that the wish asks for. */
+static bool
+is_suspect_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_work_wish *wish,
+                  enum fi_compaction_pick_mode mode)
+{
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    return wish->outdated != NULL ? fi_compaction_renew_is_due_locked(tree, wish->outdated)
+                                  : fi_compaction_garbage_is_likely_locked(tree, mode);
+}
+
+/* The first tree with a number from *id on that may have garbage in its last level, or outdated
+ * files, as a work without a plan, which conflicts with no other: it prevents the tree from being dropped. *id is
  * advanced. */
 static int
 pick_suspect(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
@@ -291,7 +301,7 @@ pick_suspect(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
     for (size_t i = 0; i < lsm->tree_count && *out == NULL && rc == FIRN_OK; i++) {
         struct fi_lsm_tree *tree = lsm->trees[i];
         if (tree->id < *id || !is_wanted_locked(tree, wish) ||
-            !fi_compaction_garbage_is_likely_locked(tree, mode)) {
+            !is_suspect_locked(tree, wish, mode)) {
             continue;
         }
         *id = (uint64_t)tree->id + 1;
@@ -306,8 +316,8 @@ pick_suspect(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
 
 /* Gives the suspect a plan, if it has something to free. */
 static int
-plan_suspect(struct fi_compaction_work *work, enum fi_compaction_pick_mode mode, bool *out_found,
-             firn_error *err)
+plan_suspect(struct fi_compaction_work *work, const struct fi_compaction_work_wish *wish,
+             enum fi_compaction_pick_mode mode, bool *out_found, firn_error *err)
 {
     struct fi_lsm *lsm = work->lsm;
     struct fi_compaction_work_snapshots snapshots;
@@ -315,8 +325,14 @@ plan_suspect(struct fi_compaction_work *work, enum fi_compaction_pick_mode mode,
     *out_found = false;
     FI_TRY_RETURN(fi_compaction_work_take_snapshots(work, &snapshots, err));
     fi_os_mutex_lock(&lsm->mutex);
-    int rc =
-        fi_compaction_garbage_pick_locked(work->tree, mode, &snapshots.map, &plan, out_found, err);
+    int rc = FIRN_OK;
+    if (wish->outdated != NULL) {
+        *out_found =
+            fi_compaction_renew_pick_locked(work->tree, wish->outdated, &snapshots.map, &plan);
+    } else {
+        rc = fi_compaction_garbage_pick_locked(work->tree, mode, &snapshots.map, &plan, out_found,
+                                               err);
+    }
     if (rc == FIRN_OK && *out_found) {
         CHECK(meets_no_work_locked(work->tree, &plan));
         work->plan = plan;
@@ -338,7 +354,7 @@ pick_garbage(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
     FI_TRY(pick_suspect(lsm, wish, mode, &id, &suspect, err));
     while (suspect != NULL) {
         bool is_found;
-        FI_TRY(plan_suspect(suspect, mode, &is_found, err));
+        FI_TRY(plan_suspect(suspect, wish, mode, &is_found, err));
         if (is_found) {
             suspect->plan.leaving.from =
                 wish->room_bytes == 0 ? FI_COMPACTION_LEAVE_ANY : FI_COMPACTION_LEAVE_LISTED;
@@ -376,35 +392,13 @@ pick_values(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
     return rc;
 }
 
-/* Picks a run that is to be written anew. */
-static int
-pick_outdated(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
-              struct fi_compaction_work **out, firn_error *err)
-{
-    int rc = FIRN_OK;
-    struct fi_compaction_pick pick = {0};
-    fi_os_mutex_lock(&lsm->mutex);
-    for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
-        struct fi_lsm_tree *tree = lsm->trees[i];
-        if (is_wanted_locked(tree, wish) &&
-            fi_compaction_renew_pick_locked(tree, wish->outdated, &pick.plan)) {
-            pick.tree = tree;
-        }
-    }
-    if (pick.tree != NULL) {
-        rc = make_compaction_locked(&pick, out, err);
-    }
-    fi_os_mutex_unlock(&lsm->mutex);
-    return rc;
-}
-
 static int
 pick_any_compaction(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
                     struct fi_compaction_work **out, firn_error *err)
 {
     DCHECK(wish->range == NULL || wish->is_unhurried);
     if (wish->outdated != NULL) {
-        return pick_outdated(lsm, wish, out, err);
+        return pick_garbage(lsm, wish, FI_COMPACTION_PICK_UNHURRIED, out, err);
     }
     int rc = FIRN_OK;
     unsigned mode = wish->is_unhurried ? FI_COMPACTION_PICK_UNHURRIED : FI_COMPACTION_PICK_DEMANDED;
