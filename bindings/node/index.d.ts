@@ -124,7 +124,7 @@ export function destroy (path: string): Promise<void>
  */
 export function checkLocked (path: string, options?: CheckLockedOptions): Promise<CheckedLocked>
 /** Creates a store in a directory from a file that Store.export wrote. */
-export function importStore (file: string, path: string, options?: LongOptions): Promise<Checkpoint>
+export function importStore (file: string, path: string, options?: LongOptions & { key?: string | Uint8Array }): Promise<Checkpoint>
 /** The number that a merged value holds; 0n for undefined. FIRN_INVALID for what is not 8 bytes. */
 export function numberOf (value: Uint8Array | undefined): bigint
 
@@ -248,7 +248,11 @@ export class Store implements Closable {
   check (options?: LongOptions): Promise<{ keyspaces: number, entries: number, logRecords: number }>
   /** What docs/json.md says of the statistics of a store. */
   stats (): Promise<any>
-  export (path: string, options?: LongOptions & { checkpoint?: Reference, replace?: boolean }): Promise<void>
+  /**
+   * The file of an encrypted store is encrypted unless `clear`, and opened by `key`, or else by what the environment gives. That of another
+   * store is encrypted if there is a `key`.
+   */
+  export (path: string, options?: LongOptions & { checkpoint?: Reference, replace?: boolean, clear?: boolean, key?: string | Uint8Array }): Promise<void>
 }
 
 // ---- SQL ----

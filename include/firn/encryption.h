@@ -2,8 +2,8 @@
  *
  * firn/encryption.h: encrypted stores, and the keys that open them.
  *
- * A store is encrypted from its creation on: firn_store_options.cipher and
- * firn_workspace_options.cipher say so. Its file FIRN.keys has the keys, locked by one or more
+ * A store is encrypted from its creation on (firn_store_options.cipher and
+ * firn_workspace_options.cipher say so), or becomes it by firn_keys_encrypt. Its file FIRN.keys has the keys, locked by one or more
  * slots: passphrases, key files, recovery codes. Each of them opens the store. Without any of them
  * nothing in the store can be read again, by nobody: docs/encryption.md says how to lose nothing,
  * and what a thief still sees.
@@ -17,8 +17,8 @@
  * Secrets are wiped from memory when they are no longer needed, and are in no message. What a
  * program passes it wipes itself.
  *
- * The functions here change the file FIRN.keys alone, and take the store's lock meanwhile:
- * FIRN_BUSY names a process that has the store open for writing. Any thread.
+ * The functions here change the file FIRN.keys alone, but for firn_keys_rekey, and take the store's
+ * lock meanwhile: FIRN_BUSY names a process that has the store open for writing. Any thread.
  */
 #ifndef FIRN_ENCRYPTION_H
 #define FIRN_ENCRYPTION_H
@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "notice.h"
 #include "types.h"
 
 #ifdef __cplusplus
@@ -100,18 +101,25 @@ typedef struct firn_keys_slot {
     int64_t added_ns;  /* since 1970 */
 } firn_keys_slot;
 
+typedef enum firn_keys_state {
+    FIRN_KEYS_STATE_SETTLED = 0,
+    FIRN_KEYS_STATE_ENCRYPTING = 1, /* firn_keys_encrypt has begun */
+    FIRN_KEYS_STATE_DECRYPTING = 2  /* firn_keys_decrypt has begun */
+} firn_keys_state;
+
 /* What there is of the keys of a store. */
 typedef struct firn_keys_info {
     size_t size;        /* sizeof(firn_keys_info) */
     firn_cipher cipher; /* of new files; NONE: the store is in clear, and the rest is 0 */
     unsigned slots;
-    unsigned master_keys; /* 1 more with each rotation */
+    unsigned master_keys; /* 1 more with each rotation, and 1 after firn_keys_rekey */
     bool is_remembered;   /* the session keyring opens it */
     bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
+    firn_keys_state state;
 } firn_keys_info;
-#define FIRN_KEYS_INFO_INIT                                          \
-    {                                                                \
-        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false \
+#define FIRN_KEYS_INFO_INIT                                                                   \
+    {                                                                                         \
+        sizeof(firn_keys_info), FIRN_CIPHER_NONE, 0, 0, false, false, FIRN_KEYS_STATE_SETTLED \
     }
 
 /* path is that of a store, or of an exported one. Needs no key. on_slot may be NULL; what it returns
@@ -140,9 +148,54 @@ FIRN_API FIRN_MUST_CHECK int firn_keys_change(const char *path, unsigned number,
 /* Removes a slot. FIRN_NOT_FOUND. FIRN_INVALID: it is the last one. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_remove(const char *path, unsigned number,
                                               const firn_keys_options *options, firn_error *err);
-/* Adds a master key, with which all new files are encrypted. Files that are there keep theirs. */
+/* Adds a master key, with which all new files are encrypted. Files that are there keep theirs until
+ * firn_keys_rekey. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_rotate(const char *path, const firn_keys_options *options,
                                               firn_error *err);
+
+/* ---- writing a store anew ---- */
+
+/* Begins to make a store in clear an encrypted one: gives it keys, with one slot, for what the environment
+ * gives, or else the source. New files are encrypted from then on; firn_keys_rekey, or
+ * firn_workspace_gc with `rekey`, does the rest, in as many calls as it takes, and ends the change. Until
+ * then the store can be used as ever, with its key, and its older files are still in clear. Handles
+ * that are open only to read have to be opened again. Files that are removed are overwritten with zeros
+ * first. Whether that destroys the old bytes depends on file system and disk; other copies stay.
+ * FIRN_EXISTS: the store is encrypted already, or what a repair has left is beside it. */
+FIRN_API FIRN_MUST_CHECK int firn_keys_encrypt(const char *path, firn_cipher cipher,
+                                               const firn_keys_options *options, firn_error *err);
+/* The other way, likewise. FIRN_INVALID: the store is in clear. */
+FIRN_API FIRN_MUST_CHECK int firn_keys_decrypt(const char *path, const firn_keys_options *options,
+                                               firn_error *err);
+
+typedef struct firn_keys_rekey_options {
+    size_t size;                    /* sizeof(firn_keys_rekey_options) */
+    const firn_keys_source *source; /* as in firn_keys_options, and the next */
+    int64_t lock_timeout_ms;
+    firn_callbacks callbacks;
+} firn_keys_rekey_options;
+#define FIRN_KEYS_REKEY_OPTIONS_INIT                                      \
+    {                                                                     \
+        sizeof(firn_keys_rekey_options), NULL, 60000, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_keys_rekey_result {
+    size_t size;      /* sizeof(firn_keys_rekey_result) */
+    uint64_t rekeyed; /* files that were written anew */
+    uint64_t left;    /* for another call: readers use them, they are damaged, or they are packs */
+    uint64_t packs; /* of these, packs of workspaces: firn_workspace_gc with `rekey` is for them */
+} firn_keys_rekey_result;
+#define FIRN_KEYS_REKEY_RESULT_INIT             \
+    {                                           \
+        sizeof(firn_keys_rekey_result), 0, 0, 0 \
+    }
+/* Opens the store and writes every file anew that is not encrypted with its newest master key, or that
+ * is not as it is to be while a store is changing: the data, checkpoints included, the log, and the
+ * list of files. If nothing is left then, older master keys are dropped, or the change has ended. *out
+ * may be NULL. If it is cancelled or interrupted, nothing is lost, and another call does the rest.
+ * FIRN_INVALID: the store is in clear. */
+FIRN_API FIRN_MUST_CHECK int firn_keys_rekey(const char *path,
+                                             const firn_keys_rekey_options *options,
+                                             firn_keys_rekey_result *out, firn_error *err);
 
 /* Lets all programs of this login session open the store for so many seconds.
  * FIRN_UNSUPPORTED: this system has no session keyring. */

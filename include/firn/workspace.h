@@ -1314,11 +1314,13 @@ typedef struct firn_workspace_gc_options {
     const char *keep;     /* a policy for all workspaces of the store (firn_workspace_expire) */
     bool automatic;       /* only if it is worth its time, and step by step; see below */
     bool now;             /* deleted checkpoints cannot be brought back any more, and go as well */
+    bool
+        rekey; /* write the rest of the store anew as well, as firn_keys_rekey does; not automatic */
 } firn_workspace_gc_options;
 #define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                        \
     {                                                                                         \
         sizeof(firn_workspace_gc_options), false, false, FIRN_CALLBACKS_INIT, 0, NULL, false, \
-            false                                                                             \
+            false, false                                                                      \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_workspace_gc_result {
@@ -1341,11 +1343,14 @@ typedef struct firn_workspace_gc_result {
     bool is_finished;    /* false if an automatic collection was cut short by other writers */
     uint64_t slices;     /* automatic: steps that were taken */
     uint64_t bytes_dead; /* estimate: dead objects in packs with too few of them to be rewritten */
+    uint64_t rekeyed;    /* with rekey: files that were written anew, packs included */
+    uint64_t
+        rekey_left; /* and those that are left, for another call: readers use them, or they are damaged */
 } firn_workspace_gc_result;
 #define FIRN_WORKSPACE_GC_RESULT_INIT                                                             \
     {                                                                                             \
         sizeof(firn_workspace_gc_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, 0, \
-            0                                                                                     \
+            0, 0, 0                                                                               \
     }
 /* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs, and none that
  * was deleted in the last 7 days, unless `now` is set. Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
@@ -1361,6 +1366,10 @@ typedef struct firn_workspace_gc_result {
  * what saves compressed quickly; packs remember their level. This takes processor time, and about 1 GiB
  * of free space at most. FIRN_GC_LEVEL_DEFAULT is a good choice.
  *
+ * `rekey` rewrites each pack and every other file of the store that is not encrypted with its newest master
+ * key, or, while a store is becoming encrypted or clear, is not as it is to be (encryption.h). Then, if
+ * rekey_left is 0, older master keys are dropped, or the change has ended. FIRN_INVALID for a store in clear.
+ *
  * `automatic` is for a background process. Such a call does nothing unless, judging by the deleted
  * checkpoints, a quarter of the packs' bytes and at least 16 MiB may be unreferenced. It also
  * does nothing if an automatic collection started within the last hour and has not finished. It
@@ -1369,7 +1378,7 @@ typedef struct firn_workspace_gc_result {
  * compression, and 16,384 objects (but at least one frame), so other writers wait only briefly. If
  * others write meanwhile, it starts over, up to four times in a row without completing a step. It
  * ignores `keep`, and leaves what firn_workspace_forget removed to an ordinary collection. FIRN_INVALID
- * with `full`, `now` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
+ * with `full`, `now`, `rekey` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
  * writer has held the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,

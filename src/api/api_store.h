@@ -16,6 +16,7 @@
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
+#include "trust/trust.h"
 
 /* Whether firn reserves the name: callers' keyspaces and tables cannot have it. */
 static inline bool
@@ -31,6 +32,14 @@ api_store_refuse_own_name(firn_error *err)
     return fi_error_set(err, FIRN_INVALID,
                         "names that begin with \"%s\" or \"%s\" are kept for firn itself",
                         FI_DB_SYSTEM_PREFIX, FI_DB_TABLE_PREFIX);
+}
+
+/* For struct fi_db_options: the directory may be a store inside of a tree, in which only firn's own
+ * files count. */
+static inline int
+api_store_guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err)
+{
+    return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
 }
 
 /* Progress that is reported to the on_progress of the callbacks, which are copied. */

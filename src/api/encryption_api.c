@@ -8,6 +8,7 @@
 #include "api/api_check.h"
 #include "api/api_handle.h"
 #include "api/api_options.h"
+#include "api/api_store.h"
 #include "base/slice.h"
 #include "cipher/cipher.h"
 #include "firn/encryption.h"
@@ -42,7 +43,8 @@ read_place(const char *path, const firn_keys_options *options, struct fi_unlock_
     *out = (struct fi_rekey){.os = fi_os_default(),
                              .path = path,
                              .source = source,
-                             .lock_timeout_ms = given.lock_timeout_ms};
+                             .lock_timeout_ms = given.lock_timeout_ms,
+                             .prepare = api_store_guard};
     return FIRN_OK;
 }
 
@@ -186,6 +188,61 @@ firn_keys_rotate(const char *path, const firn_keys_options *options, firn_error 
     struct fi_rekey rekey;
     FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
     return api_check_told(fi_rekey_rotate(&rekey, err), err);
+}
+
+/* ---- writing a store anew ---- */
+
+int
+firn_keys_encrypt(const char *path, firn_cipher cipher, const firn_keys_options *options,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    API_REQUIRE(cipher != FIRN_CIPHER_NONE &&
+                    (cipher == FIRN_CIPHER_AUTOMATIC || fi_cipher_name(cipher) != NULL),
+                err, "the cipher is not one of firn_cipher, or none");
+    const unsigned number = cipher == FIRN_CIPHER_AUTOMATIC ? 0 : cipher;
+    return api_check_told(fi_rekey_change_encrypt(&rekey, number, err), err);
+}
+
+int
+firn_keys_decrypt(const char *path, const firn_keys_options *options, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    return api_check_told(fi_rekey_change_decrypt(&rekey, err), err);
+}
+
+int
+firn_keys_rekey(const char *path, const firn_keys_rekey_options *options,
+                firn_keys_rekey_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_keys_rekey_options given = FIRN_KEYS_REKEY_OPTIONS_INIT;
+    firn_keys_rekey_result result = FIRN_KEYS_REKEY_RESULT_INIT;
+    struct fi_rekey_left left;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
+    API_OPENS("store", err);
+    API_READ_OPTIONS(given, options, err);
+    const struct fi_unlock_source source = fi_unlock_source_of(given.source);
+    const struct fi_rekey rekey = {.os = fi_os_default(),
+                                   .path = path,
+                                   .source = &source,
+                                   .lock_timeout_ms = given.lock_timeout_ms,
+                                   .prepare = api_store_guard};
+    struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
+    int rc = fi_rekey_renew_run(&rekey, &progress, &result.rekeyed, &left, err);
+    if (rc == FIRN_OK && out != NULL) {
+        result.left = left.files;
+        result.packs = left.packs;
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
 }
 
 /* ---- the session keyring ---- */

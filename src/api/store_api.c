@@ -44,13 +44,6 @@ is_cipher(firn_cipher cipher)
 
 enum { THREADS_MAX = 256 };
 
-/* The directory may be a store inside of a tree: there only firn's own files count. */
-static int
-guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err)
-{
-    return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
-}
-
 /* source: in the caller's memory, for out. */
 static int
 read_store_options(const firn_store_options *options, struct fi_unlock_source *source,
@@ -80,7 +73,7 @@ read_store_options(const firn_store_options *options, struct fi_unlock_source *s
         .compression = given.compression,
         .unlock = source,
         .new_cipher = given.cipher == FIRN_CIPHER_AUTOMATIC ? fi_cipher_choose(true) : given.cipher,
-        .prepare = guard};
+        .prepare = api_store_guard};
     return FIRN_OK;
 }
 

@@ -72,6 +72,16 @@ Into a keyspace and back. Of equal keys the last one stays.
   6 records, 1 replaced by the next with the same key
   $ firn alxs load empty.alxs s.firn nobody --json
   {"count":0,"equal_keys":0}
+  $ head -c 32 /dev/zero >key && firn alxs load --encrypt --key-file key people.alxs secret.firn people
+  3 records
+  $ FIRN_KEY_FILE=key firn db scan secret.firn people | wc -l && firn key list secret.firn | wc -l
+  3
+  2
+  $ firn alxs load --key-file key people.alxs t.firn people
+  ! firn: alxs load: --key-file is for --encrypt
+  ! usage: firn alxs load [options] FILE STORE KEYSPACE
+  ! help: firn help alxs load
+  [2]
   $ firn db scan s.firn people --keys
   \000\001
   \t

@@ -126,7 +126,13 @@ Repair and gc need a key.
 
   $ firn repair
   ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! hint: a repair needs the key; without it, firn check --no-key --data looks for damage
+  [1]
+  $ firn db repair $s
+  ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! hint: a repair needs the key; without it, firn db check --no-key STORE looks for damage
   [1]
   $ firn gc
   ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  ! hint: what is unused is found out only with the key; without it, firn check --no-key looks for damage
   [1]

@@ -14,6 +14,11 @@ The whole life of an encrypted store, with no terminal: what opens it comes from
   ! usage: firn init [options]
   ! help: firn help init
   [2]
+  $ firn init --encrypt --key-file ''
+  ! firn: init: --key-file: the path is empty
+  ! usage: firn init [options]
+  ! help: firn help init
+  [2]
   $ firn init --recovery
   ! firn: init: --recovery and --no-recovery are for --encrypt
   ! usage: firn init [options]
@@ -203,6 +208,7 @@ Keys.
   1
   $ firn key rotate
   new files are encrypted with master key 2; files that are there keep theirs
+  ! hint: firn gc --rekey writes them anew
   $ firn save -m third && firn cat 1 a && firn check --data -q && firn key list | head -n 1
   4  <id>  2 files, 10 B; no change since 3  <s> s
   one
@@ -295,11 +301,11 @@ A store in clear stays so.
   ! firn: an encrypted store is locked, and may hold the history of this directory, if that was moved: <T>/data/firn/w-<hex>
   ! hint: firn key unlock THAT-STORE opens it; firn init --adopt then continues the history
   ! firn: the store in '<T>/data/firn/v-<hex>' is there already, and is not encrypted
-  ! hint: a store is encrypted from its creation on: make a new one, in another place
+  ! hint: firn key encrypt-store encrypts it
   [1]
   $ firn key list
   ! firn: the store in '<T>/data/firn/v-<hex>' is not encrypted, and has no keys
-  ! hint: a store is encrypted from its creation on: make a new one with firn init --encrypt, or firn db put --encrypt
+  ! hint: firn key encrypt-store encrypts it
   [2]
   $ firn status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["encryption"])'
   None
@@ -316,7 +322,7 @@ Stores of key-value data.
   3
   $ firn db put ../clear a b c && firn db put --encrypt ../clear a b c
   ! firn: the store in '../clear' is there already, and is not encrypted
-  ! hint: a store is encrypted from its creation on: make a new one, in another place
+  ! hint: firn key encrypt-store encrypts it
   [1]
   $ firn db put --cipher aes ../kv2 a b c
   ! firn: db put: --cipher is for --encrypt
@@ -361,6 +367,7 @@ Stores of key-value data.
   $ firn key rotate ../kv && firn key list ../kv -q | wc -l
   new files are encrypted with master key 2; files that are there keep theirs
   1
+  ! hint: firn db compact --rekey writes them anew
 
 Remotes are encrypted, too, with keys of their own (remote_encrypted.t).
 

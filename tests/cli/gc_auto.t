@@ -9,14 +9,14 @@ Garbage is collected by itself, when it is worth it.
   not worth it: little was deleted since the last gc, or one has just begun
   not worth it: little was deleted since the last gc, or one has just begun
   $ firn gc --auto --full
-  ! firn: gc: --auto excludes --full, --now and --recompress
+  ! firn: gc: --auto excludes --full, --now, --rekey and --recompress
   ! usage: firn gc [options]
   ! help: firn help gc
   [2]
   $ firn gc --auto --recompress 2>&1 | head -n 1
-  firn: gc: --auto excludes --full, --now and --recompress
+  firn: gc: --auto excludes --full, --now, --rekey and --recompress
   $ firn gc --auto --json
-  {"bytes_before":0,"bytes_after":0,"packs_before":0,"packs_after":0,"packs_removed":0,"packs_rewritten":0,"packs_waiting":0,"bytes_waiting":0,"bytes_dead":0,"objects_live":0,"objects_dead":0,"expired":0,"safety_expired":0,"damaged":0,"due":false,"finished":false,"slices":0,"notices":[]}
+  {"bytes_before":0,"bytes_after":0,"packs_before":0,"packs_after":0,"packs_removed":0,"packs_rewritten":0,"packs_waiting":0,"bytes_waiting":0,"bytes_dead":0,"objects_live":0,"objects_dead":0,"expired":0,"safety_expired":0,"damaged":0,"rekeyed":0,"rekey_left":0,"due":false,"finished":false,"slices":0,"notices":[]}
 
 By hand: here nothing starts in the background.
 

@@ -9,6 +9,10 @@ by the command small of tests/interop/alopex_store.
   	0
   alan	1912
   $ ls tmp
+  $ head -c 32 /dev/zero >key && firn import alopex --encrypt --key-file key small.alopex secret.firn -q
+  $ FIRN_KEY_FILE=key firn db count secret.firn default && firn key list secret.firn | wc -l
+  2
+  2
   $ firn import alopex small.alopex
   ! firn: there is a keyspace 'default' already
   ! hint: choose another keyspace with --keyspace, or drop that one

@@ -37,6 +37,26 @@ Another machine needs the key, each time; a store in clear keeps none.
   $ firn check --remote --data | sed 's/with .*:/with N B:/; s/;.*//'
   2 checkpoints, 2 packs with N B: no damage
 
+The store of a clone is in clear, but for --encrypt. Then its remote has to be encrypted, too.
+
+  $ cd .. && firn clone bucket secret --store s --encrypt -q && cd secret && cat secret-plans.txt && env -u FIRN_KEY_FILE firn --store ../s status
+  plans-of-winter
+  ! firn: '../s' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
+  [1]
+  $ mkdir ../open && cd ../open && echo 1 >file && firn save -q && firn remote add origin ../in-clear -q && firn push -q
+  1
+  $ cd .. && firn clone in-clear copy --encrypt
+  ! firn: the remote at <T>/w/in-clear is not encrypted, as FIRN-REMOTE.txt says there: if it was, somebody has changed that file, or put another remote in its place
+  [1]
+  $ ls -d copy ../data/firn/copy* 2>/dev/null
+  [2]
+  $ firn clone in-clear copy --cipher aes
+  ! firn: clone: --cipher is for --encrypt
+  ! usage: firn clone [options] URL DIR [PATH...]
+  ! help: firn help clone
+  [2]
+  $ cd work
+
 A store that is encrypted has the key of its remotes, and no remote in clear.
 
   $ mkdir ../locked && cd ../locked && cp ../key ../own && firn init --encrypt -q && firn remote add origin ../bucket

@@ -77,14 +77,14 @@ A rotation: what is pushed from then on has the new master key. A machine that m
   pushed 1 checkpoint, <size> in 2 requests
   3 checkpoints, <n> packs with N B: no damage
   $ firn key list --remote origin --json
-  {"remote":"origin","cipher":"XChaCha20-Poly1305","master_keys":2,"unlocked":false,"kept":false,"keys":[{"number":2,"kind":"file","label":"mary","added":"<time>"},{"number":3,"kind":"passphrase","label":"","added":"<time>"}]}
+  {"remote":"origin","cipher":"XChaCha20-Poly1305","master_keys":2,"unlocked":false,"state":"settled","kept":true,"keys":[{"number":2,"kind":"file","label":"mary","added":"<time>"},{"number":3,"kind":"passphrase","label":"","added":"<time>"}]}
   $ cd ../ada; unset FIRN_KEY_FILE; firn key rotate --remote origin
   ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
   [1]
 
 An encrypted store keeps what opens the remote, whatever else is changed.
 
-  $ mkdir ../locked && cd ../locked && export FIRN_KEY_FILE=../mary; firn init --encrypt -q && firn remote add origin ../bucket && firn pull
+  $ mkdir ../locked && cd ../locked && export FIRN_KEY_FILE=../mary; firn init --encrypt -q 2>/dev/null && firn remote add origin ../bucket && firn pull
   origin is <T>/w/bucket, encrypted
   pulled 3 checkpoints of 2 lines, <size> in 4 requests
   $ firn key list --remote origin | head -n 1

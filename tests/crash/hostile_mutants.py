@@ -5,7 +5,7 @@ A seed store, which the program makes (a workspace with three checkpoints, a tag
 for each seed, and mutate_store changes one thing in it, with every checksum made right. Archives, databases of SQLite, dumps, CSV and git's
 tar files that the program reads are changed here, byte by byte. All commands that read such a thing are run on it, and then those that write.
 Of each five stores one is trusted, and gets the commands of remotes: it knows a directory, has pushed to it, and has pulled what another
-store has pushed.
+store has pushed. Of the files some are those of an encrypted store, of which the user has a key.
 
 A command may refuse or succeed. It must not die by a signal, say that an internal check or a sanitizer failed, take more than 10 s of CPU
 or 512 MiB, or change anything outside of the workspace, the store and the directory that it was told to write into. A failure names the
@@ -23,6 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../formats/keys"))
+from blake3_derive import blake3  # pylint: disable=wrong-import-position
 
 CPU_SECONDS = 10
 MEMORY = 512 << 20
@@ -147,7 +150,54 @@ class Hostile:
         self.must("db", "export", store, "-o", str(seed / "archive"))
         (seed / "dump").write_bytes(self.must("db", "dump", store))
         self.must("-C", root, "--store", store, "export", "tar", "-o", str(seed / "history.tar"))
+        self.make_locked(seed)
         subprocess.run(["cp", "-a", str(seed), str(self.top / "seed")], check=True)
+
+    def make_locked(self, seed):
+        """An encrypted store of a workspace, with keyspaces, opened by two key files."""
+        for number in range(2):
+            (seed / f"key{number}").write_bytes(random.Random(number).randbytes(32))
+            (seed / f"key{number}").chmod(0o600)
+        (seed / "secret").mkdir()
+        (seed / "secret/plan").write_text("the plan\n" * 400)
+        here, store = ["-C", str(seed / "secret"), "--store", str(seed / "locked")], str(seed / "locked")
+        self.environment["FIRN_KEY_FILE"] = str(seed / "key0")
+        self.must(*here, "init", "--encrypt", "--key-file", str(seed / "key0"))
+        self.must(*here, "save", "--yes", "-m", "locked")
+        self.must("db", "put", store, "k", "a", "value")
+        self.must("db", "compact", store)
+        self.must("db", "put", store, "k", "b", "in the log")
+        self.must("key", "add", "--key-file", str(seed / "key1"), store)
+        self.must("key", "rotate", store)
+        del self.environment["FIRN_KEY_FILE"]
+
+    def locked_commands(self, base):
+        """What a user does who has a key of a store that somebody else has changed."""
+        here, store, out = ["-C", str(base / "secret"), "--store", str(base / "locked")], str(base / "locked"), base / "out"
+        key = ["key", "add", "--key-file", str(out / "new.key"), "--new"]
+        yield from (["key", "list", store], ["key", "list", "--json", store], ["db", "check", "--no-key", store], ["db", "get", store, "k", "a"], ["db", "scan", store, "k"],
+                    ["db", "check", store], ["db", "stats", store], ["db", "clone", store, str(out / "clone")], ["db", "export", store, "-o", str(out / "archive")])
+        yield from ([*here, *rest] for rest in (["check", "--no-key"], ["check", "--no-key", "--data"], ["check", "--data"], ["list"], ["status"], ["cat", "1", "plan"],
+                                                ["restore", "--to", str(out / "restored"), "1"]))
+        yield from ([*key, store], ["key", "change", "2", "--key-file", str(out / "new.key"), store], ["key", "rotate", store], ["key", "remove", "--yes", "2", store],
+                    ["key", "list", store], ["db", "put", store, "k", "c", "d"], [*here, "save"], [*here, "gc", "--now"], [*here, "repair"], [*here, "check", "--data"])
+
+    def change_locked(self, base, seed):
+        """Changes bytes of a file of the encrypted store; says which. The checksum of FIRN.keys is made right."""
+        chance = random.Random(seed)
+        files = sorted(path for path in (base / "locked").rglob("*") if path.is_file() and path.stat().st_size > 0)
+        path = base / "locked/FIRN.keys" if chance.random() < 0.5 else chance.choice(files)
+        data = bytearray(path.read_bytes())
+        places = [chance.randrange(len(data)) for _ in range(chance.randint(1, 3))]
+        for at in places:
+            size = chance.choice([1, 1, 2, 4, 8])
+            data[at:at + size] = chance.choice([chance.randbytes(size), b"\xff" * size, b"\0" * size, bytes([data[at] ^ 1])])
+        if chance.random() < 0.1:
+            del data[chance.randrange(len(data)):]
+        if path.name == "FIRN.keys" and len(data) > 32 and chance.random() < 0.9:
+            data[-32:] = blake3(bytes(data[:-32]))
+        path.write_bytes(data)
+        return f"{path.name} of the encrypted store is changed at {places}"
 
     def store_commands(self, base):
         """What a user does with a store of somebody else."""
@@ -209,6 +259,10 @@ class Hostile:
     def try_store(self, seed):
         base = self.top / "mutant"
         self.renew(base)
+        if seed % 10 == 0:
+            self.counts["mutants"] += 1
+            self.try_commands(seed, self.change_locked(base, seed), self.locked_commands(base), {"FIRN_KEY_FILE": str(base / "key0")})
+            return
         if seed % 5 == 0:
             self.counts["mutants"] += 1
             self.try_commands(seed, self.change_file(base, seed), self.file_commands(base))

@@ -4,8 +4,8 @@
 one, on the disk in the long run.
 
 Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
-a file, repairs the store, puts a hook into an agent's settings, imports rows into a table, changes it and compacts it, and pushes
-to a remote and pulls from it, again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
+a file, repairs the store, puts a hook into an agent's settings, imports rows into a table, changes it and compacts it, pushes
+to a remote and pulls from it, and changes the keys of an encrypted store, again and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
 that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all, for FIRN_TEST_SECONDS, and then the sample). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
@@ -14,7 +14,7 @@ that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all
 After a fault in a restore or an undo also, by turns, restore, restore --resume, undo and save: before, every file is the old or
 the new one, whole; somebody writes a file; and afterwards the tree is what the command promises, with no temporary name left,
 and what was written meanwhile is there or in a checkpoint.
-Prints "count: N faults ..." or "SKIPPED: why". A PART is restores, deletes, tables or remotes; without one it is all of them.
+Prints "count: N faults ..." or "SKIPPED: why". A PART is restores, deletes, tables, remotes or keys; without one it is all of them.
 """
 import json
 import os
@@ -97,7 +97,7 @@ class Rig:
         self.second = tree_of(self.tree)
 
     def run(self, *arguments, before=()):
-        place = [] if arguments[0] == "db" else ["--store", self.store]
+        place = [] if arguments[0] in ("db", "key") else ["--store", self.store]
         return subprocess.run([*before, self.firn, *arguments, *place], cwd=self.tree, check=False,
                               capture_output=True, text=True, timeout=120)
 
@@ -456,6 +456,62 @@ def remotes(rig):
     return met + each_fault(rig, calls, ["pull", "-q"], judge_pull)
 
 
+def keys(rig):
+    """Faults in commands on the keys of an encrypted store: each is done or not, and what opened the store and was not to go still does."""
+    app = os.path.join(rig.data, "locked.firn")  # is kept and brought back with it
+    files = {name: os.path.join(rig.data, name + ".key") for name in ("first", "second", "third")}
+
+    def opens(name):
+        os.environ["FIRN_KEY_FILE"] = files[name]
+        done = rig.run("db", "get", app, "k", "a")
+        os.environ["FIRN_KEY_FILE"] = files["first"]
+        if done.returncode not in (0, 1) or (done.returncode == 0 and done.stdout != "value"):
+            raise Broken(f"the {name} key: exit {done.returncode}: {done.stderr.strip()}")
+        return done.returncode == 0
+
+    def state_of():
+        listed = json.loads(rig.must("key", "list", "--json", app).stdout)
+        return len(listed["keys"]), listed["master_keys"], [name for name in files if opens(name)]
+
+    def each(arguments, judge_again=(0,)):
+        def judge(_):
+            rig.must("db", "check", app, "-q")
+            found = state_of()
+            if found not in (before, after):
+                raise Broken(f"the keys are {found}, before {before}, after {after}")
+            done = rig.run(*arguments)
+            if done.returncode != 0 and (found == before or done.returncode not in judge_again):
+                raise Broken(f"again: exit {done.returncode}: {done.stderr.strip()}")
+            if found == before and state_of() != after:
+                raise Broken(f"again: the keys are {state_of()}, not {after}")
+            rig.must("db", "put", app, "k", "a", "value")
+            left = [name for name in os.listdir(app) if name.endswith(".tmp")]
+            if left:
+                raise Broken(f"{left} is left")
+        rig.keep()
+        before = state_of()
+        rig.must(*arguments)
+        after = state_of()
+        if before == after:
+            raise Broken(f"{' '.join(arguments)} changes nothing")
+        rig.bring_back()
+        met = each_fault(rig, ["openat", "pwrite64", "fdatasync", "fsync", "renameat", "renameat2", "unlinkat"], arguments, judge)
+        rig.must(*arguments)
+        return met
+
+    for path in files.values():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+    os.environ["FIRN_KEY_FILE"] = files["first"]
+    rig.must("db", "put", "--encrypt", app, "k", "a", "value")
+    met = each(["key", "add", "-q", "--key-file", files["second"], app])
+    met += each(["key", "rotate", "-q", app])
+    met += each(["key", "change", "-q", "2", "--key-file", files["third"], app])
+    met += each(["key", "remove", "-q", "--yes", "2", app], (3,))
+    del os.environ["FIRN_KEY_FILE"]
+    return met
+
+
 def main():
     firn = os.path.abspath(sys.argv[1])
     probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
@@ -469,7 +525,7 @@ def main():
     memory = "/dev/shm" if not LONG and os.access("/dev/shm", os.W_OK | os.X_OK) else None
     with tempfile.TemporaryDirectory(prefix="firn-faults-", dir=memory) as place:
         try:
-            for part in (restores, deletes, tables, remotes):
+            for part in (restores, deletes, tables, remotes, keys):
                 if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                     own = os.path.join(place, part.__name__)
                     os.mkdir(own)

@@ -31,7 +31,8 @@ const accepted = {
   snapshot: ['checkpoint'],
   diff: [...named.long, 'keyspace', 'limit'],
   diffTable: [...named.long, ...named.table, 'limit'],
-  export: [...named.long, 'checkpoint', 'replace'],
+  export: [...named.long, 'checkpoint', 'replace', 'clear', 'key'],
+  importStore: [...named.long, 'key'],
   checkLocked: [...named.long, 'skipContents']
 }
 accepted.openMemory = [...accepted.open, 'limit']
@@ -42,8 +43,11 @@ function openArguments (path, options) {
   return [path, options.limit, options.createIfMissing === false, options.failIfExists, options.readOnly,
     choice(durabilities, options.durability, 'durability'), options.lockTimeout, options.memory, options.threads,
     choice(compressions, options.compression, 'compression'), options.readPending,
-    choice(ciphers, options.cipher, 'cipher'), typeof options.key === 'string' ? Buffer.from(options.key) : options.key,
-    typeof options.key === 'string']
+    choice(ciphers, options.cipher, 'cipher'), ...keyArguments(options)]
+}
+
+function keyArguments ({ key }) {
+  return [typeof key === 'string' ? Buffer.from(key) : key, typeof key === 'string']
 }
 
 /** An object with a handle. A second close does nothing. */
@@ -433,10 +437,10 @@ class Store extends Handle {
     return JSON.parse(await native.upkeep(this[handle], STATS))
   }
 
-  /** Writes a checkpoint, or the present state, into one file. */
+  /** Writes a checkpoint, or the present state, into one file. Options: checkpoint, replace, clear, key, and those of long calls. */
   async export (path, options) {
     options = object(options, accepted.export)
-    return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, reference(options.checkpoint), options.replace, monitor))
+    return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, reference(options.checkpoint), options.replace, monitor, options.clear, ...keyArguments(options)))
   }
 }
 
@@ -468,7 +472,8 @@ async function checkLocked (path, options) {
 /** Creates a store in a directory from a file that Store.export wrote. */
 async function importStore (file, path, options) {
   if (typeof file !== 'string') throw invalid('file must be a string')
-  return monitored(object(options, named.long), (monitor) => native.importStore(path, file, monitor))
+  options = object(options, accepted.importStore)
+  return monitored(options, (monitor) => native.importStore(path, file, monitor, ...keyArguments(options)))
 }
 
 module.exports = { open, openSync, openMemory, checkLocked, destroy, importStore, Store, Snapshot, Transaction, Handle }

@@ -217,6 +217,17 @@ bool string_is_whole(struct args *args, napi_value string, const uint8_t *utf8, 
 bool memory_is_there(struct args *args, napi_value view, size_t size, const char *what);
 bool arg_bytes(struct args *args, size_t i, const char *what, firn_slice *out);
 bool arg_bytes_or_none(struct args *args, size_t i, const char *what, firn_slice *out);
+/* What opens an encrypted store: the argument, and whether it was a text. A copy, wiped by key_wipe. */
+struct key {
+    bool is_given;
+    bool is_text; /* a passphrase or a recovery code; else what is in a key file */
+    size_t size;
+    uint8_t bytes[4096];
+};
+bool arg_key(struct args *args, size_t i, struct key *out); /* at i, and a bool at i + 1 */
+/* A source that gives this key, if it is given. It is needed as long as the source. */
+firn_keys_source key_source(struct key *key);
+void key_wipe(struct key *key);
 /* A string without NUL, copied into the call; undefined or null gives NULL. */
 bool value_text(struct args *args, napi_value value, const char *what, const char **out);
 bool arg_text(struct args *args, size_t i, const char *what, const char **out);

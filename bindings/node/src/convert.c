@@ -304,6 +304,52 @@ arg_bytes_or_none(struct args *args, size_t i, const char *what, firn_slice *out
 }
 
 bool
+arg_key(struct args *args, size_t i, struct key *out)
+{
+    firn_slice key;
+    if (!arg_bytes_or_none(args, i, "key", &key) ||
+        !arg_bool(args, i + 1, "keyIsText", &out->is_text)) {
+        return false;
+    }
+    if (key.size > sizeof out->bytes) {
+        return throw_invalid(args, "a key has at most 4096 bytes");
+    }
+    out->is_given = key.data != NULL;
+    out->size = key.size;
+    if (key.size > 0) {
+        memcpy(out->bytes, key.data, key.size);
+    }
+    return true;
+}
+
+/* A second time the answer would be the same. */
+static int
+give_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *err)
+{
+    const struct key *key = ctx;
+    if (!key->is_given || request->attempt > 1) {
+        *err = (firn_error){.code = FIRN_NOT_FOUND};
+        return FIRN_NOT_FOUND;
+    }
+    answer->kind = key->is_text ? FIRN_KEYS_PASSPHRASE : FIRN_KEYS_FILE;
+    answer->used = key->size;
+    memcpy(answer->bytes, key->bytes, key->size);
+    return FIRN_OK;
+}
+
+firn_keys_source
+key_source(struct key *key)
+{
+    return (firn_keys_source){give_key, key};
+}
+
+void
+key_wipe(struct key *key)
+{
+    explicit_bzero(key->bytes, sizeof key->bytes);
+}
+
+bool
 value_text(struct args *args, napi_value value, const char *what, const char **out)
 {
     firn_slice bytes;

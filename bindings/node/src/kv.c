@@ -19,27 +19,9 @@ struct open_call {
     uint64_t limit;
     firn_store_options options;
     firn_keys_source source;
-    bool has_key;
-    bool key_is_text; /* a passphrase or a recovery code; else what is in a key file */
-    size_t key_size;
-    uint8_t key[4096];
+    struct key key;
     firn_store *store;
 };
-
-/* A second time the answer would be the same. */
-static int
-give_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *err)
-{
-    const struct open_call *self = ctx;
-    if (!self->has_key || request->attempt > 1) {
-        *err = (firn_error){.code = FIRN_NOT_FOUND};
-        return FIRN_NOT_FOUND;
-    }
-    answer->kind = self->key_is_text ? FIRN_KEYS_PASSPHRASE : FIRN_KEYS_FILE;
-    answer->used = self->key_size;
-    memcpy(answer->bytes, self->key, self->key_size);
-    return FIRN_OK;
-}
 
 static bool
 open_parse(struct args *args, struct call *call)
@@ -51,7 +33,6 @@ open_parse(struct args *args, struct call *call)
     int durability;
     int compression;
     int cipher;
-    firn_slice key;
     bool no_create;
     self->options = options;
     if (!arg_text_or_none(args, 0, "path", &self->path) ||
@@ -66,19 +47,10 @@ open_parse(struct args *args, struct call *call)
         !arg_enum(args, 9, "compression", FIRN_COMPRESSION_ZSTD, &compression) ||
         !arg_bool(args, 10, "readPending", &self->options.read_pending) ||
         !arg_enum(args, 11, "cipher", FIRN_CIPHER_AUTOMATIC, &cipher) ||
-        !arg_bytes_or_none(args, 12, "key", &key) ||
-        !arg_bool(args, 13, "keyIsText", &self->key_is_text)) {
+        !arg_key(args, 12, &self->key)) {
         return false;
     }
-    if (key.size > sizeof self->key) {
-        return throw_invalid(args, "a key has at most 4096 bytes");
-    }
-    self->has_key = key.data != NULL;
-    self->key_size = key.size;
-    if (key.size > 0) {
-        memcpy(self->key, key.data, key.size);
-    }
-    self->source = (firn_keys_source){give_key, self};
+    self->source = key_source(&self->key);
     self->options.key_source = &self->source;
     self->options.cipher = (firn_cipher)cipher;
     if (threads > 1024 || wait > INT64_MAX) {
@@ -99,7 +71,7 @@ open_run(struct call *call, firn_error *err)
     int code = self->path == NULL
                    ? firn_store_open_memory(self->limit, &self->options, &self->store, err)
                    : firn_store_open(self->path, &self->options, &self->store, err);
-    explicit_bzero(self->key, sizeof self->key);
+    key_wipe(&self->key);
     return code;
 }
 

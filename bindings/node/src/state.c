@@ -470,6 +470,8 @@ struct upkeep_call {
     const char *text; /* a path or a name */
     const char *reference;
     bool replace;
+    bool in_clear;
+    struct key key;
     firn_callbacks callbacks;
     firn_store_check_result check;
     char *json;
@@ -483,7 +485,8 @@ upkeep_parse(struct args *args, struct call *call)
         !arg_enum(args, 1, "operation", UPKEEP_KINDS - 1, &self->what) ||
         !arg_text_or_none(args, 2, "path", &self->text) ||
         !arg_text_or_none(args, 3, "checkpoint", &self->reference) ||
-        !arg_bool(args, 4, "replace", &self->replace) || !arg_monitor(args, 5, &self->callbacks)) {
+        !arg_bool(args, 4, "replace", &self->replace) || !arg_monitor(args, 5, &self->callbacks) ||
+        !arg_bool(args, 6, "clear", &self->in_clear) || !arg_key(args, 7, &self->key)) {
         return false;
     }
     if (self->text == NULL && (self->what == UPKEEP_CLONE || self->what == UPKEEP_EXPORT ||
@@ -511,6 +514,9 @@ upkeep_run(struct call *call, firn_error *err)
     check.callbacks = self->callbacks;
     export.callbacks = self->callbacks;
     export.replace_existing = self->replace;
+    export.in_clear = self->in_clear;
+    const firn_keys_source source = key_source(&self->key);
+    export.key_source = self->key.is_given ? &source : NULL;
     switch ((enum upkeep)self->what) {
     case UPKEEP_SYNC:
         return firn_store_sync(store, err);
@@ -529,7 +535,9 @@ upkeep_run(struct call *call, firn_error *err)
     case UPKEEP_STATS:
         return firn_store_stats_json(store, &self->json, err);
     case UPKEEP_EXPORT:
-        return firn_store_export(store, self->reference, self->text, &export, err);
+        code = firn_store_export(store, self->reference, self->text, &export, err);
+        key_wipe(&self->key);
+        return code;
     case UPKEEP_DROP_KEYSPACE:
         return firn_keyspace_drop(store, self->text, err);
     case UPKEEP_KINDS:
@@ -570,6 +578,7 @@ struct path_call {
     const char *path;
     const char *file;
     firn_store_import_options options;
+    struct key key;
     firn_store_checkpoint checkpoint;
 };
 
@@ -583,7 +592,7 @@ path_parse(struct args *args, struct call *call)
     self->checkpoint = checkpoint;
     return arg_text(args, 0, "path", &self->path) &&
            arg_text_or_none(args, 1, "file", &self->file) &&
-           arg_monitor(args, 2, &self->options.callbacks);
+           arg_monitor(args, 2, &self->options.callbacks) && arg_key(args, 3, &self->key);
 }
 
 static int
@@ -596,8 +605,12 @@ static int
 import_run(struct call *call, firn_error *err)
 {
     struct path_call *self = (struct path_call *)(void *)call;
-    return firn_store_import(self->file == NULL ? "" : self->file, self->path, &self->options,
-                             &self->checkpoint, err);
+    const firn_keys_source source = key_source(&self->key);
+    self->options.key_source = self->key.is_given ? &source : NULL;
+    int code = firn_store_import(self->file == NULL ? "" : self->file, self->path, &self->options,
+                                 &self->checkpoint, err);
+    key_wipe(&self->key);
+    return code;
 }
 
 static napi_value

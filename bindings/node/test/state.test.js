@@ -4,6 +4,7 @@
 'use strict'
 
 const assert = require('node:assert')
+const fs = require('node:fs')
 const path = require('node:path')
 const { firn, test, directory, memory, code } = require('./support')
 
@@ -192,6 +193,28 @@ test('a checkpoint leaves and comes back as one file', async (t) => {
   const copy = await firn.open(path.join(place, 'copy'))
   assert.strictEqual((await (await copy.keyspace('a')).get('k')).toString(), 'v')
   await copy.close()
+})
+
+test('a checkpoint leaves an encrypted store in clear, or with a key', async (t) => {
+  const place = directory(t)
+  const at = (name) => path.join(place, name)
+  const store = await firn.open(at('store'), { cipher: 'automatic', key: 'correct horse' })
+  t.after(() => store.close())
+  store.keyspaceSync('a').putSync('k', 'a value that nobody else reads')
+  await store.checkpoint('c')
+  await store.export(at('clear'), { checkpoint: 'c', clear: true })
+  await store.export(at('other'), { checkpoint: 'c', key: 'battery staple' })
+  await assert.rejects(store.export(at('none'), { key: 5 }), code('FIRN_INVALID'))
+  await assert.rejects(store.export(at('none'), { key: Buffer.alloc(5000) }), code('FIRN_INVALID'))
+  assert.ok(fs.readFileSync(at('clear')).includes('nobody else reads'))
+  assert.ok(!fs.readFileSync(at('other')).includes('nobody else reads'))
+  await assert.rejects(firn.importStore(at('other'), at('copy'), { key: 'correct horse' }), code('FIRN_DENIED'))
+  for (const [name, key] of [['clear', undefined], ['other', 'battery staple']]) {
+    assert.strictEqual((await firn.importStore(at(name), at(`${name}-copy`), { key })).name, 'c')
+    const copy = await firn.open(at(`${name}-copy`), { key })
+    assert.strictEqual((await (await copy.keyspace('a')).get('k')).toString(), 'a value that nobody else reads')
+    await copy.close()
+  }
 })
 
 test('a long call is cancelled by its signal, and reports progress', async (t) => {

@@ -7,6 +7,7 @@
  * in firn/_results.py.
  */
 #include "fp_checkpoint.h"
+#include "fp_secret.h"
 
 static void
 refuse_type(PyObject *reference)
@@ -319,23 +320,27 @@ fp_checkpoint_diff(PyObject *object, PyObject *args, PyObject *keywords)
 PyObject *
 fp_checkpoint_export(PyObject *object, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"path", "reference", "replace", "progress", NULL};
+    static char *names[] = {"path", "reference", "replace", "progress", "clear", "key", NULL};
     fp_store *self = (fp_store *)object;
     PyObject *path, *reference = NULL, *on_progress = NULL, *keep = NULL, *bytes = NULL,
-                    *out = NULL;
+                    *key_argument = NULL, *out = NULL;
     const char *text;
-    int replace = 0;
+    int replace = 0, clear = 0;
     struct fp_progress progress;
+    struct fp_secret *key = NULL;
     firn_store *store;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O$pO", names, &path, &reference, &replace,
-                                     &on_progress) ||
-        !fp_progress_init(&progress, on_progress, NULL)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|O$pOpO", names, &path, &reference, &replace,
+                                     &on_progress, &clear, &key_argument) ||
+        !fp_progress_init(&progress, on_progress, NULL) || !fp_secret_take(key_argument, &key)) {
         return NULL;
     }
     if (fp_reference_text(reference, &keep, &text) && (bytes = fp_path(path)) != NULL &&
         (store = fp_enter(self, NULL)) != NULL) {
         firn_store_export_options options = FIRN_STORE_EXPORT_OPTIONS_INIT;
+        const firn_keys_source source = fp_secret_source(key);
         options.replace_existing = replace != 0;
+        options.in_clear = clear != 0;
+        options.key_source = key != NULL ? &source : NULL;
         options.callbacks = fp_progress_callbacks(&progress);
         firn_error err;
         int code;
@@ -344,6 +349,7 @@ fp_checkpoint_export(PyObject *object, PyObject *args, PyObject *keywords)
         out = fp_progress_end(&progress, code, &err) ? Py_None : NULL;
         Py_XINCREF(out);
     }
+    fp_secret_free(key);
     Py_XDECREF(keep);
     Py_XDECREF(bytes);
     return out;
@@ -353,24 +359,29 @@ PyObject *
 fp_checkpoint_import(PyObject *module, PyObject *args, PyObject *keywords)
 {
     (void)module;
-    static char *names[] = {"file", "path", "progress", NULL};
-    PyObject *file, *path, *on_progress = NULL;
+    static char *names[] = {"file", "path", "progress", "key", NULL};
+    PyObject *file, *path, *on_progress = NULL, *key_argument = NULL;
     struct fp_progress progress;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|$O", names, &file, &path, &on_progress) ||
-        !fp_progress_init(&progress, on_progress, NULL)) {
+    struct fp_secret *key = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO|$OO", names, &file, &path, &on_progress,
+                                     &key_argument) ||
+        !fp_progress_init(&progress, on_progress, NULL) || !fp_secret_take(key_argument, &key)) {
         return NULL;
     }
     PyObject *from = fp_path(file), *to = from != NULL ? fp_path(path) : NULL, *out = NULL;
     if (to != NULL) {
         firn_store_import_options options = FIRN_STORE_IMPORT_OPTIONS_INIT;
         firn_store_checkpoint checkpoint = FIRN_STORE_CHECKPOINT_INIT;
+        const firn_keys_source source = fp_secret_source(key);
         options.callbacks = fp_progress_callbacks(&progress);
+        options.key_source = key != NULL ? &source : NULL;
         firn_error err;
         int code;
         FP_UNLOCKED(code, firn_store_import(PyBytes_AsString(from), PyBytes_AsString(to), &options,
                                             &checkpoint, &err));
         out = fp_progress_end(&progress, code, &err) ? checkpoint_object(&checkpoint) : NULL;
     }
+    fp_secret_free(key);
     Py_XDECREF(from);
     Py_XDECREF(to);
     return out;

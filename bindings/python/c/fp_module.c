@@ -394,8 +394,9 @@ static PyMethodDef functions[] = {
               "part. Whether files belong together, and whether one is missing, is not verified: "
               "Store.check does that. skip_contents: of packs, not the contents of saved files."),
     FP_METHOD("import_store", fp_checkpoint_import, FP_KEYWORDS,
-              "import_store(file, path, *, progress=None) -> Checkpoint\n\nCreates a store in a "
-              "directory from a file that Store.export wrote."),
+              "import_store(file, path, *, progress=None, key=None) -> Checkpoint\n\nCreates a "
+              "store in a directory from a file that Store.export wrote. key: what opens the file, "
+              "if it is encrypted and the environment does not say."),
     FP_METHOD("_sql_entry", fp_sql_entry, METH_NOARGS, NULL),
     FP_METHOD("_sql_await", fp_sql_await, METH_O, NULL),
     {NULL, NULL, 0, NULL}};

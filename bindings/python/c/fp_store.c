@@ -571,9 +571,12 @@ static PyMethodDef methods[] = {
               "list[Difference]\n\nThe keys that differ between two "
               "checkpoints; None is the present state."),
     FP_METHOD("export", fp_checkpoint_export, FP_KEYWORDS,
-              "export(path, reference=None, *, replace=False, progress=None)\n\nWrites a "
+              "export(path, reference=None, *, replace=False, progress=None, clear=False, "
+              "key=None)\n\nWrites a "
               "checkpoint (None: the present state) into one "
-              "file, which firn.open(file, read_only=True) opens."),
+              "file, which firn.open(file, read_only=True) opens. That of an encrypted store is "
+              "encrypted unless clear, and opened by key, or else by what the environment gives; "
+              "that of another one is if there is a key."),
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef properties[] = {

@@ -342,6 +342,31 @@ def test_an_encrypted_store_needs_its_key(tmp_path, monkeypatch):
         firn.open(path, key=5)
 
 
+def test_a_checkpoint_leaves_an_encrypted_store_in_clear_or_with_a_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
+    monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)
+    with firn.open(tmp_path / "store", cipher="automatic", key="correct horse") as store:
+        store.keyspace("k")[b"a"] = b"a value that nobody else reads"
+        store.checkpoint("c")
+        with pytest.raises(firn.Denied):
+            store.export(tmp_path / "none")
+        store.export(tmp_path / "clear", "c", clear=True)
+        store.export(tmp_path / "other", "c", key="battery staple")
+        with pytest.raises(TypeError):
+            store.export(tmp_path / "none", key=5)
+    assert not (tmp_path / "none").exists()
+    for name, key in ("clear", None), ("other", "battery staple"):
+        assert (b"nobody else reads" in (tmp_path / name).read_bytes()) == (key is None)
+        with firn.open(tmp_path / name, read_only=True, key=key) as copy:
+            assert copy.keyspace("k")[b"a"] == b"a value that nobody else reads"
+    for wrong in None, "correct horse":
+        with pytest.raises(firn.Denied):
+            firn.import_store(tmp_path / "other", tmp_path / "new", key=wrong)
+    assert firn.import_store(tmp_path / "other", tmp_path / "new", key="battery staple").name == "c"
+    with firn.open(tmp_path / "new", key="battery staple") as store:
+        assert store.keyspace("k")[b"a"] == b"a value that nobody else reads"
+
+
 def test_an_encrypted_store_is_checked_without_its_key(tmp_path, monkeypatch):
     monkeypatch.delenv("FIRN_KEY_FILE", raising=False)
     monkeypatch.delenv("FIRN_KEY_COMMAND", raising=False)

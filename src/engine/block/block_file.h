@@ -77,8 +77,9 @@ FIRN_MUST_CHECK int fi_block_writer_create(struct fi_os_dir *dir, const char *na
                                            enum fi_block_file_kind kind,
                                            struct fi_block_writer **out, firn_error *err);
 const struct fi_block_file_id *fi_block_writer_id(const struct fi_block_writer *writer);
-/* As fi_block_reader_overhead. */
-uint32_t fi_block_writer_overhead(const struct fi_block_writer *writer);
+/* As fi_block_reader_stored_size_max. */
+uint64_t fi_block_writer_stored_size_max(const struct fi_block_writer *writer,
+                                         uint32_t encoded_size);
 
 /* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a
  * place is reserved under a lock, and written outside it. After a failure in any thread all later
@@ -86,6 +87,11 @@ uint32_t fi_block_writer_overhead(const struct fi_block_writer *writer);
 FIRN_MUST_CHECK int fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec,
                                         firn_slice stored, uint32_t raw_size,
                                         struct fi_block_ref *out, firn_error *err);
+/* The same for a block whose size tells what it is: in an encrypted file its stored size is rounded
+ * up, by 12 % at most. */
+FIRN_MUST_CHECK int fi_block_writer_add_padded(struct fi_block_writer *writer, enum fi_codec codec,
+                                               firn_slice stored, uint32_t raw_size,
+                                               struct fi_block_ref *out, firn_error *err);
 /* Names a block that was added, in the table of contents. One thread. */
 FIRN_MUST_CHECK int fi_block_writer_add_section(struct fi_block_writer *writer, uint32_t kind,
                                                 const struct fi_block_ref *ref, firn_error *err);
@@ -158,8 +164,12 @@ const struct fi_block_section *fi_block_reader_section(const struct fi_block_rea
  * FI_BLOCK_BODY_START to here: each takes up fi_block_reader_span of its ref. */
 uint64_t fi_block_reader_body_end(const struct fi_block_reader *reader);
 uint64_t fi_block_reader_span(const struct fi_block_ref *ref);
-/* By how many bytes a stored block is longer than what it was encoded to: 0 in a file in clear. */
+/* By how many bytes a stored block that is not padded is longer than what it was encoded to: 0 in a
+ * file in clear. */
 uint32_t fi_block_reader_overhead(const struct fi_block_reader *reader);
+/* How long a block that was encoded to so many bytes may be when it is stored. */
+uint64_t fi_block_reader_stored_size_max(const struct fi_block_reader *reader,
+                                         uint32_t encoded_size);
 enum { FI_BLOCK_BODY_START = 128 };
 /* Whether a file with these first bytes begins as a sealed file does; the rest may be damaged. */
 bool fi_block_format_is_header(const uint8_t bytes[FI_BLOCK_BODY_START]);
@@ -203,6 +213,12 @@ FIRN_MUST_CHECK int fi_block_reader_verify_body(struct fi_block_reader *reader, 
 uint64_t fi_block_reader_chunk_count(const struct fi_block_reader *reader);
 FIRN_MUST_CHECK int fi_block_reader_verify_chunk(struct fi_block_reader *reader, uint64_t i,
                                                  struct fi_buf *buffer, firn_error *err);
+
+/* Whether a file is encrypted with the key of new files of the directory, or in clear if those are.
+ * Reads its header; a file that does not begin as a sealed one does counts as in clear. Damage is
+ * FIRN_CORRUPT. block_seal.c. */
+FIRN_MUST_CHECK int fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out,
+                                             firn_error *err);
 
 /* ---- salvage (block_salvage.c) ---- */
 

@@ -113,6 +113,12 @@ decode_edge(const uint8_t bytes[EDGE_SIZE], const uint8_t magic[8], const char *
     return FIRN_OK;
 }
 
+enum fi_block_file_kind
+fi_block_format_header_kind(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE])
+{
+    return (enum fi_block_file_kind)fi_load_le32(bytes + 12);
+}
+
 bool
 fi_block_format_is_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE])
 {

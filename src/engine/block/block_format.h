@@ -82,6 +82,9 @@ struct fi_block_format_prefix {
 void fi_block_format_encode_header(enum fi_block_file_kind kind, const struct fi_block_file_id *id,
                                    const struct fi_block_format_seal *seal,
                                    uint8_t out[FI_BLOCK_FORMAT_HEADER_SIZE]);
+/* What a header says of its kind; possibly none that is known. */
+enum fi_block_file_kind
+fi_block_format_header_kind(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE]);
 /* FIRN_CORRUPT, or FIRN_NEWER, naming path and what was found. *out_id and *out_seal are filled
  * only on success. */
 FIRN_MUST_CHECK int fi_block_format_decode_header(const uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE],

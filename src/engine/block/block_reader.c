@@ -173,6 +173,12 @@ fi_block_reader_overhead(const struct fi_block_reader *reader)
 }
 
 uint64_t
+fi_block_reader_stored_size_max(const struct fi_block_reader *reader, uint32_t encoded_size)
+{
+    return fi_block_seal_padded_size(&reader->seal, encoded_size);
+}
+
+uint64_t
 fi_block_reader_span(const struct fi_block_ref *ref)
 {
     return fi_block_format_span(ref->stored_size);

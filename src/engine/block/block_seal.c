@@ -15,7 +15,12 @@
 #include "base/slice.h"
 #include "cipher/cipher_keyring.h"
 
-enum { INNER_SIZE = FI_BLOCK_SEAL_INNER_SIZE, PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE };
+enum {
+    INNER_SIZE = FI_BLOCK_SEAL_INNER_SIZE,
+    PADDING_SIZE = FI_BLOCK_SEAL_PADDING_SIZE,
+    PREFIX_SIZE = FI_BLOCK_FORMAT_PREFIX_SIZE,
+    IS_PADDED = 0x80 /* in the encrypted codec */
+};
 
 /* What is authenticated beside a block: kind (4) | identity (16) | offset (8) | bytes 0 to 3 and 8
  * to 15 of the prefix. Of the sections: the same with zeros for the prefix. */
@@ -50,7 +55,7 @@ fi_block_seal_begin(struct fi_os_dir *dir, enum fi_block_file_kind kind,
 {
     const struct fi_os_seal *seal = fi_os_dir_seal(dir);
     *out = (struct fi_block_seal){.kind = kind, .id = *id};
-    if (seal == NULL) {
+    if (seal == NULL || !fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal))) {
         return FIRN_OK;
     }
     struct fi_cipher_keyring_use use;
@@ -72,9 +77,10 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     *out = (struct fi_block_seal){.format = *format, .kind = kind, .id = *id};
     if (format->tag_size == 0) {
         /* Its bytes would count as ours, though anybody can have written them. */
-        return seal == NULL ? FIRN_OK
-                            : fi_error_set(err, FIRN_CORRUPT,
-                                           "'%s' is not encrypted, in an encrypted store", path);
+        return seal == NULL || fi_cipher_keyring_is_changing(fi_cipher_keyring_of(seal))
+                   ? FIRN_OK
+                   : fi_error_set(err, FIRN_CORRUPT, "'%s' is not encrypted, in an encrypted store",
+                                  path);
     }
     if (seal == NULL) {
         return FIRN_OK;
@@ -94,6 +100,45 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     return FIRN_OK;
 }
 
+static int
+read_header(struct fi_os_dir *dir, const char *name, struct fi_block_format_seal *out,
+            firn_error *err)
+{
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE] = {0};
+    struct fi_block_file_id id;
+    struct fi_os_file *file = NULL;
+    size_t size;
+    int rc;
+    *out = (struct fi_block_format_seal){0};
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    if (fi_block_format_is_header(bytes)) {
+        rc = fi_block_format_decode_header(bytes, fi_block_format_header_kind(bytes),
+                                           fi_os_file_path(file), &id, out, err);
+    }
+out:
+    fi_os_file_close(file);
+    return rc;
+}
+
+int
+fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out, firn_error *err)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
+    const struct fi_cipher_keyring *keyring = seal != NULL ? fi_cipher_keyring_of(seal) : NULL;
+    struct fi_block_format_seal format;
+    FI_TRY_RETURN(read_header(dir, name, &format, err));
+    bool is_sealed = format.tag_size != 0;
+    if (keyring == NULL || !fi_cipher_keyring_encrypts(keyring)) {
+        *out = !is_sealed;
+        return FIRN_OK;
+    }
+    struct fi_cipher_keyring_use use = {.number = format.key_number, .cipher = format.cipher};
+    memcpy(use.check, format.key_check, sizeof use.check);
+    *out = is_sealed && fi_cipher_keyring_is_newest(keyring, &use);
+    return FIRN_OK;
+}
+
 void
 fi_block_seal_deinit(struct fi_block_seal *seal)
 {
@@ -103,24 +148,79 @@ fi_block_seal_deinit(struct fi_block_seal *seal)
 
 /* ==== blocks ==== */
 
+/* The index of the highest bit that is set. Requires: it is not 0. */
+static unsigned
+highest_bit(size_t number)
+{
+    unsigned bit = 0;
+    while (number >> bit > 1) {
+        bit++;
+    }
+    return bit;
+}
+
+size_t
+fi_block_seal_padded_size(const struct fi_block_seal *seal, size_t encoded_size)
+{
+    if (seal->format.tag_size == 0) {
+        return encoded_size;
+    }
+    const size_t size = fi_block_seal_size(seal, encoded_size) + PADDING_SIZE;
+    const unsigned exponent = highest_bit(size);
+    DCHECK(exponent > highest_bit(exponent));
+    const size_t low = ((size_t)1 << (exponent - highest_bit(exponent) - 1)) - 1;
+    return (size + low) & ~low;
+}
+
+/* Appends zeros and their number to bytes, of which there will be `end` then. */
+static void
+pad(uint8_t *bytes, size_t size, size_t end)
+{
+    const size_t zeros = end - size - PADDING_SIZE;
+    DCHECK(end >= size + PADDING_SIZE && zeros <= UINT32_MAX);
+    memset(bytes + size, 0, zeros);
+    fi_store_le32(bytes + size + zeros, (uint32_t)zeros);
+}
+
+/* Takes them away; false: they are not as they must be. */
+static bool
+unpad(const uint8_t *bytes, size_t *size)
+{
+    if (*size < PADDING_SIZE) {
+        return false;
+    }
+    const size_t zeros = fi_load_le32(bytes + *size - PADDING_SIZE);
+    if (zeros > *size - PADDING_SIZE) {
+        return false;
+    }
+    *size -= PADDING_SIZE + zeros;
+    return fi_bytes_are_zero(bytes + *size, zeros);
+}
+
 int
 fi_block_seal_encrypt(const struct fi_block_seal *seal, uint64_t offset, firn_slice encoded,
-                      uint8_t prefix[PREFIX_SIZE], uint8_t *out, firn_error *err)
+                      size_t stored_size, uint8_t prefix[PREFIX_SIZE], uint8_t *out,
+                      firn_error *err)
 {
     uint8_t aad[AAD_SIZE];
-    DCHECK(seal->key != NULL);
+    const size_t inner = stored_size - fi_block_seal_overhead(seal); /* where the codec is */
+    const bool is_padded = inner > encoded.size;
+    DCHECK(seal->key != NULL && inner >= encoded.size);
     if (encoded.size > 0) {
         memcpy(out, encoded.data, encoded.size);
     }
-    out[encoded.size] = prefix[2];
-    memcpy(out + encoded.size + 1, prefix + 12, 4);
+    if (is_padded) {
+        pad(out, encoded.size, inner);
+    }
+    out[inner] = prefix[2] | (is_padded ? IS_PADDED : 0);
+    memcpy(out + inner + 1, prefix + 12, 4);
     prefix[2] = 0;
     prefix[3] = FI_BLOCK_FORMAT_SEALED;
-    fi_store_le32(prefix + 8, (uint32_t)fi_block_seal_size(seal, encoded.size));
+    fi_store_le32(prefix + 8, (uint32_t)stored_size);
     fi_store_le32(prefix + 12, 0);
     form_aad(seal, offset, prefix, aad);
     return fi_cipher_seal(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad),
-                          firn_bytes(out, encoded.size + INNER_SIZE), out, err);
+                          firn_bytes(out, inner + INNER_SIZE), out, err);
 }
 
 int
@@ -138,9 +238,13 @@ fi_block_seal_decrypt(const struct fi_block_seal *seal, uint64_t offset,
     form_aad(seal, offset, bytes, aad);
     FI_TRY_RETURN(
         fi_cipher_open(seal->key, nonce_of(offset), firn_bytes(aad, sizeof aad), stored, out, err));
-    const size_t size = stored.size - extra;
-    prefix->codec = out[size];
+    size_t size = stored.size - extra;
+    const uint8_t codec = out[size];
+    prefix->codec = codec & ~IS_PADDED & UINT8_MAX;
     prefix->raw_size = fi_load_le32(out + size + 1);
+    if ((codec & IS_PADDED) != 0 && !unpad(out, &size)) {
+        return fi_error_set(err, FIRN_CORRUPT, "its padding is malformed");
+    }
     *out_size = size;
     return FIRN_OK;
 }

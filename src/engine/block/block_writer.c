@@ -137,10 +137,10 @@ fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_fi
     return FIRN_OK;
 }
 
-uint32_t
-fi_block_writer_overhead(const struct fi_block_writer *writer)
+uint64_t
+fi_block_writer_stored_size_max(const struct fi_block_writer *writer, uint32_t encoded_size)
 {
-    return fi_block_seal_overhead(&writer->seal);
+    return fi_block_seal_padded_size(&writer->seal, encoded_size);
 }
 
 const struct fi_block_file_id *
@@ -161,7 +161,8 @@ add_block(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored
     FI_TRY_RETURN(block_writer_reserve(writer, size, &out->offset, err));
     fi_block_format_encode_prefix(codec, (uint32_t)stored.size, out->raw_size, prefix);
     if (sealed != NULL) {
-        rc = fi_block_seal_encrypt(&writer->seal, out->offset, stored, prefix, sealed, err);
+        rc = fi_block_seal_encrypt(&writer->seal, out->offset, stored, out->stored_size, prefix,
+                                   sealed, err);
         stored = firn_bytes(sealed, out->stored_size);
     }
     if (rc == FIRN_OK) {
@@ -174,15 +175,17 @@ add_block(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored
     return rc;
 }
 
-int
-fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
-                    uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
+/* stored_size: what the block takes up, by block_seal.h. */
+static int
+add_sized(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
+          size_t stored_size, uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
 {
     firn_error local;
     if (err == NULL) {
         err = &local;
     }
-    if (stored.size > FI_BLOCK_SIZE_MAX || raw_size > FI_BLOCK_SIZE_MAX) {
+    if (stored.size > FI_BLOCK_SIZE_MAX || stored_size > FI_BLOCK_STORED_SIZE_MAX ||
+        raw_size > FI_BLOCK_SIZE_MAX) {
         return fi_error_set(err, FIRN_LIMIT,
                             "a block of %zu bytes (%u decoded) is larger than the %d allowed",
                             stored.size, raw_size, FI_BLOCK_SIZE_MAX);
@@ -192,7 +195,6 @@ fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_sl
                             stored.size, raw_size);
     }
     uint8_t *sealed = NULL;
-    const size_t stored_size = fi_block_seal_size(&writer->seal, stored.size);
     if (writer->seal.key != NULL) {
         sealed = fi_alloc(stored_size);
         if (sealed == NULL) {
@@ -203,6 +205,22 @@ fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_sl
     int rc = add_block(writer, codec, stored, sealed, out, err);
     fi_free(sealed);
     return rc;
+}
+
+int
+fi_block_writer_add(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
+                    uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
+{
+    return add_sized(writer, codec, stored, fi_block_seal_size(&writer->seal, stored.size),
+                     raw_size, out, err);
+}
+
+int
+fi_block_writer_add_padded(struct fi_block_writer *writer, enum fi_codec codec, firn_slice stored,
+                           uint32_t raw_size, struct fi_block_ref *out, firn_error *err)
+{
+    return add_sized(writer, codec, stored, fi_block_seal_padded_size(&writer->seal, stored.size),
+                     raw_size, out, err);
 }
 
 void

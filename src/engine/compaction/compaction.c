@@ -242,6 +242,7 @@ write_runs(const struct fi_compaction_work *work, struct fi_compaction_inputs *i
         .separates = atomic_load_explicit(&work->tree->separates, memory_order_relaxed),
         .is_thorough = work->plan.is_thorough,
         .leaving = &work->plan.leaving,
+        .outdated = work->plan.outdated,
         .history = inputs->history,
         .history_count = work->plan.history_count,
         .without_filter = is_filter_too_dear(work),

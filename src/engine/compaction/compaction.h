@@ -12,6 +12,11 @@
 /* A flush or a compaction that was picked: its inputs are reserved until it has been run or
  * freed. */
 struct fi_compaction_work;
+/* Files that are to be written anew, by number, ascending: of an older key, for instance. */
+struct fi_compaction_outdated {
+    const uint64_t *numbers;
+    size_t count;
+};
 enum fi_compaction_work_kind { FI_COMPACTION_WORK_FLUSH, FI_COMPACTION_WORK_COMPACTION };
 struct fi_compaction_work_wish {
     bool flushes;                   /* may be picked */
@@ -22,6 +27,9 @@ struct fi_compaction_work_wish {
     /* Only compactions that bring runs which overlap the range down to the last level; with
      * is_unhurried. NULL: all. */
     const struct fi_lsm_range *range;
+    /* Only compactions that write runs anew which are such files, or refer to such value files.
+     * NULL: all. Borrowed until the work is freed. */
+    const struct fi_compaction_outdated *outdated;
     /* The free space: a compaction that may write more is picked only if none is urgent and there
      * is no other. 0: no limit. */
     uint64_t room_bytes;

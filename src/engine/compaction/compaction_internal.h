@@ -40,6 +40,7 @@ struct fi_compaction_plan {
     bool is_move;     /* nothing needs to be written */
     bool is_thorough; /* values leave every value file that has garbage: see compaction_sparse.c */
     struct fi_compaction_leaving leaving;
+    const struct fi_compaction_outdated *outdated; /* value files that values leave; NULL: none */
 };
 
 /* A flush or a compaction that has been picked. */
@@ -131,12 +132,24 @@ bool fi_compaction_pick_rewrite_locked(const struct fi_lsm_tree *tree,
                                        enum fi_compaction_pick_mode mode, unsigned level, size_t i,
                                        struct fi_compaction_plan *out);
 
+/* compaction_renew.c: the next run of a tree to be written anew; false: there is none that can be.
+ * The mutex is held. */
+bool fi_compaction_renew_pick_locked(struct fi_lsm_tree *tree,
+                                     const struct fi_compaction_outdated *outdated,
+                                     struct fi_compaction_plan *out);
+/* NULL: none are. */
+bool fi_compaction_renew_has(const struct fi_compaction_outdated *outdated, uint64_t number);
+
 /* Whether the plan can run beside the tree's works, and reads no run that could not be read before,
  * unless the mode asks for these. The mutex is held. */
 bool fi_compaction_pick_may_run_locked(const struct fi_lsm_tree *tree,
                                        const struct fi_version *version,
                                        enum fi_compaction_pick_mode mode,
                                        const struct fi_compaction_plan *plan);
+/* The oldest runs of level 0, to be written to the level below; false as above. The mutex is
+ * held. */
+bool fi_compaction_pick_level0_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                      struct fi_compaction_plan *out);
 /* Whether a compaction that was picked conflicts with the plan. The mutex is held. */
 bool fi_compaction_pick_is_blocked_locked(const struct fi_lsm_tree *tree,
                                           const struct fi_compaction_plan *plan);
@@ -197,7 +210,8 @@ struct fi_compaction_values_options {
     bool separates;   /* large values go to value files */
     bool is_of_cells; /* those of cells of rows: builders get the placer */
     bool is_thorough; /* live values leave every file with garbage */
-    const struct fi_compaction_leaving *leaving; /* outlives this; NULL: any */
+    const struct fi_compaction_leaving *leaving;   /* outlives this; NULL: any */
+    const struct fi_compaction_outdated *outdated; /* as in the plan */
     enum fi_codec codec;
     const struct fi_compaction_adopt *adopt; /* of a flush; may be NULL */
     struct fi_block_publisher *publisher;    /* as in struct fi_run_builder_options */
@@ -372,11 +386,12 @@ struct fi_compaction_output_options {
     struct fi_version_file *const *history;
     size_t history_count;
     bool without_filter;
-    uint64_t *found;                             /* as in struct fi_run_builder_options */
-    bool separates;                              /* large values go to value files */
-    const struct fi_compaction_adopt *adopt;     /* where they are already; may be NULL */
-    bool is_thorough;                            /* as in struct fi_compaction_plan */
-    const struct fi_compaction_leaving *leaving; /* likewise */
+    uint64_t *found;                               /* as in struct fi_run_builder_options */
+    bool separates;                                /* large values go to value files */
+    const struct fi_compaction_adopt *adopt;       /* where they are already; may be NULL */
+    bool is_thorough;                              /* as in struct fi_compaction_plan */
+    const struct fi_compaction_leaving *leaving;   /* likewise */
+    const struct fi_compaction_outdated *outdated; /* likewise; NULL: none */
     uint64_t run_bytes_target; /* a new run starts above this; 0: there is one run */
     /* The level below the output's: a run ends before it overlaps too much there. NULL: none. */
     const struct fi_version_level *next_level;

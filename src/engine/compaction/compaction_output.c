@@ -401,6 +401,7 @@ fi_compaction_output_write(const struct fi_compaction_output_options *options,
                                                         .is_of_cells = options->kind->has_layout,
                                                         .is_thorough = options->is_thorough,
                                                         .leaving = options->leaving,
+                                                        .outdated = options->outdated,
                                                         .adopt = options->adopt,
                                                         .codec = codec_of(options),
                                                         .publisher = options->publisher};

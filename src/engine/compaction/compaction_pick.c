@@ -745,6 +745,19 @@ fi_compaction_pick_range_locked(struct fi_lsm_tree *tree, enum fi_compaction_pic
     search_unhurried(&search, range);
 }
 
+bool
+fi_compaction_pick_level0_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode mode,
+                                 struct fi_compaction_plan *out)
+{
+    fi_os_mutex_assert_held(&tree->lsm->mutex);
+    struct fi_compaction_pick pick = {0};
+    struct search search = begin_search(tree, mode, 0, &pick);
+    bool is_found = offer_level0(&search, UNHURRIED);
+    *out = pick.plan;
+    out->is_move = false; /* a run that moves stays the file that it is */
+    return is_found;
+}
+
 void
 fi_compaction_pick_one_locked(struct fi_lsm_tree *tree, uint64_t room_bytes,
                               struct fi_compaction_pick *pick)

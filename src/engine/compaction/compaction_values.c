@@ -91,6 +91,9 @@ static bool
 is_to_be_left(const struct fi_compaction_values *output, const struct fi_version_file *file)
 {
     struct fi_lsm *lsm = output->options.lsm;
+    if (fi_compaction_renew_has(output->options.outdated, file->info.number)) {
+        return true;
+    }
     if (!output->options.separates) {
         return false;
     }

@@ -376,11 +376,36 @@ pick_values(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
     return rc;
 }
 
+/* Picks a run that is to be written anew. */
+static int
+pick_outdated(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
+              struct fi_compaction_work **out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    struct fi_compaction_pick pick = {0};
+    fi_os_mutex_lock(&lsm->mutex);
+    for (size_t i = 0; i < lsm->tree_count && pick.tree == NULL; i++) {
+        struct fi_lsm_tree *tree = lsm->trees[i];
+        if (is_wanted_locked(tree, wish) &&
+            fi_compaction_renew_pick_locked(tree, wish->outdated, &pick.plan)) {
+            pick.tree = tree;
+        }
+    }
+    if (pick.tree != NULL) {
+        rc = make_compaction_locked(&pick, out, err);
+    }
+    fi_os_mutex_unlock(&lsm->mutex);
+    return rc;
+}
+
 static int
 pick_any_compaction(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
                     struct fi_compaction_work **out, firn_error *err)
 {
     DCHECK(wish->range == NULL || wish->is_unhurried);
+    if (wish->outdated != NULL) {
+        return pick_outdated(lsm, wish, out, err);
+    }
     int rc = FIRN_OK;
     unsigned mode = wish->is_unhurried ? FI_COMPACTION_PICK_UNHURRIED : FI_COMPACTION_PICK_DEMANDED;
     bool is_all = !wish->is_brief && wish->range == NULL;

@@ -131,7 +131,14 @@ check_keys(struct locked_check *check, firn_error *err)
     struct fi_keys *keys = NULL;
     firn_error found;
     int rc = fi_db_keys_read(check->dir, &keys, &found);
+    bool is_changing = rc == FIRN_OK && fi_keys_change(keys) != FI_KEYS_NO_CHANGE;
     fi_keys_destroy(keys);
+    if (is_changing) {
+        return fi_error_set(err, FIRN_DENIED,
+                            "the store in '%s' is becoming encrypted, or clear: until that has "
+                            "ended it cannot be checked without its key",
+                            fi_os_dir_path(check->dir));
+    }
     return inspect_locked_note(check, rc, &found, err);
 }
 

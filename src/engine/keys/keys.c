@@ -561,6 +561,30 @@ fi_keys_rotate(struct fi_keys *keys, struct fi_os *os, firn_error *err)
     return FIRN_OK;
 }
 
+enum fi_keys_change
+fi_keys_change(const struct fi_keys *keys)
+{
+    return keys->head.change;
+}
+
+void
+fi_keys_set_change(struct fi_keys *keys, enum fi_keys_change change)
+{
+    keys->head.change = change;
+}
+
+int
+fi_keys_drop_old(struct fi_keys *keys, firn_error *err)
+{
+    struct fi_keys_ring *ring;
+    FI_TRY_RETURN(require_unlocked(keys, err));
+    FI_TRY_RETURN(ring_create(1, &ring, err));
+    memcpy(ring->key, keys->ring->key, sizeof ring->key);
+    ring->masters[0] = keys->ring->masters[keys->ring->count - 1];
+    replace_ring(keys, ring);
+    return FIRN_OK;
+}
+
 int
 fi_keys_renew(struct fi_keys *keys, struct fi_os *os, firn_error *err)
 {

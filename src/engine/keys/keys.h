@@ -104,11 +104,19 @@ FIRN_MUST_CHECK int fi_keys_remove_slot(struct fi_keys *keys, uint16_t number, f
 FIRN_MUST_CHECK int fi_keys_change_slot(struct fi_keys *keys, struct fi_os *os, uint16_t number,
                                         const struct fi_keys_secret *secret, firn_error *err);
 
+/* ==== stores that become encrypted, or clear ==== */
+
+/* It is authenticated with the keys: ask once they are unlocked. FI_KEYS_NO_CHANGE of new ones. */
+enum fi_keys_change fi_keys_change(const struct fi_keys *keys);
+void fi_keys_set_change(struct fi_keys *keys, enum fi_keys_change change);
+
 /* ==== rotation ==== */
 
 /* Adds a master key; older ones stay for what is encrypted with them. All slots open the new one as
  * well. FIRN_LIMIT: there are FI_KEYS_MASTERS_MAX. */
 FIRN_MUST_CHECK int fi_keys_rotate(struct fi_keys *keys, struct fi_os *os, firn_error *err);
+/* Forgets all master keys but the newest: nothing is encrypted with them any more. */
+FIRN_MUST_CHECK int fi_keys_drop_old(struct fi_keys *keys, firn_error *err);
 /* As fi_keys_rotate, and removes all slots: none of them, and no older version of the file, opens
  * what is written from now on. The caller adds the slots that shall go on. */
 FIRN_MUST_CHECK int fi_keys_renew(struct fi_keys *keys, struct fi_os *os, firn_error *err);

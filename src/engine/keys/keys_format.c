@@ -21,7 +21,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/utf8.h"
 
-enum { VERSION = 1, MAGIC_SIZE = 8, HEAD_ZEROS = 24, SLOT_ZEROS = 4 };
+enum { VERSION = 1, MAGIC_SIZE = 8, HEAD_ZEROS = 20, SLOT_ZEROS = 4 };
 
 static const char magic[MAGIC_SIZE + 1] = "firnkeys";
 
@@ -72,6 +72,7 @@ fi_keys_format_encode_head(const struct fi_keys_head *head, uint8_t *out)
     fi_store_le16(out + 64, (uint16_t)head->slot_count);
     fi_store_le16(out + 66, head->next_slot);
     fi_store_le32(out + 68, (uint32_t)head->master_count);
+    fi_store_le32(out + 72, (uint32_t)head->change);
     for (size_t i = 0; i < head->slot_count; i++) {
         fi_keys_format_encode_slot(&head->slots[i],
                                    out + FI_KEYS_HEAD_SIZE + i * FI_KEYS_SLOT_SIZE);
@@ -235,6 +236,7 @@ fi_keys_format_decode(firn_slice file, struct fi_keys_head *out, firn_error *err
 {
     uint16_t slot_count;
     uint32_t master_count;
+    uint32_t change;
     firn_slice begin;
     memset(out, 0, sizeof *out);
     FI_TRY_RETURN(check_frame(file, err));
@@ -244,14 +246,20 @@ fi_keys_format_decode(firn_slice file, struct fi_keys_head *out, firn_error *err
           fi_reader_copy(&reader, out->id, sizeof out->id) &&
           fi_reader_copy(&reader, out->salt, sizeof out->salt) &&
           fi_reader_le16(&reader, &slot_count) && fi_reader_le16(&reader, &out->next_slot) &&
-          fi_reader_le32(&reader, &master_count));
+          fi_reader_le32(&reader, &master_count) && fi_reader_le32(&reader, &change));
     FI_TRY_RETURN(take_zeros(&reader, HEAD_ZEROS, err));
     if (slot_count == 0 || slot_count > FI_KEYS_SLOTS_MAX || master_count == 0 ||
         master_count > FI_KEYS_MASTERS_MAX) {
         return damaged("its counts", err);
     }
     out->slot_count = slot_count;
+    if (change > FI_KEYS_DECRYPTING) {
+        return fi_error_set(err, FIRN_NEWER,
+                            "it changes its store in a way (%u) of a later version of firn",
+                            (unsigned)change);
+    }
     out->master_count = master_count;
+    out->change = (enum fi_keys_change)change;
     if (file.size != fi_keys_format_size(out)) {
         return damaged("its size is not that of what it has", err);
     }

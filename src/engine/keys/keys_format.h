@@ -4,7 +4,7 @@
  * little-endian.
  *
  *     head       96   magic "firnkeys", u32 version, u32 generation, id[16], salt[32], u16 slots,
- *                     u16 next slot, u32 masters, 24 zeros
+ *                     u16 next slot, u32 masters, u32 change, 20 zeros
  *     slots     168   each: u8 kind, u8 label size, u16 number, u32 passes, u32 memory in KiB,
  *                     4 zeros, i64 added, salt[16], check[16], sealed ring key[48], label[64]
  *     ring            sealed: masters of 44 each: u32 number, i64 made, key[32]; tag[16]
@@ -21,6 +21,13 @@
 
 /* The numbers are on disk. */
 enum fi_keys_kind { FI_KEYS_PASSPHRASE = 1, FI_KEYS_FILE = 2, FI_KEYS_RECOVERY = 3 };
+
+/* What becomes of the store; on disk, too. */
+enum fi_keys_change {
+    FI_KEYS_NO_CHANGE = 0,
+    FI_KEYS_ENCRYPTING = 1, /* new files are encrypted; others may be in clear still */
+    FI_KEYS_DECRYPTING = 2  /* new files are in clear; others may be encrypted still */
+};
 
 enum {
     FI_KEYS_SLOTS_MAX = 16,
@@ -64,6 +71,7 @@ struct fi_keys_head {
     size_t slot_count;
     uint16_t next_slot;
     size_t master_count;
+    enum fi_keys_change change;
     struct fi_keys_slot slots[FI_KEYS_SLOTS_MAX];
 };
 

@@ -208,7 +208,7 @@ fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t 
         .file = log->file, .salt = log->segment.salt, .offset = log->end, .durable = log->durable};
     DCHECK(place.durable <= place.offset && place.offset >= FI_LOG_FORMAT_SEGMENT_SIZE);
     firn_slice stored;
-    if (log->seal.keyring != NULL) {
+    if (log->seal.encrypts) {
         FI_TRY_RETURN(encrypt_record(log, type, parts, part_count, &place, &stored, err));
         parts = &stored;
         part_count = 1;
@@ -216,7 +216,7 @@ fi_log_append(struct fi_log *log, uint8_t type, const firn_slice *parts, size_t 
     FI_TRY_RETURN(fi_log_writer_prepare(&log->writer, &place, type, parts, part_count, err));
     uint64_t end;
     int rc = fi_log_writer_write(&log->writer, &place, &end, err);
-    if (log->seal.keyring != NULL) {
+    if (log->seal.encrypts) {
         fi_log_seal_release(&log->seal);
     }
     if (rc != FIRN_OK) {
@@ -464,10 +464,10 @@ out:
 
 /* Makes durable what recovery has shown (I8). */
 static int
-sync_recovered(struct fi_log *log, bool was_closed_cleanly, firn_error *err)
+sync_recovered(struct fi_log *log, bool is_durable, firn_error *err)
 {
     DCHECK(log->durable <= log->end);
-    if (was_closed_cleanly) {
+    if (is_durable) {
         return FIRN_OK;
     }
     /* The process that made the segment may have died before its name was durable (I11). */
@@ -489,7 +489,8 @@ prepare_to_append(struct fi_log *log, const struct fi_log_recover *recovered, fi
     struct fi_log_format_segment segment;
     FI_TRY(fi_log_segment_open(log->dir, log->prefix, log->segment.number, FI_OS_READ | FI_OS_WRITE,
                                &log->file, &segment, err));
-    FI_TRY(sync_recovered(log, recovered->found.was_closed_cleanly, err));
+    FI_TRY(sync_recovered(log, recovered->found.was_closed_cleanly && !recovered->needs_new_segment,
+                          err));
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
     uint64_t stale = fi_log_may_remove(log) ? log->segment.oldest : 0;
     FI_TRY(fi_log_segment_tidy(log->dir, log->prefix, stale, err));

@@ -197,6 +197,11 @@ FIRN_MUST_CHECK int fi_log_segment_open(struct fi_os_dir *dir, const char *prefi
                                         unsigned flags, struct fi_os_file **out_file,
                                         struct fi_log_format_segment *out, firn_error *err);
 
+/* Whether a segment is encrypted with the key of new ones, or in clear if they are. FIRN_NOT_FOUND.
+ */
+FIRN_MUST_CHECK int fi_log_current_segment(struct fi_os_dir *dir, const char *prefix,
+                                           uint64_t number, bool *out, firn_error *err);
+
 /* ==== which bytes of which files are a log, for copying it beside its writer ==== */
 
 struct fi_log_capture_segment {

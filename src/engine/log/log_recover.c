@@ -344,7 +344,9 @@ assess_end(struct walk *walk, uint64_t end, const struct fi_log_reader_tail *tai
     out->file_size_bytes = walk->reader.size_bytes;
     /* After a crash, pages of a torn record may be among old bytes in a recycled segment: these are
      * never overwritten. */
-    out->needs_new_segment = !tail->is_blank && !out->found.was_closed_cleanly;
+    bool is_sealed = (out->last.flags & FI_LOG_FORMAT_SEALED) != 0;
+    out->needs_new_segment =
+        (!tail->is_blank && !out->found.was_closed_cleanly) || is_sealed != walk->seal.encrypts;
     if (tail->has_torn_record || tail->has_later_record) {
         out->needs_new_segment = true;
         out->found.was_cut = true;

@@ -64,11 +64,19 @@ nonce_of(uint64_t offset)
     return offset / 8;
 }
 
+bool
+fi_log_seal_encrypts(const struct fi_os_dir *dir)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
+    return seal != NULL && fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal));
+}
+
 void
 fi_log_seal_init(struct fi_log_seal *seal, const struct fi_os_dir *dir)
 {
     const struct fi_os_seal *found = fi_os_dir_seal(dir);
-    *seal = (struct fi_log_seal){.keyring = found != NULL ? fi_cipher_keyring_of(found) : NULL};
+    *seal = (struct fi_log_seal){.keyring = found != NULL ? fi_cipher_keyring_of(found) : NULL,
+                                 .encrypts = fi_log_seal_encrypts(dir)};
 }
 
 void
@@ -113,7 +121,7 @@ fi_log_seal_begin(struct fi_log_seal *seal, struct fi_os *os,
 {
     struct fi_cipher_keyring_use use;
     uint8_t *epoch = seal->epoch + 16;
-    DCHECK(seal->keyring != NULL && (segment->flags & FI_LOG_FORMAT_SEALED) != 0);
+    DCHECK(seal->encrypts && (segment->flags & FI_LOG_FORMAT_SEALED) != 0);
     fi_log_seal_end(seal);
     FI_TRY_RETURN(fi_os_random(os, epoch, FI_CIPHER_DERIVE_ID_SIZE, err));
     const struct fi_cipher_derive_log_place place = {
@@ -218,11 +226,12 @@ fi_log_seal_check(const struct fi_log_seal *seal, const struct fi_log_format_seg
                   bool may_be_locked, const char *path, firn_error *err)
 {
     const bool is_sealed = (segment->flags & FI_LOG_FORMAT_SEALED) != 0;
+    const bool is_changing = seal->keyring != NULL && fi_cipher_keyring_is_changing(seal->keyring);
     if (is_sealed && seal->keyring == NULL && !may_be_locked) {
         return fi_error_set(err, FIRN_DENIED, "'%s' is encrypted: the key of the store is needed",
                             path);
     }
-    if (!is_sealed && (seal->keyring != NULL || may_be_locked)) {
+    if (!is_sealed && !is_changing && (seal->keyring != NULL || may_be_locked)) {
         /* Its records would count as ours, though anybody can have written them. */
         return fi_error_set(err, FIRN_CORRUPT,
                             "%s: offset 12: not encrypted, in an encrypted store", path);
@@ -238,7 +247,7 @@ fi_log_seal_decrypt(struct fi_log_seal *seal, const struct fi_log_format_segment
     uint8_t aad[AAD_SIZE];
     DCHECK(header->type >= FI_LOG_TYPE_USER && payload->size == header->length);
     if ((segment->flags & FI_LOG_FORMAT_SEALED) == 0) {
-        DCHECK(seal->keyring == NULL);
+        DCHECK(seal->keyring == NULL || fi_cipher_keyring_is_changing(seal->keyring));
         return FIRN_OK;
     }
     if (!is_of_segment(seal, segment) || (seal->key == NULL && !seal->is_locked)) {

@@ -21,6 +21,7 @@
 /* Embedded in the caller's memory. One writes or reads, and is used by one thread at a time. */
 struct fi_log_seal {
     const struct fi_cipher_keyring *keyring; /* borrowed of the directory; NULL: it has no seal */
+    bool encrypts;                           /* new segments */
     /* The present epoch. */
     struct fi_cipher_key *key; /* NULL: there is none, or its key is not here */
     bool is_locked;            /* reading: there is one, and its key is not here */
@@ -35,6 +36,8 @@ struct fi_log_seal {
 
 void fi_log_seal_init(struct fi_log_seal *seal, const struct fi_os_dir *dir);
 void fi_log_seal_deinit(struct fi_log_seal *seal);
+/* Whether new segments in the directory are encrypted. */
+bool fi_log_seal_encrypts(const struct fi_os_dir *dir);
 /* Ends the epoch: there is none. */
 void fi_log_seal_end(struct fi_log_seal *seal);
 
@@ -63,7 +66,8 @@ void fi_log_seal_release(struct fi_log_seal *seal);
 
 /* ==== reading ==== */
 
-/* Whether the segment is encrypted if and only if there are keys, or may_be_locked is true.
+/* Whether the segment is encrypted if and only if there are keys, or may_be_locked is true; while a
+ * store is changing it may be either.
  * FIRN_DENIED: there are none. FIRN_CORRUPT: it is in clear, in an encrypted store. path: of its
  * file. */
 FIRN_MUST_CHECK int fi_log_seal_check(const struct fi_log_seal *seal,

@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
-#include "os/os_seal.h"
 
 enum { NUMBER_DIGITS_MIN = 6 };
 
@@ -297,7 +296,7 @@ turn_into_segment(struct fi_os_dir *dir, const char *prefix, const char *tempora
     DCHECK(segment->number == 1 || segment->previous_end >= FI_LOG_FORMAT_SEGMENT_SIZE);
     char name[FI_LOG_SEGMENT_NAME_SIZE];
     fi_log_segment_name(prefix, segment->number, name);
-    segment->flags |= fi_os_dir_seal(dir) != NULL ? (uint32_t)FI_LOG_FORMAT_SEALED : 0;
+    segment->flags |= fi_log_seal_encrypts(dir) ? (uint32_t)FI_LOG_FORMAT_SEALED : 0;
     FI_TRY_RETURN(fi_os_random(fi_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
     FI_TRY_RETURN(write_header(dir, temporary, flags, segment, out_is_harmless, err));
     int rc = fi_os_rename(dir, temporary, dir, name, FI_OS_RENAME_NO_REPLACE, err);

@@ -123,6 +123,9 @@ struct fi_log_position fi_lsm_log_end(const struct fi_lsm *lsm);
 FIRN_MUST_CHECK int fi_lsm_read_version(struct fi_os_dir *dir, uint64_t *out, firn_error *err);
 /* Appends a record to MANIFEST that only says how far the log is durable; the version stays. */
 FIRN_MUST_CHECK int fi_lsm_install_log_end(struct fi_lsm *lsm, firn_error *err);
+/* Writes MANIFEST anew, as a snapshot in a segment of its own, and gives up the segments before; a
+ * second call removes their files, unless a reader needs them. */
+FIRN_MUST_CHECK int fi_lsm_install_snapshot(struct fi_lsm *lsm, firn_error *err);
 /* How many of the files that MANIFEST named were missing at the opening: their contents cannot be
  * read. *out_name is the name of one of them, or "". */
 uint64_t fi_lsm_missing_files(const struct fi_lsm *lsm, const char **out_name);

@@ -521,16 +521,32 @@ out:
     return rc;
 }
 
-static void
-write_snapshot(struct fi_lsm *lsm)
+static int
+try_snapshot(struct fi_lsm *lsm, firn_error *err)
 {
     DCHECK(lsm->is_editing);
     struct fi_arena arena = {0};
     struct fi_manifest_edit snapshot;
-    if (list_trees(lsm, &arena, &snapshot) == FIRN_OK) {
-        FI_IGNORE(fi_manifest_snapshot(lsm->manifest, &snapshot, NULL));
-    }
+    int rc = list_trees(lsm, &arena, &snapshot) == FIRN_OK
+                 ? fi_manifest_snapshot(lsm->manifest, &snapshot, err)
+                 : fi_error_no_memory(err, "MANIFEST");
     fi_arena_deinit(&arena);
+    return rc;
+}
+
+static void
+write_snapshot(struct fi_lsm *lsm)
+{
+    FI_IGNORE(try_snapshot(lsm, NULL));
+}
+
+int
+fi_lsm_install_snapshot(struct fi_lsm *lsm, firn_error *err)
+{
+    FI_TRY_RETURN(take_token(lsm, err));
+    int rc = try_snapshot(lsm, err);
+    give_token(lsm);
+    return rc;
 }
 
 /* ---- the store's history ---- */

@@ -14,13 +14,13 @@
 
 #include "archive/archive.h"
 #include "base/check.h"
-#include "store/db_store_handle.h"
+#include "rekey/rekey_internal.h"
 #include "storefile/storefile.h"
 
 /* ---- the store ---- */
 
-static int
-read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_error *err)
+int
+fi_rekey_read_identity(struct fi_os_dir *dir, struct fi_storefile_identity *out, firn_error *err)
 {
     int rc = fi_db_create_read_identity(dir, out, err);
     return rc == FIRN_NOT_FOUND
@@ -33,7 +33,7 @@ static int
 check_encrypted(struct fi_os_dir *dir, firn_error *err)
 {
     struct fi_storefile_identity identity;
-    FI_TRY_RETURN(read_identity(dir, &identity, err));
+    FI_TRY_RETURN(fi_rekey_read_identity(dir, &identity, err));
     return identity.cipher != 0
                ? FIRN_OK
                : fi_error_set(err, FIRN_INVALID,
@@ -41,28 +41,47 @@ check_encrypted(struct fi_os_dir *dir, firn_error *err)
                               fi_os_dir_path(dir));
 }
 
+int
+fi_rekey_open_dir(const struct fi_rekey *rekey, bool may_write, struct fi_os_dir **out,
+                  firn_error *err)
+{
+    const struct fi_db_options options = {.read_only = !may_write,
+                                          .lock_timeout_ms = rekey->lock_timeout_ms};
+    FI_TRY_RETURN(fi_os_dir_open_path(rekey->os, rekey->path, out, err));
+    int rc = rekey->prepare == NULL ? FIRN_OK : rekey->prepare(*out, &options, err);
+    if (rc != FIRN_OK) {
+        fi_os_dir_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+int
+fi_rekey_check_encrypted(const struct fi_rekey *rekey, firn_error *err)
+{
+    struct fi_os_dir *dir;
+    FI_TRY_RETURN(fi_rekey_open_dir(rekey, false, &dir, err));
+    int rc = check_encrypted(dir, err);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
 /* The directory of an encrypted store, and its keys, locked. */
 static int
-open_keys(struct fi_os *os, const char *path, struct fi_os_dir **out_dir, struct fi_keys **out_keys,
+open_keys(const struct fi_rekey *rekey, struct fi_os_dir **out_dir, struct fi_keys **out_keys,
           firn_error *err)
 {
-    FI_TRY_RETURN(fi_os_dir_open_path(os, path, out_dir, err));
+    FI_TRY_RETURN(fi_rekey_open_dir(rekey, false, out_dir, err));
     FI_TRY_RETURN(check_encrypted(*out_dir, err));
     return fi_db_keys_read(*out_dir, out_keys, err);
 }
 
-/* The store while its keys are changed. */
-struct changing {
-    struct fi_os_dir *dir;
-    struct fi_storefile_lock *lock;
-    struct fi_keys *keys; /* unlocked */
-};
-
-static int
-change_begin(const struct fi_rekey *rekey, struct changing *changing, firn_error *err)
+int
+fi_rekey_change_begin(const struct fi_rekey *rekey, struct fi_rekey_changing *changing,
+                      firn_error *err)
 {
-    *changing = (struct changing){.dir = NULL};
-    FI_TRY_RETURN(fi_os_dir_open_path(rekey->os, rekey->path, &changing->dir, err));
+    *changing = (struct fi_rekey_changing){.dir = NULL};
+    FI_TRY_RETURN(fi_rekey_open_dir(rekey, true, &changing->dir, err));
     /* Before the lock, which would leave a file in a directory that is no store. */
     FI_TRY_RETURN(check_encrypted(changing->dir, err));
     FI_TRY_RETURN(
@@ -71,8 +90,8 @@ change_begin(const struct fi_rekey *rekey, struct changing *changing, firn_error
     return fi_unlock_keys(rekey->os, rekey->path, changing->keys, rekey->source, err);
 }
 
-static void
-change_end(struct changing *changing)
+void
+fi_rekey_change_end(struct fi_rekey_changing *changing)
 {
     fi_keys_destroy(changing->keys);
     fi_storefile_lock_release(changing->lock);
@@ -84,13 +103,13 @@ static int
 change(const struct fi_rekey *rekey, int (*apply)(void *ctx, struct fi_keys *keys, firn_error *err),
        void *ctx, firn_error *err)
 {
-    struct changing changing;
+    struct fi_rekey_changing changing;
     int rc;
-    FI_TRY(change_begin(rekey, &changing, err));
+    FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
     FI_TRY(apply(ctx, changing.keys, err));
     FI_TRY(fi_db_keys_write(changing.dir, changing.keys, err));
 out:
-    change_end(&changing);
+    fi_rekey_change_end(&changing);
     return rc;
 }
 
@@ -171,6 +190,7 @@ fi_rekey_show(const struct fi_keys *keys, int (*on_slot)(void *ctx, const firn_k
 {
     out->slots = (unsigned)fi_keys_slot_count(keys);
     out->master_keys = (unsigned)fi_keys_master_count(keys);
+    out->state = (firn_keys_state)fi_keys_change(keys);
     for (size_t i = 0; on_slot != NULL && i < fi_keys_slot_count(keys); i++) {
         const struct fi_keys_slot *slot = fi_keys_slot_at(keys, i);
         char label[FI_KEYS_LABEL_SIZE_MAX + 1] = "";
@@ -200,7 +220,7 @@ fi_rekey_list(struct fi_os *os, const char *path,
     int rc;
     *out = (firn_keys_info){.size = sizeof *out};
     FI_TRY(fi_db_path_open_dir(os, path, &archive, &dir, err));
-    FI_TRY(read_identity(dir, &identity, err));
+    FI_TRY(fi_rekey_read_identity(dir, &identity, err));
     if (identity.cipher == 0) {
         goto out;
     }
@@ -221,7 +241,7 @@ fi_rekey_remember(const struct fi_rekey *rekey, uint32_t seconds, firn_error *er
     struct fi_os_dir *dir = NULL;
     struct fi_keys *keys = NULL;
     int rc;
-    FI_TRY(open_keys(rekey->os, rekey->path, &dir, &keys, err));
+    FI_TRY(open_keys(rekey, &dir, &keys, err));
     FI_TRY(fi_unlock_keys(rekey->os, rekey->path, keys, rekey->source, err));
     FI_TRY(fi_unlock_remember(rekey->os, keys, seconds, err));
 out:
@@ -233,13 +253,14 @@ out:
 int
 fi_rekey_forget(struct fi_os *os, const char *path, size_t *out_count, firn_error *err)
 {
+    const struct fi_rekey rekey = {.os = os, .path = path};
     struct fi_os_dir *dir = NULL;
     struct fi_keys *keys = NULL;
     int rc;
     if (path == NULL) {
         return fi_unlock_forget(os, NULL, out_count, err);
     }
-    FI_TRY(open_keys(os, path, &dir, &keys, err));
+    FI_TRY(open_keys(&rekey, &dir, &keys, err));
     FI_TRY(fi_unlock_forget(os, fi_keys_id(keys), out_count, err));
 out:
     fi_keys_destroy(keys);

@@ -10,6 +10,7 @@
 #include "firn/encryption.h"
 #include "keys/keys.h"
 #include "os/os.h"
+#include "store/db.h"
 #include "unlock/unlock.h"
 
 /* Which store, and how to get at its keys. */
@@ -18,6 +19,8 @@ struct fi_rekey {
     const char *path;                      /* of its directory */
     const struct fi_unlock_source *source; /* NULL: the environment alone */
     int64_t lock_timeout_ms;
+    /* As in struct fi_db_options. */
+    int (*prepare)(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *err);
 };
 
 /* What everyone can see of keys: visits the slots, and sets the numbers of slots and master keys.
@@ -36,6 +39,37 @@ FIRN_MUST_CHECK int fi_rekey_change(const struct fi_rekey *rekey, uint16_t numbe
                                     const struct fi_keys_secret *secret, firn_error *err);
 FIRN_MUST_CHECK int fi_rekey_remove(const struct fi_rekey *rekey, uint16_t number, firn_error *err);
 FIRN_MUST_CHECK int fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err);
+/* FIRN_INVALID: the store is in clear. */
+FIRN_MUST_CHECK int fi_rekey_check_encrypted(const struct fi_rekey *rekey, firn_error *err);
+
+/* ==== writing anew what older keys, or none, have encrypted ==== */
+
+/* From now on the store is one in clear that becomes an encrypted one: new files are encrypted, the
+ * others are still in clear. cipher 0: the one that is usual. It may be called again for a store
+ * that is becoming clear or encrypted. FIRN_EXISTS: it is encrypted; or what a repair has left is
+ * beside it. */
+FIRN_MUST_CHECK int fi_rekey_change_encrypt(const struct fi_rekey *rekey, unsigned cipher,
+                                            firn_error *err);
+/* The other way. FIRN_INVALID: the store is in clear. */
+FIRN_MUST_CHECK int fi_rekey_change_decrypt(const struct fi_rekey *rekey, firn_error *err);
+/* Writes anew the files of an open store, but for its packs, that are not encrypted with its newest
+ * master key, or not in clear if new files are. *out_files were to be written. progress may be
+ * NULL; after a failure or a cancellation, what was written by then stays. */
+FIRN_MUST_CHECK int fi_rekey_renew_files(struct firn_db *db, struct fi_storefile_progress *progress,
+                                         uint64_t *out_files, firn_error *err);
+struct fi_rekey_left {
+    uint64_t files; /* still to be written anew, or still in use by a reader */
+    uint64_t packs; /* of them */
+};
+/* If nothing is left: drops all master keys but the newest, or ends the change. Requires: this
+ * process does not have the store open for writing. */
+FIRN_MUST_CHECK int fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out,
+                                           firn_error *err);
+/* All of it: opens the store, renews its files, closes it, and settles. */
+FIRN_MUST_CHECK int fi_rekey_renew_run(const struct fi_rekey *rekey,
+                                       struct fi_storefile_progress *progress, uint64_t *out_files,
+                                       struct fi_rekey_left *out_left, firn_error *err);
+
 FIRN_MUST_CHECK int fi_rekey_remember(const struct fi_rekey *rekey, uint32_t seconds,
                                       firn_error *err);
 /* path NULL: all. */

@@ -21,9 +21,9 @@
  * Raising the version. Opening a store of an earlier version for writing overwrites the identity
  * with the current version, before anything is written that the earlier version does not know. From
  * then on programs of the earlier version refuse the store. A store of version 1 has all its data
- * in the log and no MANIFEST, so an empty one is created first. The file is not replaced, because
- * it carries the locks of readers (db_reader.c). Its 64 bytes are in one sector, which a power cut
- * leaves old or new.
+ * in the log and no MANIFEST, so an empty one is created first. Here, and when a store begins to
+ * change from clear to encrypted (rekey/), the file is not replaced, because it carries the locks
+ * of readers (db_reader.c). Its 64 bytes are in one sector, which a power cut leaves old or new.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -354,26 +354,33 @@ out:
 }
 
 int
-fi_db_create_raise_version(struct firn_db *db, firn_error *err)
+fi_db_create_set_identity(struct fi_os_dir *dir, const struct fi_storefile_identity *identity,
+                          firn_error *err)
 {
-    struct fi_db_image *image;
     struct fi_os_file *file = NULL;
     uint8_t bytes[FI_STOREFILE_IDENTITY_SIZE];
     int rc;
-    if (db->identity.version == FI_STOREFILE_VERSION) {
-        return FIRN_OK;
-    }
-    DCHECK(db->identity.version < FI_STOREFILE_VERSION);
-    DCHECK(db->lock != NULL && db->log == NULL);
-    FI_TRY(fi_db_image_open(db, &image, err));
-    fi_db_image_abandon(image);
-    db->identity.version = FI_STOREFILE_VERSION;
-    fi_storefile_put_identity(&db->identity, bytes);
-    FI_TRY(fi_os_file_open(db->dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ | FI_OS_WRITE, 0, &file,
-                           err));
+    fi_storefile_put_identity(identity, bytes);
+    FI_TRY(
+        fi_os_file_open(dir, FI_STOREFILE_IDENTITY_NAME, FI_OS_READ | FI_OS_WRITE, 0, &file, err));
     FI_TRY(fi_os_file_write(file, 0, bytes, sizeof bytes, err));
     FI_TRY(fi_os_file_sync(file, err));
 out:
     fi_os_file_close(file);
     return rc;
+}
+
+int
+fi_db_create_raise_version(struct firn_db *db, firn_error *err)
+{
+    struct fi_db_image *image;
+    if (db->identity.version == FI_STOREFILE_VERSION) {
+        return FIRN_OK;
+    }
+    DCHECK(db->identity.version < FI_STOREFILE_VERSION);
+    DCHECK(db->lock != NULL && db->log == NULL);
+    FI_TRY_RETURN(fi_db_image_open(db, &image, err));
+    fi_db_image_abandon(image);
+    db->identity.version = FI_STOREFILE_VERSION;
+    return fi_db_create_set_identity(db->dir, &db->identity, err);
 }

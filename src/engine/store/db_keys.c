@@ -129,14 +129,19 @@ out:
 
 /* The handle that the caller lent may serve another attempt, with other keys. So the keys are
  * attached to one of the store's own, which takes the place of the caller's. */
-static int
-attach(struct fi_os_dir *dir, const struct fi_keys *keys, unsigned cipher, struct fi_os_dir **out,
-       firn_error *err)
+int
+fi_db_keys_attach(struct fi_os_dir *dir, const struct fi_keys *keys, unsigned cipher,
+                  struct fi_os_dir **out, firn_error *err)
 {
     struct fi_cipher_keyring *keyring;
     struct fi_os_dir *own;
+    const enum fi_keys_change change = fi_keys_change(keys);
     DCHECK(fi_os_dir_seal(dir) == NULL && cipher != 0);
-    FI_TRY_RETURN(fi_unlock_keyring(keys, cipher, &keyring, err));
+    FI_TRY_RETURN(
+        fi_unlock_keyring(keys, change == FI_KEYS_DECRYPTING ? 0 : cipher, &keyring, err));
+    if (change != FI_KEYS_NO_CHANGE) {
+        fi_cipher_keyring_set_changing(keyring);
+    }
     int rc = fi_os_dir_open_beneath(dir, "", &own, err);
     if (rc != FIRN_OK) {
         fi_cipher_keyring_destroy(keyring);
@@ -156,7 +161,7 @@ fi_db_keys_open(struct fi_os_dir *dir, unsigned cipher, const struct fi_unlock_s
     *out = NULL;
     FI_TRY(fi_db_keys_read(dir, &keys, err));
     FI_TRY(fi_unlock_keys(fi_os_dir_os(dir), fi_os_dir_path(dir), keys, source, err));
-    FI_TRY(attach(dir, keys, cipher, out, err));
+    FI_TRY(fi_db_keys_attach(dir, keys, cipher, out, err));
 out:
     fi_keys_destroy(keys);
     return rc;
@@ -179,7 +184,7 @@ int
 fi_db_keys_create(struct firn_db *db, struct fi_keys *keys, firn_error *err)
 {
     FI_TRY_RETURN(fi_db_keys_write(db->dir, keys, err)); /* (I1) */
-    FI_TRY_RETURN(attach(db->dir, keys, db->identity.cipher, &db->sealed_dir, err));
+    FI_TRY_RETURN(fi_db_keys_attach(db->dir, keys, db->identity.cipher, &db->sealed_dir, err));
     db->dir = db->sealed_dir;
     return FIRN_OK;
 }

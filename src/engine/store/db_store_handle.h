@@ -28,6 +28,10 @@ bool fi_db_create_is_data(const char *name);
 /* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int fi_db_create_read_identity(struct fi_os_dir *dir,
                                                struct fi_storefile_identity *out, firn_error *err);
+/* Overwrites the file FIRN, durably. Requires: the store's lock is held. */
+FIRN_MUST_CHECK int fi_db_create_set_identity(struct fi_os_dir *dir,
+                                              const struct fi_storefile_identity *identity,
+                                              firn_error *err);
 /* The first and the last step of creating a store in a directory whose lock is held. The first
  * clears what an earlier attempt left, and writes an identity under its temporary name, of which
  * the caller sets the cipher; the last one renames it, durably. */
@@ -51,6 +55,9 @@ FIRN_MUST_CHECK int fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys
 FIRN_MUST_CHECK int fi_db_keys_open(struct fi_os_dir *dir, unsigned cipher,
                                     const struct fi_unlock_source *source, struct fi_os_dir **out,
                                     firn_error *err);
+/* The same with keys that are unlocked. */
+FIRN_MUST_CHECK int fi_db_keys_attach(struct fi_os_dir *dir, const struct fi_keys *keys,
+                                      unsigned cipher, struct fi_os_dir **out, firn_error *err);
 /* Gives a store that is being created the keys file, and its handle the keys, of the one at `from`,
  * if that has keys. */
 FIRN_MUST_CHECK int fi_db_keys_copy(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err);

@@ -69,10 +69,35 @@ check_writable(struct firn_db *db, firn_error *err)
                             : fi_db_lead_refuse_failed(db, err);
 }
 
+/* A file that was given up is removed when the segment after it begins. */
+static int
+renew_log(struct firn_db *db, firn_error *err)
+{
+    bool has_more;
+    int rc;
+    fi_db_lead_begin(db);
+    FI_TRY(fi_db_lead_refuse_failed(db, err));
+    FI_TRY(fi_log_rotate(db->log, err));
+    FI_TRY(fi_db_turn_trim(db, &has_more, err));
+    rc = fi_log_rotate(db->log, err);
+out:
+    fi_db_lead_end(db);
+    return rc;
+}
+
+static int
+renew_manifest(struct firn_db *db, firn_error *err)
+{
+    struct fi_lsm *lsm = fi_db_image(db)->lsm;
+    FI_TRY_RETURN(fi_lsm_install_snapshot(lsm, err));
+    return fi_lsm_install_snapshot(lsm, err);
+}
+
 struct request {
-    struct fi_storefile_progress *progress; /* of compacting; may be NULL */
-    const struct firn_db_keyspace *whole;   /* of tidying, or of a range; may be NULL */
-    const struct fi_lsm_range *range;       /* of compacting; may be NULL */
+    struct fi_storefile_progress *progress;        /* of compacting; may be NULL */
+    const struct firn_db_keyspace *whole;          /* of tidying, or of a range; may be NULL */
+    const struct fi_lsm_range *range;              /* of compacting; may be NULL */
+    const struct fi_compaction_outdated *outdated; /* of renewing */
 };
 
 static int
@@ -124,6 +149,23 @@ db_maintain_compact(struct firn_db *db, const struct request *request, firn_erro
 }
 
 static int
+db_maintain_renew(struct firn_db *db, const struct request *request, firn_error *err)
+{
+    struct fi_compaction_work_wish wish = {
+        .compactions = true, .is_unhurried = true, .outdated = request->outdated};
+    fi_log_rotate_keep_spares(db->log, false);
+    FI_TRY_RETURN(fi_db_maintain_flush_memtables(db, err));
+    FI_TRY_RETURN(
+        fi_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
+    FI_TRY_RETURN(fi_db_jobs_finish(db, &wish, err));
+    FI_TRY_RETURN(fi_db_jobs_finish_graphs(db, NULL, wish.step, err));
+    FI_TRY_RETURN(renew_log(db, err));
+    FI_TRY_RETURN(renew_manifest(db, err));
+    fi_lsm_collect(fi_db_image(db)->lsm);
+    return FIRN_OK;
+}
+
+static int
 db_maintain_run(struct firn_db *db,
                 int (*action)(struct firn_db *db, const struct request *request, firn_error *err),
                 const struct request *request, firn_error *err)
@@ -172,6 +214,14 @@ fi_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
     }
     const struct request request = {.progress = progress, .whole = keyspace, .range = range};
     return db_maintain_run(db, db_maintain_compact, &request, err);
+}
+
+int
+fi_db_maintain_renew(struct firn_db *db, const struct fi_compaction_outdated *outdated,
+                     struct fi_storefile_progress *progress, firn_error *err)
+{
+    const struct request request = {.progress = progress, .outdated = outdated};
+    return db_maintain_run(db, db_maintain_renew, &request, err);
 }
 
 void

@@ -23,6 +23,13 @@ FIRN_MUST_CHECK int fi_db_maintain_compact_range(const struct firn_db_keyspace *
                                                  const struct fi_lsm_range *range,
                                                  struct fi_storefile_progress *progress,
                                                  firn_error *err);
+/* Writes anew what is in these runs and value files (compaction.h), the graphs of the runs, the log
+ * and MANIFEST, and keeps no spare segments of the log from now on. Old files stay for as long as a
+ * reader needs them. progress may be NULL; after a cancellation, what was written by then stays. */
+struct fi_compaction_outdated;
+FIRN_MUST_CHECK int fi_db_maintain_renew(struct firn_db *db,
+                                         const struct fi_compaction_outdated *outdated,
+                                         struct fi_storefile_progress *progress, firn_error *err);
 /* Increases the version of MANIFEST, durably, and changes nothing else, so that handles opened from
  * now on can be told from earlier ones (fi_db_reader_none_below). */
 FIRN_MUST_CHECK int fi_db_maintain_advance(struct firn_db *db, firn_error *err);

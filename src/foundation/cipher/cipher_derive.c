@@ -66,6 +66,24 @@ fi_cipher_derive_cut(const uint8_t *master, uint8_t *out)
 }
 
 void
+fi_cipher_derive_cut_table(const uint8_t *master, struct fi_cdc_table *out)
+{
+    enum { AT_ONCE = FI_CIPHER_KEY_SIZE / sizeof out->gear[0] };
+    uint8_t key[FI_CIPHER_KEY_SIZE];
+    uint8_t numbers[FI_CIPHER_KEY_SIZE];
+    fi_cipher_derive_cut(master, key);
+    for (size_t i = 0; i < FI_CDC_TABLE_COUNT; i += AT_ONCE) {
+        const uint8_t place = (uint8_t)(i / AT_ONCE);
+        derive("firn 2026-11-29 cut table", key, firn_bytes(&place, sizeof place), numbers);
+        for (size_t j = 0; j < AT_ONCE; j++) {
+            out->gear[i + j] = fi_load_le64(numbers + j * sizeof out->gear[0]);
+        }
+    }
+    fi_os_secret_wipe(key, sizeof key);
+    fi_os_secret_wipe(numbers, sizeof numbers);
+}
+
+void
 fi_cipher_derive_name(const uint8_t *master, uint8_t *out)
 {
     derive("firn 2026-11-28 name key", master, firn_bytes(NULL, 0), out);

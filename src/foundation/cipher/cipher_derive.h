@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "codec/cdc.h"
 #include "firn/types.h"
 
 enum { FI_CIPHER_DERIVE_ID_SIZE = 16, FI_CIPHER_DERIVE_CHECK_SIZE = 8 };
@@ -25,9 +26,13 @@ void fi_cipher_derive_file(const uint8_t *master, const uint8_t *identity, uint8
 /* The key of the records that follow an epoch. */
 void fi_cipher_derive_log(const uint8_t *master, const struct fi_cipher_derive_log_place *place,
                           uint8_t *out);
-/* What the chunker's table is seeded with, so that cut points do not tell known files. Data that
- * shall be shared has to be cut with one key: that of the oldest master key. */
+/* What the table of cut points is derived from. */
 void fi_cipher_derive_cut(const uint8_t *master, uint8_t *out);
+/* The table by which contents are cut into chunks, so that the sizes of what is stored do not tell
+ * known files. Each four of its numbers are derived from the cut key on their own: a person who
+ * finds out some of them, by files whose content and chunks are known, learns nothing of the others
+ * or of the master key. */
+void fi_cipher_derive_cut_table(const uint8_t *master, struct fi_cdc_table *out);
 /* The key of names of contents, where those are outside of encrypted blocks. */
 void fi_cipher_derive_name(const uint8_t *master, uint8_t *out);
 

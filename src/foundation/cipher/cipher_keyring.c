@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cipher/cipher_keyring.c: see keyring.h.
+ * cipher/cipher_keyring.c: see cipher_keyring.h.
  */
 #include "cipher/cipher_keyring.h"
 
@@ -19,6 +19,7 @@ struct master {
 
 struct secrets {
     size_t count; /* 0 in a child of fork */
+    struct fi_cdc_table cut_table;
     struct master masters[];
 };
 
@@ -31,7 +32,8 @@ struct generation {
 struct fi_cipher_keyring {
     struct fi_os_seal seal; /* first */
     atomic_uint owners;
-    unsigned cipher;
+    unsigned cipher; /* of new files; 0: they are in clear */
+    bool is_changing;
     _Atomic(struct generation *) newest;
 };
 
@@ -52,6 +54,7 @@ fill_secrets(struct secrets *secrets, const struct fi_cipher_keyring_master *mas
         memcpy(master->key, masters[i].key, sizeof master->key);
         fi_cipher_derive_check(master->key, master->check);
     }
+    fi_cipher_derive_cut_table(secrets->masters[0].key, &secrets->cut_table);
 }
 
 static int
@@ -84,7 +87,7 @@ fi_cipher_keyring_create(unsigned cipher, const struct fi_cipher_keyring_master 
 {
     struct generation *first;
     *out = NULL;
-    FI_TRY_RETURN(fi_cipher_check(cipher, err));
+    FI_TRY_RETURN(cipher == 0 ? FIRN_OK : fi_cipher_check(cipher, err));
     struct fi_cipher_keyring *keyring = fi_alloc_zeroed(sizeof *keyring);
     if (keyring == NULL) {
         return fi_error_no_memory(err, "the keys of a store");
@@ -142,6 +145,26 @@ fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring)
     }
 }
 
+void
+fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring)
+{
+    keyring->is_changing = true;
+    keyring->seal.wipes = keyring->cipher != 0; /* what is removed may be in clear */
+}
+
+bool
+fi_cipher_keyring_is_changing(const struct fi_cipher_keyring *keyring)
+{
+    return keyring->is_changing;
+}
+
+bool
+fi_cipher_keyring_encrypts(const struct fi_cipher_keyring *keyring)
+{
+    DCHECK(keyring->cipher != 0 || keyring->is_changing);
+    return keyring->cipher != 0;
+}
+
 struct fi_os_seal *
 fi_cipher_keyring_seal(struct fi_cipher_keyring *keyring)
 {
@@ -163,12 +186,19 @@ secrets_of(const struct fi_cipher_keyring *keyring)
     return atomic_load_explicit(&keyring->newest, memory_order_acquire)->secrets;
 }
 
+const struct fi_cdc_table *
+fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring)
+{
+    return &secrets_of(keyring)->cut_table;
+}
+
 /* The newest master key, for something new. */
 static int
 begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use *out_use,
           const struct master **out, firn_error *err)
 {
     const struct secrets *secrets = secrets_of(keyring);
+    CHECK(keyring->cipher != 0);
     if (secrets->count == 0) {
         return fi_error_set(err, FIRN_MISUSE, "the keys belong to a process that was forked");
     }
@@ -177,6 +207,19 @@ begin_use(const struct fi_cipher_keyring *keyring, struct fi_cipher_keyring_use 
     memcpy(out_use->check, newest->check, sizeof out_use->check);
     *out = newest;
     return FIRN_OK;
+}
+
+bool
+fi_cipher_keyring_is_newest(const struct fi_cipher_keyring *keyring,
+                            const struct fi_cipher_keyring_use *use)
+{
+    const struct secrets *secrets = secrets_of(keyring);
+    if (secrets->count == 0) {
+        return false;
+    }
+    const struct master *newest = &secrets->masters[secrets->count - 1];
+    return newest->number == use->number &&
+           memcmp(newest->check, use->check, sizeof use->check) == 0;
 }
 
 static int

@@ -23,11 +23,19 @@ struct fi_cipher_keyring_master {
     const uint8_t *key; /* FI_CIPHER_KEY_SIZE bytes */
 };
 /* Copies the keys, of which there is at least one, in the order of their numbers. New files get the
- * cipher and the last key. Codes of fi_cipher_check, and FIRN_NO_MEMORY. */
+ * cipher and the last key; cipher 0 is for a store that becomes one in clear. Codes of
+ * fi_cipher_check, and FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_cipher_keyring_create(unsigned cipher,
                                              const struct fi_cipher_keyring_master *masters,
                                              size_t count, struct fi_cipher_keyring **out,
                                              firn_error *err);
+/* The store is changing from clear to encrypted, or back: files may be either. New ones are in
+ * clear if the keyring was created with cipher 0. Before the keyring is attached. */
+void fi_cipher_keyring_set_changing(struct fi_cipher_keyring *keyring);
+/* Whether files in clear are no damage. */
+bool fi_cipher_keyring_is_changing(const struct fi_cipher_keyring *keyring);
+/* Whether new files are encrypted. */
+bool fi_cipher_keyring_encrypts(const struct fi_cipher_keyring *keyring);
 /* From now on it has these instead, of which the last one is for new files. Requires: nobody else
  * extends it meanwhile. */
 FIRN_MUST_CHECK int fi_cipher_keyring_extend(struct fi_cipher_keyring *keyring,
@@ -41,6 +49,11 @@ struct fi_cipher_keyring *fi_cipher_keyring_retain(struct fi_os_seal *seal);
 /* One that was not attached. NULL is fine. */
 void fi_cipher_keyring_destroy(struct fi_cipher_keyring *keyring);
 
+/* By what contents are cut into chunks in this store. It is the table of the oldest master key, so
+ * a new master key changes no cut point: what is stored already is still found, until older keys
+ * are dropped. Borrowed from the keyring, in memory for secrets. */
+const struct fi_cdc_table *fi_cipher_keyring_cut_table(const struct fi_cipher_keyring *keyring);
+
 /* Which keys something was encrypted with: stored beside it, in clear. */
 struct fi_cipher_keyring_use {
     uint32_t cipher;
@@ -48,8 +61,11 @@ struct fi_cipher_keyring_use {
     uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
 };
 
+/* Whether a new file would be encrypted with the same master key. */
+bool fi_cipher_keyring_is_newest(const struct fi_cipher_keyring *keyring,
+                                 const struct fi_cipher_keyring_use *use);
 /* The key of a new file with that random identity, of FI_CIPHER_DERIVE_ID_SIZE bytes. FIRN_MISUSE:
- * the keyring was made before this process was forked. */
+ * the keyring was made before this process was forked. Requires: new files are encrypted. */
 FIRN_MUST_CHECK int fi_cipher_keyring_file_begin(const struct fi_cipher_keyring *keyring,
                                                  const uint8_t *identity,
                                                  struct fi_cipher_keyring_use *out_use,

@@ -3,8 +3,7 @@
  * codec/cdc.c: content-defined chunking.
  *
  * The method is FastCDC (Xia, Zhou, Jiang et al., "FastCDC: a Fast and Efficient Content-Defined
- * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which takes
- * in Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which adds
+ * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which adds
  * a byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
  * the first bytes of a chunk are skipped, because it may not end there anyway; and a stricter
  * condition before the normal size than after it, so that sizes vary less.
@@ -18,9 +17,11 @@
  * Costs, measured with 214 changes of 50 KB in 512 MiB (10.7 MB new): 16.3 MB in new chunks, at 2.6
  * GB/s a thread. A normal size of 8 KiB gives 14.1 MB with nearly twice the chunks.
  *
- * The constants are not part of a format, but other constants would cut elsewhere, and stored
- * chunks would no longer be found. They are the first numbers of SplitMix64 from zero on (Steele,
- * Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+ * The table has a number for each value of a byte, and the sums of these numbers decide. The one in
+ * this file, which everybody knows, is for stores in clear; an encrypted store has its own
+ * (cipher/cipher_derive.h). Its numbers are not part of a format, but others would cut elsewhere,
+ * and stored chunks would no longer be found. They are the first numbers of SplitMix64 from zero on
+ * (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
  */
 #include "codec/cdc.h"
 
@@ -34,7 +35,7 @@ enum { WARM_UP = 64 };
 /* Five bits that neither condition asks for. */
 #define MASK_MAJOR (UINT64_C(0x1f) << 40)
 
-static const uint64_t gear[256] = {
+static const struct fi_cdc_table plain_table = {{
     UINT64_C(0xe220a8397b1dcdaf), UINT64_C(0x6e789e6aa1b965f4), UINT64_C(0x06c45d188009454f),
     UINT64_C(0xf88bb8a8724c81ec), UINT64_C(0x1b39896a51a8749b), UINT64_C(0x53cb9f0c747ea2ea),
     UINT64_C(0x2c829abe1f4532e1), UINT64_C(0xc584133ac916ab3c), UINT64_C(0x3ee5789041c98ac3),
@@ -121,7 +122,13 @@ static const uint64_t gear[256] = {
     UINT64_C(0x05bd0115226c6ab6), UINT64_C(0xd302230207bdfdab), UINT64_C(0xdb898abd8e0d2933),
     UINT64_C(0x9e79a397ba00b9cc), UINT64_C(0x89df84a5f0003ee8), UINT64_C(0x011f04f2a75fb9be),
     UINT64_C(0x5a5832bb47bcf19e),
-};
+}};
+
+const struct fi_cdc_table *
+fi_cdc_table_plain(void)
+{
+    return &plain_table;
+}
 
 static struct fi_cdc
 cut_at(size_t size, uint64_t hash)
@@ -131,9 +138,10 @@ cut_at(size_t size, uint64_t hash)
 }
 
 struct fi_cdc
-fi_cdc_next(firn_slice data, bool is_all)
+fi_cdc_next(const struct fi_cdc_table *table, firn_slice data, bool is_all)
 {
     CHECK(data.size > 0);
+    const uint64_t *gear = table->gear;
     const uint8_t *bytes = data.data;
     size_t end = data.size < FI_CDC_SIZE_MAX ? data.size : FI_CDC_SIZE_MAX;
     size_t normal = end < FI_CDC_SIZE_NORMAL ? end : FI_CDC_SIZE_NORMAL;

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "os/os_path.h"
+#include "os/os_seal.h"
 
 /* Asks the guard of a directory (os_guard.h), if it has one, before a name gets an entry. */
 static int
@@ -105,6 +106,27 @@ out:
     return rc;
 }
 
+/* Overwrites a file that has no other name. It is removed even if this fails: the caller may need
+ * its space. */
+static void
+wipe(struct fi_os_dir *dir, const char *name)
+{
+    static const uint8_t zeros[64 << 10];
+    struct fi_os_file *file = NULL;
+    struct fi_os_stat stat;
+    int rc;
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL));
+    FI_TRY(fi_os_file_stat(file, &stat, NULL));
+    for (uint64_t at = 0; stat.nlink == 1 && at < stat.size_bytes; at += sizeof zeros) {
+        uint64_t rest = stat.size_bytes - at;
+        FI_TRY(fi_os_file_write(file, at, zeros, rest < sizeof zeros ? rest : sizeof zeros, NULL));
+    }
+    rc = stat.nlink == 1 ? fi_os_file_sync(file, NULL) : FIRN_OK;
+out:
+    fi_os_file_close(file);
+    (void)rc;
+}
+
 int
 fi_os_remove_file(struct fi_os_dir *dir, const char *name, firn_error *err)
 {
@@ -115,6 +137,9 @@ fi_os_remove_file(struct fi_os_dir *dir, const char *name, firn_error *err)
     FI_TRY(dir->guard == NULL ? FIRN_OK : give_up(dir, name, &is_gone, err));
     if (is_gone) {
         goto out;
+    }
+    if (dir->seal != NULL && dir->seal->wipes) {
+        wipe(dir, name);
     }
     int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : ops->refusal;
     if (error_number == 0) {

@@ -17,6 +17,9 @@
 /* The first member of what has the keys. */
 struct fi_os_seal {
     void (*destroy)(struct fi_os_seal *seal);
+    /* A file that is removed is overwritten first: it may be one in clear. Whether the old bytes
+     * are gone then is the file system's and the disk's: some write to other places. */
+    bool wipes;
 };
 
 /* The handle owns the seal from now on: it is destroyed with the last handle that was opened from

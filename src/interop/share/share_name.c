@@ -317,6 +317,12 @@ check_kind(const struct adding *adding, const struct fi_remote_marker *marker, f
     if (marker->is_encrypted) {
         return FIRN_OK;
     }
+    if (adding->options->encrypt && adding->options->must_exist) {
+        return fi_error_set(err, FIRN_UNSUPPORTED,
+                            "the remote at %s is not encrypted, as %s says there: if it was, "
+                            "somebody has changed that file, or put another remote in its place",
+                            adding->name.url, FI_REMOTE_MARKER_NAME);
+    }
     if (adding->store_is_encrypted) {
         return fi_error_set(err, FIRN_UNSUPPORTED,
                             "the remote at %s is not encrypted, and the store is: what is pushed "
@@ -324,14 +330,8 @@ check_kind(const struct adding *adding, const struct fi_remote_marker *marker, f
                             "encrypted remote",
                             adding->name.url);
     }
-    if (!adding->options->encrypt) {
-        return FIRN_OK;
-    }
-    return adding->options->must_exist
-               ? fi_error_set(err, FIRN_UNSUPPORTED,
-                              "the remote at %s is not encrypted, as %s says there: if it was, "
-                              "somebody has changed that file, or put another remote in its place",
-                              adding->name.url, FI_REMOTE_MARKER_NAME)
+    return !adding->options->encrypt
+               ? FIRN_OK
                : fi_error_set(err, FIRN_EXISTS,
                               "there is a remote at %s already, which is not encrypted; choose an "
                               "empty place",

@@ -236,6 +236,9 @@ void fi_command_key_forget(void);
     }
 /* Reads them; *out is NONE where they were not given, or are not offered. Returns an exit code. */
 int fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out);
+/* The same for a command that has no --encrypt: --cipher (*out stays if it is missing) and
+ * --key-file. */
+int fi_command_key_cipher_of(struct fi_cli *cli, firn_cipher *out);
 /* From now on the file opens stores, before everything but the session keyring. Returns an exit
  * code. */
 int fi_command_key_use_file(struct fi_cli *cli, const char *path);

@@ -152,6 +152,17 @@ fi_command_key_use_file(struct fi_cli *cli, const char *path)
 }
 
 int
+fi_command_key_cipher_of(struct fi_cli *cli, firn_cipher *out)
+{
+    const char *word = fi_command_value(cli, "cipher");
+    const char *file = fi_command_value(cli, "key-file");
+    if (word != NULL && !is_cipher(word, out)) {
+        return fi_command_misused(cli, "--cipher is xchacha20, aes or aegis, not '%s'", word);
+    }
+    return file != NULL ? fi_command_key_use_file(cli, file) : FI_EXIT_OK;
+}
+
+int
 fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out)
 {
     *out = FIRN_CIPHER_NONE;
@@ -167,10 +178,7 @@ fi_command_key_cipher(struct fi_cli *cli, firn_cipher *out)
                                         word != NULL ? "cipher" : "key-file");
     }
     *out = FIRN_CIPHER_AUTOMATIC;
-    if (word != NULL && !is_cipher(word, out)) {
-        return fi_command_misused(cli, "--cipher is xchacha20, aes or aegis, not '%s'", word);
-    }
-    return file != NULL ? fi_command_key_use_file(cli, file) : FI_EXIT_OK;
+    return fi_command_key_cipher_of(cli, out);
 }
 
 bool
@@ -198,10 +206,9 @@ fi_command_key_check_new(struct fi_cli *cli, const char *store_path, firn_cipher
         info.cipher != FIRN_CIPHER_NONE) {
         return FI_EXIT_OK; /* opening it says what is wrong */
     }
-    return fi_command_report_error(
-        cli, FIRN_EXISTS,
-        "a store is encrypted from its creation on: make a new one, in another place",
-        "the store in '%s' is there already, and is not encrypted", store_path);
+    return fi_command_report_error(cli, FIRN_EXISTS, "firn key encrypt-store encrypts it",
+                                   "the store in '%s' is there already, and is not encrypted",
+                                   store_path);
 }
 
 /* ---- recovery codes ---- */

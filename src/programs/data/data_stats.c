@@ -81,6 +81,49 @@ read_bounds(struct fi_cli *cli, struct compaction *out)
     return exit_code;
 }
 
+/* The library opens the store itself: it must not be open when older keys are dropped. Returns an
+ * exit code. */
+static int
+rekey(struct fi_cli *cli)
+{
+    firn_error err;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    struct fi_task_notices notices;
+    firn_keys_rekey_options options = FIRN_KEYS_REKEY_OPTIONS_INIT;
+    firn_keys_rekey_result result = FIRN_KEYS_REKEY_RESULT_INIT;
+    if (cli->argument_count > 1) {
+        return fi_command_misused(cli, "--rekey is for a whole store");
+    }
+    fi_task_notices_init(&notices, cli);
+    options.source = &fi_command_key_source;
+    options.lock_timeout_ms = cli->wait_ms;
+    options.callbacks = fi_task_notices_callbacks(&notices);
+    int code = firn_keys_rekey(cli->arguments[0], &options, &result, &err);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
+    if (code != FIRN_OK) {
+        return fi_command_report_failure(cli, &err, NULL);
+    }
+    cli->is_done = true;
+    fi_term_json_u64("rekeyed", result.rekeyed);
+    fi_term_json_u64("left", result.left);
+    if (result.left > 0) {
+        return fi_command_report_error(
+            cli, FIRN_BUSY,
+            result.packs > 0 ? "firn gc --rekey in a workspace of the store is for saved "
+                               "directories"
+                             : "given again, the command does the rest",
+            "%s %s left with an older key", fi_term_text_number(result.left, number),
+            fi_term_text_plural(result.left, "file is", "files are"));
+    }
+    if (!cli->quiet) {
+        fi_term_out_format("%s %s written anew, none is left with an older key\n",
+                           fi_term_text_number(result.rekeyed, number),
+                           fi_term_text_plural(result.rekeyed, "file", "files"));
+    }
+    return FI_EXIT_OK;
+}
+
 static int
 run_compact(struct fi_cli *cli)
 {
@@ -89,6 +132,9 @@ run_compact(struct fi_cli *cli)
     firn_store *store = NULL;
     struct compaction what = {.keyspace = NULL};
     int exit_code;
+    if (fi_command_has(cli, "rekey")) {
+        return rekey(cli);
+    }
     FI_TRY_OUT(exit_code, read_bounds(cli, &what));
     FI_TRY_OUT(exit_code, fi_data_store_open(cli, cli->arguments[0], FI_DATA_STORE_WRITE, &store));
     if (cli->argument_count > 1) {
@@ -289,6 +335,7 @@ const struct fi_command fi_data_stats_compact = {
             {"from", 0, "KEY", "begin at KEY (default: the first key)"},
             {"to", 0, "KEY", "end before KEY (default: after the last key)"},
             {"hex", 'x', NULL, "keys are hexadecimal digits"},
+            {"rekey", 0, NULL, "write anew only what older master keys have encrypted"},
             {NULL, 0, NULL, NULL},
         },
     .help = "firn merges files by itself as data comes in. This command does all merging now,\n"
@@ -296,12 +343,17 @@ const struct fi_command fi_data_stats_compact = {
             "deleted.\n"
             "\n"
             "With a keyspace, or with bounds too, it merges only the files that contain keys\n"
-            "in that range.",
+            "in that range.\n"
+            "\n"
+            "With --rekey every file of an encrypted store is written anew that is not\n"
+            "encrypted with the newest master key (firn key rotate). If none is left then,\n"
+            "older master keys are dropped. Interrupted, it goes on when it is given again.",
     .examples =
         (const struct fi_command_example[]){
             {"firn db compact app.firn", "compact the whole store"},
             {"firn db compact app.firn users --from m --to n",
              "compact a range in which much was deleted"},
+            {"firn db compact --rekey app.firn", "encrypt all of it with the newest master key"},
             {NULL, NULL},
         },
     .uses = FI_COMMAND_USES_LOCK,

@@ -26,6 +26,8 @@ print_json(const firn_workspace_gc_result *result)
     fi_term_json_u64("expired", result->expired);
     fi_term_json_u64("safety_expired", result->safety_expired);
     fi_term_json_u64("damaged", result->damaged);
+    fi_term_json_u64("rekeyed", result->rekeyed);
+    fi_term_json_u64("rekey_left", result->rekey_left);
 }
 
 static void
@@ -90,6 +92,22 @@ print_result(const firn_workspace_gc_result *result, bool is_dry)
 }
 
 static void
+print_rekey(const firn_workspace_gc_result *result)
+{
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    if (result->rekey_left == 0) {
+        fi_term_out_format("%s %s written anew, none is left with an older key\n",
+                           fi_term_text_number(result->rekeyed, number),
+                           fi_term_text_plural(result->rekeyed, "file", "files"));
+    } else {
+        fi_term_out_format("%s %s left with an older master key: other processes read them, or "
+                           "they are damaged; firn gc --rekey, given again, does the rest\n",
+                           fi_term_text_number(result->rekey_left, number),
+                           fi_term_text_plural(result->rekey_left, "file is", "files are"));
+    }
+}
+
+static void
 print_auto(const firn_workspace_gc_result *result, bool is_dry)
 {
     if (!result->is_due) {
@@ -117,6 +135,11 @@ dir_gc_hint(int code)
     case FIRN_NO_SPACE:
         return "free some space elsewhere on the disk and run this again, or delete more "
                "checkpoints first: firn delete REF --now";
+    case FIRN_DENIED:
+        return fi_command_key_nobody_answered()
+                   ? "what is unused is found out only with the key; without it, firn check "
+                     "--no-key looks for damage"
+                   : NULL;
     default:
         return NULL;
     }
@@ -164,8 +187,8 @@ dir_gc_run(struct fi_cli *cli)
     struct fi_task_notices notices;
     const bool is_auto = fi_command_has(cli, "auto");
     if (is_auto && (fi_command_has(cli, "full") || fi_command_has(cli, "now") ||
-                    fi_command_has(cli, "recompress"))) {
-        return fi_command_misused(cli, "--auto excludes --full, --now and --recompress");
+                    fi_command_has(cli, "rekey") || fi_command_has(cli, "recompress"))) {
+        return fi_command_misused(cli, "--auto excludes --full, --now, --rekey and --recompress");
     }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
     if (exit_code == FI_EXIT_OK) {
@@ -180,6 +203,7 @@ dir_gc_run(struct fi_cli *cli)
     attempt.options.dry_run = fi_command_has(cli, "dry-run");
     attempt.options.full = fi_command_has(cli, "full");
     attempt.options.now = fi_command_has(cli, "now");
+    attempt.options.rekey = fi_command_has(cli, "rekey");
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.automatic = is_auto;
     attempt.options.callbacks = fi_task_notices_callbacks(&notices);
@@ -196,6 +220,9 @@ dir_gc_run(struct fi_cli *cli)
         if (!cli->quiet) {
             (is_auto ? print_auto : print_result)(&attempt.result, attempt.options.dry_run);
         }
+        if (!cli->quiet && attempt.options.rekey && !attempt.options.dry_run) {
+            print_rekey(&attempt.result);
+        }
     }
     if (code == FIRN_OK && attempt.result.damaged > 0) {
         exit_code = FI_EXIT_CORRUPT;
@@ -210,6 +237,7 @@ static const struct fi_command_option options[] = {
     {"auto", 0, NULL, "run only if worthwhile, in slices that let others work"},
     {"full", 0, NULL, "rewrite every pack that has any unneeded data"},
     {"now", 0, NULL, "free what deleted checkpoints needed, too"},
+    {"rekey", 0, NULL, "write anew all that older master keys have encrypted"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
     {"level", 0, "N", "zstd level for --recompress, 2 to 19 (default 9)"},
     {NULL, 0, NULL, NULL},
@@ -218,6 +246,7 @@ static const struct fi_command_option options[] = {
 static const struct fi_command_example examples[] = {
     {"firn gc --dry-run", "show how much would be freed"},
     {"firn gc --recompress", "make the store smaller, for example overnight"},
+    {"firn gc --rekey", "encrypt all of the store with the newest master key"},
     {NULL, NULL},
 };
 
@@ -248,6 +277,10 @@ const struct fi_command fi_dir_gc = {
             "compressed at that level or a higher one, or that cannot be made smaller, stays\n"
             "as it is. This takes one processor about ten seconds for each gigabyte, and\n"
             "minutes at level 19.\n"
+            "\n"
+            "With --rekey every file of an encrypted store is written anew that is not\n"
+            "encrypted with the newest master key (firn key rotate). If none is left then,\n"
+            "older master keys are dropped. Interrupted, it goes on when it is given again.\n"
             "\n"
             "A damaged pack is kept and named, and the exit code is 5. If damage makes it\n"
             "impossible to know what a checkpoint needs, nothing is deleted.",

@@ -189,8 +189,17 @@ print_result(const struct repairing *repairing)
 }
 
 static const char *
-dir_repair_hint(int code)
+dir_repair_hint(int code, bool is_of_data)
 {
+    if (code == FIRN_DENIED && fi_command_key_nobody_answered()) {
+        return is_of_data ? "a repair needs the key; without it, firn db check --no-key STORE "
+                            "looks for damage"
+                          : "a repair needs the key; without it, firn check --no-key --data looks "
+                            "for damage";
+    }
+    if (is_of_data) {
+        return NULL;
+    }
     switch (code) {
     case FIRN_NOT_FOUND:
         return "--store DIR names a store, firn workspaces lists them";
@@ -231,7 +240,7 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
     fi_term_json_end();
     if (code != FIRN_OK) {
-        exit_code = fi_command_report_failure(cli, &err, is_of_data ? NULL : dir_repair_hint(code));
+        exit_code = fi_command_report_failure(cli, &err, dir_repair_hint(code, is_of_data));
     } else {
         print_json(&repairing);
         if (!cli->quiet) {

@@ -86,6 +86,7 @@ const struct fi_command fi_import_alopex = {
         (const struct fi_command_option[]){
             {"keyspace", 'k', "NAME", "the keyspace to make (default: default)"},
             {"dry-run", 'n', NULL, "read FILE and count, without importing"},
+            FI_COMMAND_KEY_OPTIONS,
             {NULL, 0, NULL, NULL},
         },
     .help = "FILE is a database NAME.alopex, its directory (of any version, with tables and a\n"
@@ -118,6 +119,7 @@ const struct fi_command fi_import_alopex_alexs = {
             {"keyspace", 'k', "NAME", "the keyspace to make (default: default)"},
             {"damaged", 0, NULL, "import what can be read of a damaged table"},
             {"dry-run", 'n', NULL, "read FILE and count, without importing"},
+            FI_COMMAND_KEY_OPTIONS,
             {NULL, 0, NULL, NULL},
         },
     .help = "FILE begins with ALXS. Its records become a keyspace, which must not exist yet, of\n"

@@ -222,6 +222,7 @@ fi_mcp_call_open(struct fi_mcp_call *call)
             "directory";
     }
     if (code == FIRN_OK) {
+        fi_sqlitefile_hide_for(firn_workspace_store_path(call->workspace));
         code = check_opened(call);
     }
     if (code == FIRN_OK) {

@@ -36,6 +36,7 @@ struct cloning {
     const char *at;    /* the checkpoint, as the remote knows it */
     uint64_t pulled;   /* checkpoints */
     char *reference;
+    firn_cipher cipher; /* of the store */
     firn_workspace *workspace;
     struct fi_task_workspace_paths paths;
     struct fi_task_notices *notices; /* of the restore */
@@ -328,7 +329,7 @@ clone_into(struct fi_cli *cli, struct cloning *cloning)
 {
     cli->workspace_path = cloning->dir;
     FI_TRY_RETURN(
-        fi_task_workspace_open_root(cli, cli->store_path, FIRN_CIPHER_NONE, &cloning->workspace));
+        fi_task_workspace_open_root(cli, cli->store_path, cloning->cipher, &cloning->workspace));
     FI_TRY_RETURN(fi_task_workspace_paths_init(cli, cloning->workspace, 2, &cloning->paths));
     FI_TRY_RETURN(add_origin(cli, cloning));
     fi_term_json_bytes("workspace", firn_str(firn_workspace_root(cloning->workspace)));
@@ -353,6 +354,7 @@ remotes_clone_run(struct fi_cli *cli)
     int64_t limit;
     int exit_code;
     FI_TRY_OUT(exit_code, fi_remotes_limit(cli, &limit));
+    FI_TRY_OUT(exit_code, fi_command_key_cipher(cli, &cloning.cipher));
     FI_TRY_OUT(exit_code, make_reference(cli, &cloning));
     FI_TRY_OUT(exit_code, check_source(cli, &cloning));
     FI_TRY_OUT(exit_code, make_directory(cli, &cloning));
@@ -369,9 +371,9 @@ out:
 
 static const struct fi_command_option options[] = {
     {"at", 0, "REF", "restore this checkpoint, not the newest"},
-    {"encrypt", 0, NULL, "refuse a remote that is not encrypted"},
     {"limit", 0, "SIZE", "use at most so many bytes a second (such as 5M)"},
     {"trust", 0, NULL, "bring also what stands for far more than its bytes"},
+    FI_COMMAND_KEY_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
@@ -394,12 +396,13 @@ const struct fi_command fi_remotes_clone = {
             "without origin/. With PATHs, which are relative to DIR, nothing is pulled: only\n"
             "these and what is below them are fetched, as the first checkpoint of DIR.\n"
             "\n"
-            "A person who can write to the storage can put a remote in clear in the place of\n"
-            "an encrypted one. With --encrypt that is refused, and nothing is fetched.\n"
-            "\n"
             "DIR is a workspace of its own then: what it saves and pushes is another line of\n"
             "the remote. If a step fails, those before it stay, and the message says how to\n"
-            "go on; if there is no remote at URL, nothing stays.",
+            "go on; if there is no remote at URL, nothing stays.\n"
+            "\n"
+            "With --encrypt the store of DIR is encrypted, and so the remote has to be: one\n"
+            "in clear, which a person who can write to the storage can put in its place, is\n"
+            "refused, and nothing is fetched. What is in FIRN_KEY_FILE, or FILE, opens both.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = remotes_clone_run,

@@ -91,7 +91,7 @@ static int
 find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
 {
     firn_error err;
-    const char *remote = fi_command_value(cli, "remote");
+    const char *remote = fi_command_offers(cli, "remote") ? fi_command_value(cli, "remote") : NULL;
     out->options.source = &fi_command_key_source;
     out->options.lock_timeout_ms = cli->wait_ms;
     FI_TRY_RETURN(remote != NULL ? find_remote(cli, place, remote, out)
@@ -100,15 +100,21 @@ find(struct fi_cli *cli, int place, struct fi_secrets_store *out)
     if (code != FIRN_OK) {
         return fi_command_report_failure(cli, &err, fi_secrets_hint(code));
     }
-    if (out->info.cipher == FIRN_CIPHER_NONE) {
-        return fi_command_report_error(
-            cli, FIRN_INVALID,
-            "a store is encrypted from its creation on: make a new one with firn init --encrypt, "
-            "or firn db put --encrypt",
-            "the store in '%s' is not encrypted, and has no keys", out->path);
-    }
     fi_term_json_bytes(out->is_remote ? "remote" : "store", firn_str(out->path));
     return FI_EXIT_OK;
+}
+
+int
+fi_secrets_with_any(struct fi_cli *cli, int place,
+                    int (*run)(struct fi_cli *cli, struct fi_secrets_store *store))
+{
+    assert(place >= 0);
+    struct fi_secrets_store store = {.info = FIRN_KEYS_INFO_INIT,
+                                     .options = FIRN_KEYS_OPTIONS_INIT};
+    int exit_code = find(cli, place, &store);
+    exit_code = exit_code == FI_EXIT_OK ? run(cli, &store) : exit_code;
+    firn_workspace_close(store.workspace);
+    return exit_code;
 }
 
 int
@@ -119,6 +125,11 @@ fi_secrets_with(struct fi_cli *cli, int place,
     struct fi_secrets_store store = {.info = FIRN_KEYS_INFO_INIT,
                                      .options = FIRN_KEYS_OPTIONS_INIT};
     int exit_code = find(cli, place, &store);
+    if (exit_code == FI_EXIT_OK && store.info.cipher == FIRN_CIPHER_NONE) {
+        exit_code = fi_command_report_error(
+            cli, FIRN_INVALID, store.is_remote ? NULL : "firn key encrypt-store encrypts it",
+            "%s in '%s' is not encrypted, and has no keys", fi_secrets_word(&store), store.path);
+    }
     exit_code = exit_code == FI_EXIT_OK ? run(cli, &store) : exit_code;
     firn_workspace_close(store.workspace);
     return exit_code;
@@ -241,10 +252,17 @@ fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *s
 
 /* ---- the group ---- */
 
-static const struct fi_command *const members[] = {
-    &fi_secrets_list,           &fi_secrets_slots_add,     &fi_secrets_slots_change,
-    &fi_secrets_slots_remove,   &fi_secrets_slots_recover, &fi_secrets_slots_rotate,
-    &fi_secrets_session_unlock, &fi_secrets_session_lock,  NULL};
+static const struct fi_command *const members[] = {&fi_secrets_list,
+                                                   &fi_secrets_slots_add,
+                                                   &fi_secrets_slots_change,
+                                                   &fi_secrets_slots_remove,
+                                                   &fi_secrets_slots_recover,
+                                                   &fi_secrets_slots_rotate,
+                                                   &fi_secrets_session_unlock,
+                                                   &fi_secrets_session_lock,
+                                                   &fi_secrets_change_encrypt,
+                                                   &fi_secrets_change_decrypt,
+                                                   NULL};
 
 const struct fi_command fi_secrets = {
     .name = "key",

@@ -10,6 +10,8 @@
 #include "secrets/secrets.h"
 #include "task/task.h"
 
+extern const struct fi_command fi_secrets_change_decrypt;
+extern const struct fi_command fi_secrets_change_encrypt;
 extern const struct fi_command fi_secrets_list;
 extern const struct fi_command fi_secrets_slots_add;
 extern const struct fi_command fi_secrets_slots_change;
@@ -33,6 +35,9 @@ struct fi_secrets_store {
  * Returns an exit code. */
 int fi_secrets_with(struct fi_cli *cli, int place,
                     int (*run)(struct fi_cli *cli, struct fi_secrets_store *store));
+/* The same, also of one in clear. */
+int fi_secrets_with_any(struct fi_cli *cli, int place,
+                        int (*run)(struct fi_cli *cli, struct fi_secrets_store *store));
 /* For texts: "the store", "the remote". */
 const char *fi_secrets_word(const struct fi_secrets_store *store);
 

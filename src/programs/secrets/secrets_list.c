@@ -59,10 +59,18 @@ list(struct fi_cli *cli, struct fi_secrets_store *store)
     fi_term_json_string("cipher", firn_cipher_name(info->cipher));
     fi_term_json_u64("master_keys", info->master_keys);
     fi_term_json_bool("unlocked", info->is_remembered);
+    fi_term_json_string("state", info->state == FIRN_KEYS_STATE_ENCRYPTING   ? "encrypting"
+                                 : info->state == FIRN_KEYS_STATE_DECRYPTING ? "decrypting"
+                                                                             : "settled");
     if (store->is_remote) {
         fi_term_json_bool("kept", info->is_kept);
     }
     if (!cli->quiet) {
+        if (info->state != FIRN_KEYS_STATE_SETTLED) {
+            fi_term_out_format("becoming %s: firn key %s-store, given again, ends that\n",
+                               info->state == FIRN_KEYS_STATE_ENCRYPTING ? "encrypted" : "clear",
+                               info->state == FIRN_KEYS_STATE_ENCRYPTING ? "encrypt" : "decrypt");
+        }
         fi_term_out_format("%s, %s master %s; %s\n", firn_cipher_name(info->cipher),
                            fi_term_text_number(info->master_keys, number),
                            fi_term_text_plural(info->master_keys, "key", "keys"),

@@ -347,6 +347,9 @@ rotate(struct fi_cli *cli, struct fi_secrets_store *store)
         fi_term_out_format("new files are encrypted with master key %u; files that are there keep "
                            "theirs\n",
                            store->info.master_keys);
+        fi_command_report_more("hint", cli->argument_count > 0
+                                           ? "firn db compact --rekey writes them anew"
+                                           : "firn gc --rekey writes them anew");
     }
     return FI_EXIT_OK;
 }
@@ -464,9 +467,9 @@ const struct fi_command fi_secrets_slots_rotate = {
     .arguments = "[STORE]",
     .options = rotate_options,
     .help = "Passphrases, key files and recovery codes stay, and open all master keys. Files\n"
-            "that are there keep the master key that they have, until firn gc or a compaction\n"
-            "happens to write what is in them anew. There is no command yet that does so with\n"
-            "all of them, so the old master key is never worthless for certain.\n"
+            "that are there keep the master key that they have. firn gc --rekey writes all of\n"
+            "them anew, for a store of data firn db compact --rekey; then the old master key\n"
+            "opens nothing in this store any more, and is dropped.\n"
             "A changed passphrase is no rotation (firn help key change).",
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_rotate,

@@ -566,6 +566,11 @@ static const struct fi_command load = {
     .name = "load",
     .summary = "Load the records of a table into a keyspace",
     .arguments = "FILE STORE KEYSPACE",
+    .options =
+        (const struct fi_command_option[]){
+            FI_COMMAND_KEY_OPTIONS,
+            {NULL, 0, NULL, NULL},
+        },
     .help = "Loads the records in one commit: all of them or none, and on disk when the\n"
             "command returns. The store and the keyspace are created if they do not exist. A\n"
             "key that exists already gets the value of the table; if a key occurs more than\n"

@@ -23,11 +23,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "term/term.h"
@@ -288,6 +291,52 @@ fi_sqlitefile_open_copy(const struct fi_sqlitefile_library *library, const char 
     code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
     fi_sqlitefile_pages_close(pages);
     return code;
+}
+
+/* ---- the place of copies ----
+ *
+ * What is in an encrypted store should not be on a disk in clear for the sake of a copy, which
+ * stays there after it was removed. A database that is in use lies in the workspace in clear, but
+ * that may be on a disk that is encrypted, and TMPDIR on another one. Memory takes copies of at
+ * most FI_SQLITEFILE_HIDDEN_MAX bytes, and of a quarter of what a file system in memory has left,
+ * since others need that, too. */
+
+/* Set by the thread that opens workspaces, before copies are made for them. */
+static atomic_bool is_hidden;
+
+void
+fi_sqlitefile_hide_for(const char *store_path)
+{
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    if (firn_keys_list(store_path, NULL, NULL, &info, NULL) == FIRN_OK &&
+        info.cipher != FIRN_CIPHER_NONE) {
+        /* Relaxed: threads that copy are begun later. */
+        atomic_store_explicit(&is_hidden, true, memory_order_relaxed);
+    }
+}
+
+static bool
+is_in_memory(const char *place, uint64_t bytes)
+{
+    struct statfs system;
+    return place != NULL && place[0] == '/' && access(place, W_OK | X_OK) == 0 &&
+           statfs(place, &system) == 0 && system.f_type == TMPFS_MAGIC &&
+           bytes / (uint64_t)system.f_bsize < (uint64_t)system.f_bavail / 4;
+}
+
+const char *
+fi_sqlitefile_place_for(uint64_t bytes)
+{
+    if (atomic_load_explicit(&is_hidden, memory_order_relaxed) &&
+        bytes <= FI_SQLITEFILE_HIDDEN_MAX) {
+        const char *const places[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm"};
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            if (is_in_memory(places[i], bytes)) {
+                return places[i];
+            }
+        }
+    }
+    return fi_sqlitefile_place();
 }
 
 const char *

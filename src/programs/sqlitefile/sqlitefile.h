@@ -13,9 +13,9 @@
 #include "firn/firn.h"
 #include "term/term.h"
 
-/* For copy_sqlite of firn_workspace_options; ctx is not used. Any thread. FIRN_UNSUPPORTED where
- * SQLite's library cannot be loaded. FIRN_BUSY where the database was locked for five seconds.
- * FIRN_CANCELLED when a signal came. */
+/* For copy_sqlite of firn_workspace_options; ctx is the directory for the copy, or NULL: one is
+ * chosen. Any thread. FIRN_UNSUPPORTED where SQLite's library cannot be loaded. FIRN_BUSY where the
+ * database was locked for five seconds. FIRN_CANCELLED when a signal came. */
 int fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
                        firn_error *err);
 
@@ -91,5 +91,11 @@ void fi_sqlitefile_text_add_name(struct fi_sqlitefile_text *text, const char *na
 
 /* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
 const char *fi_sqlitefile_place(void);
+/* For a copy of so many bytes: if the copies are hidden, a file system in memory that has room for
+ * it; else as above. */
+const char *fi_sqlitefile_place_for(uint64_t bytes);
+enum { FI_SQLITEFILE_HIDDEN_MAX = 256 << 20 };
+/* Hides the copies of this process from now on if the store at this path is encrypted. */
+void fi_sqlitefile_hide_for(const char *store_path);
 
 #endif

@@ -317,19 +317,32 @@ copy_to(struct copying *copying, int file, const char *copy)
     return code == FIRN_OK ? mend_header(copying, file, cookie) : code;
 }
 
+/* About how large the copy will be, at most: its own file, and its log. */
+static uint64_t
+size_of_copy(const char *path)
+{
+    char log[4096];
+    struct stat stat;
+    uint64_t size = lstat(path, &stat) == 0 ? (uint64_t)stat.st_size : 0;
+    int length = snprintf(log, sizeof log, "%s-wal", path);
+    return length > 0 && length < (int)sizeof log && lstat(log, &stat) == 0
+               ? size + (uint64_t)stat.st_size
+               : size;
+}
+
 int
 fi_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size, firn_error *err)
 {
     struct copying copying = {.library = fi_sqlitefile_load(err), .path = path, .err = err};
-    (void)ctx;
+    const char *place = ctx != NULL ? ctx : fi_sqlitefile_place_for(size_of_copy(path));
     if (copying.library == NULL) {
         return FIRN_UNSUPPORTED;
     }
-    int size = snprintf(out_copy, copy_size, "%s/firn-sqlite-XXXXXX", fi_sqlitefile_place());
+    int size = snprintf(out_copy, copy_size, "%s/firn-sqlite-XXXXXX", place);
     int file = size > 0 && (size_t)size < copy_size ? mkostemp(out_copy, O_CLOEXEC) : -1;
     if (file < 0) {
-        return fi_sqlitefile_fail(err, FIRN_IO, "could not create a file in %.400s: %s",
-                                  fi_sqlitefile_place(), strerror(errno));
+        return fi_sqlitefile_fail(err, FIRN_IO, "could not create a file in %.400s: %s", place,
+                                  strerror(errno));
     }
     char *real = realpath(out_copy, NULL); /* SQLite follows no links */
     int code = real != NULL ? copy_to(&copying, file, real)

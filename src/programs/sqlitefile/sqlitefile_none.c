@@ -44,6 +44,19 @@ fi_sqlitefile_place(void)
     return "/tmp";
 }
 
+const char *
+fi_sqlitefile_place_for(uint64_t bytes)
+{
+    (void)bytes;
+    return fi_sqlitefile_place();
+}
+
+void
+fi_sqlitefile_hide_for(const char *store_path)
+{
+    (void)store_path;
+}
+
 int
 fi_sqlitefile_reader_open(const char *path, struct fi_sqlitefile_reader **out, firn_error *err)
 {

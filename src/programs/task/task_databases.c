@@ -255,7 +255,9 @@ copy_in_use(const struct fetching *fetching, const char *from)
     assert(from[0] == '/');
     char copy[PATH_ROOM];
     char to[PATH_ROOM];
-    int code = fi_sqlitefile_copy(NULL, from, copy, sizeof copy, fetching->err);
+    char place[PATH_ROOM];
+    (void)snprintf(place, sizeof place, "%s", fetching->to);
+    int code = fi_sqlitefile_copy(place, from, copy, sizeof copy, fetching->err);
     if (code != FIRN_OK) {
         return CANNOT;
     }

@@ -358,6 +358,7 @@ fi_task_workspace_open_root(struct fi_cli *cli, const char *store_path, firn_cip
     if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
     }
+    fi_sqlitefile_hide_for(firn_workspace_store_path(*out));
     return FI_EXIT_OK;
 }
 
@@ -436,6 +437,7 @@ open_workspace(struct fi_cli *cli, bool may_ask, const firn_keys_source *keys, f
         return report_open(cli, &err);
     }
     cli->workspace = *out;
+    fi_sqlitefile_hide_for(firn_workspace_store_path(*out));
     fi_term_path_show_from(firn_workspace_subpath(*out));
     int exit_code = fi_task_settings_take(cli, *out);
     if (exit_code == FI_EXIT_OK) {

@@ -55,7 +55,7 @@ make_key(struct fi_os_dir *dir, struct fi_cipher_key **out, firn_error *err)
     uint8_t identity[FI_CIPHER_DERIVE_ID_SIZE];
     const struct fi_os_seal *seal = fi_os_dir_seal(dir);
     *out = NULL;
-    if (seal == NULL) {
+    if (seal == NULL || !fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal))) {
         return FIRN_OK;
     }
     FI_TRY_RETURN(fi_os_random(fi_os_dir_os(dir), identity, sizeof identity, err));

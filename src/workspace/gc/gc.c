@@ -53,6 +53,7 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "catalog/catalog.h"
+#include "os/os_seal.h"
 
 enum { SCRATCH_FRAMES = 4 };
 
@@ -364,6 +365,9 @@ gc_run(struct fi_gc *gc, firn_error *err)
     FI_TRY_RETURN(fi_catalog_due_write(gc->opened->db, &due, err));
     FI_TRY_RETURN(fi_db_maintain_tidy(gc->opened->db,
                                       changes ? fi_objects_index(gc->opened->objects) : NULL, err));
+    if (gc->options->rekey) {
+        FI_TRY_RETURN(fi_gc_rekey_rest(gc, err));
+    }
     FI_TRY_RETURN(fi_gc_steps_measure(gc, err));
     result->is_finished = true;
     return FIRN_OK;
@@ -386,7 +390,10 @@ fi_gc_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
     struct fi_gc gc = {
         .ws = ws, .opened = &opened, .options = options, .limits = limits, .result = out};
     fi_catalog_forgotten_init(&gc.forgotten);
-    if (opened.db != NULL) {
+    if (options->rekey && opened.db != NULL && fi_os_dir_seal(fi_db_dir(opened.db)) == NULL) {
+        rc = fi_error_set(err, FIRN_INVALID, "the store in '%s' is not encrypted, and has no keys",
+                          fi_ws_store_path(ws));
+    } else if (opened.db != NULL) {
         rc = gc_run(&gc, err);
     }
     fi_gc_table_destroy(gc.table);
@@ -395,7 +402,9 @@ fi_gc_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
     fi_hash_map_deinit(&gc.forgotten);
     fi_buf_deinit(&gc.leaning);
     fi_buf_deinit(&gc.expired);
-    return fi_ws_opened_close(ws, &opened, rc, err);
+    bool settles = options->rekey && !options->dry_run && opened.db != NULL;
+    rc = fi_ws_opened_close(ws, &opened, rc, err);
+    return rc == FIRN_OK && settles ? fi_gc_rekey_settle(ws, out, err) : rc;
 }
 
 int

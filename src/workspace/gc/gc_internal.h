@@ -50,6 +50,7 @@ enum fi_gc_fate {
 struct fi_gc_pack {
     uint32_t number;
     bool is_present;
+    bool is_outdated; /* it is to be written with the newest master key (gc_rekey.c) */
     enum fi_gc_fate fate;
     bool is_joined; /* it is rewritten because it is small, and not the only one */
     int level;      /* at which it was compressed */
@@ -157,6 +158,16 @@ struct fi_gc_part {
  * pack. Nothing is retired. Requires: all packs have the same target level. */
 FIRN_MUST_CHECK int fi_gc_move_parts(struct fi_gc *gc, struct fi_gc_part *parts, size_t count,
                                      firn_error *err);
+
+/* ---- with options->rekey: gc_rekey.c ---- */
+
+/* Whether the file of the i-th pack is to be written anew. */
+FIRN_MUST_CHECK int fi_gc_rekey_is_outdated(struct fi_gc *gc, size_t i, bool *out, firn_error *err);
+/* Writes anew what is not packs. After the packs. */
+FIRN_MUST_CHECK int fi_gc_rekey_rest(struct fi_gc *gc, firn_error *err);
+/* Drops older keys if nothing needs them. Requires: the store is closed. */
+FIRN_MUST_CHECK int fi_gc_rekey_settle(struct firn_ws *ws, firn_workspace_gc_result *result,
+                                       firn_error *err);
 
 /* ---- an automatic collection ---- */
 

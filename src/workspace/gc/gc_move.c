@@ -200,7 +200,7 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
               const struct firn_pack *file)
 {
     struct fi_pack_frame_size size = fi_pack_frame_size_of(file, frame);
-    bool is_plain = size.stored == size.raw;
+    bool is_plain = size.stored >= size.raw;
     /* A join packs fresh saves better; what a collection moves was mostly joined before. */
     int wanted = moving->gc->table == NULL ? moving->effort : moving->level;
     if (size.raw < FULL_FRAME_SIZE || (moving->from->level < wanted && !is_plain)) {

@@ -17,6 +17,7 @@
  *                                       collection leaves that to saves (gc_join.c)
  *   compressed at a lower level than    likewise, if that was requested
  *   was requested
+ *   not encrypted with the newest key   likewise, if that was requested
  *   its file is missing                 the pack is left alone while it has live objects: the file
  *
  * With "full", every pack that holds anything dead is rewritten.
@@ -78,7 +79,12 @@ list_packs(struct fi_gc *gc, firn_error *err)
         if (rc != FIRN_OK) {
             return rc;
         }
-        gc->packs[gc->pack_count++] = (struct fi_gc_pack){.number = pack->number,
+        bool is_outdated = false;
+        if (is_present && gc->options->rekey) {
+            FI_TRY_RETURN(fi_gc_rekey_is_outdated(gc, i, &is_outdated, err));
+        }
+        gc->packs[gc->pack_count++] = (struct fi_gc_pack){.is_outdated = is_outdated,
+                                                          .number = pack->number,
                                                           .level = level_of(pack),
                                                           .is_present = is_present,
                                                           .size_bytes = pack->size_bytes,
@@ -296,7 +302,7 @@ gc_plan_assess(const struct fi_gc *gc, const struct fi_gc_pack *pack)
         return FI_GC_KEEP;
     }
     bool has_strays = pack->live_count + pack->dead_count < pack->object_count;
-    if (pack->has_forgotten || has_strays) {
+    if (pack->has_forgotten || has_strays || pack->is_outdated) {
         return FI_GC_REWRITE;
     }
     return is_worth_it(gc, pack) || pack->level < pack->target ? FI_GC_REWRITE : FI_GC_KEEP;

@@ -15,6 +15,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "codec/cdc.h"
 #include "codec/compress.h"
 #include "os/os.h"
 #include "pack/pack.h"
@@ -311,6 +312,8 @@ struct fi_objects_sink {
     int (*add)(void *lane, const struct fi_objects_object *object, bool *out_is_new,
                firn_error *err);
     bool wants_content; /* false: file contents are hashed, add is called for directories only */
+    /* By what large files are cut; must be set if wants_content. Borrowed. */
+    const struct fi_cdc_table *cut_table;
     void *ctx;
 };
 
@@ -398,6 +401,10 @@ bool fi_objects_pack_is_listed(struct fi_objects *objects, uint32_t number);
 uint64_t fi_objects_retired_bytes(const struct fi_objects *objects);
 /* The index of objects; NULL if the store has none. */
 struct firn_db_keyspace *fi_objects_index(const struct fi_objects *objects);
+/* Whether the file of the i-th pack is encrypted as new ones are (fi_block_seal_is_current).
+ * Requires: it is present. */
+FIRN_MUST_CHECK int fi_objects_pack_is_current(struct fi_objects *objects, size_t i, bool *out,
+                                               firn_error *err);
 /* Opens (or finds open) a pack's file and keeps it open until release. */
 FIRN_MUST_CHECK int fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number,
                                             struct firn_pack **out, firn_error *err);

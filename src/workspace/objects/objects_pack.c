@@ -167,6 +167,15 @@ fi_objects_pack_is_present(struct fi_objects *objects, size_t i, bool *out, firn
 }
 
 int
+fi_objects_pack_is_current(struct fi_objects *objects, size_t i, bool *out, firn_error *err)
+{
+    char name[FI_OBJECTS_INDEX_PACK_NAME_SIZE];
+    DCHECK(i < objects->pack_count && objects->dir != NULL);
+    fi_objects_index_pack_name(objects->packs[i].entry.number, name);
+    return fi_block_seal_is_current(objects->dir, name, out, err);
+}
+
+int
 fi_objects_pack_acquire(struct fi_objects *objects, uint32_t number, struct firn_pack **out,
                         firn_error *err)
 {

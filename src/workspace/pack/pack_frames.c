@@ -69,7 +69,6 @@ decode_frames(struct firn_pack *pack, firn_slice bytes, firn_error *err)
     uint32_t count;
     uint32_t reserved;
     struct fi_reader reader = fi_reader_of(bytes);
-    const uint32_t overhead = fi_block_reader_overhead(pack->reader);
     if (!fi_reader_le32(&reader, &count) || !fi_reader_le32(&reader, &reserved) || reserved != 0 ||
         count == 0 || count > FI_PACK_FRAMES_MAX ||
         fi_reader_left(&reader) != (size_t)count * FI_PACK_FORMAT_FRAMES_ITEM_SIZE) {
@@ -85,7 +84,7 @@ decode_frames(struct firn_pack *pack, firn_slice bytes, firn_error *err)
                         fi_reader_le32(&reader, &frame->stored_size) &&
                         fi_reader_le32(&reader, &frame->raw_size);
         if (!is_whole || frame->raw_size > FI_PACK_FORMAT_FRAME_SIZE_MAX ||
-            frame->stored_size > frame->raw_size + overhead) {
+            frame->stored_size > fi_block_reader_stored_size_max(pack->reader, frame->raw_size)) {
             return pack_corrupt(pack, "the list of frames holds an impossible size", err);
         }
     }

@@ -90,10 +90,18 @@ struct fi_pack_writer_record {
 FIRN_MUST_CHECK int fi_pack_writer_claim(struct firn_pack_writer *writer,
                                          struct fi_pack_writer_record *record, bool *out_is_new,
                                          firn_error *err);
+/* A frame as it is stored. */
+struct fi_pack_writer_frame {
+    uint32_t number; /* by claim */
+    enum fi_codec codec;
+    firn_slice stored;
+    uint32_t raw_size;
+    bool is_alone; /* an object that has a frame to itself: in an encrypted pack it is padded */
+};
 /* Writes the block of a frame that was numbered by claim. */
-FIRN_MUST_CHECK int fi_pack_writer_put_frame(struct firn_pack_writer *writer, uint32_t frame,
-                                             enum fi_codec codec, firn_slice stored,
-                                             uint32_t raw_size, firn_error *err);
+FIRN_MUST_CHECK int fi_pack_writer_put_frame(struct firn_pack_writer *writer,
+                                             const struct fi_pack_writer_frame *frame,
+                                             firn_error *err);
 /* Latches the writer: objects were claimed whose bytes will not be written. */
 void fi_pack_writer_fail(struct firn_pack_writer *writer, const firn_error *err);
 int fi_pack_writer_level(const struct firn_pack_writer *writer);

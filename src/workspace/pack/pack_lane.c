@@ -15,6 +15,9 @@
  * otherwise, or its list is full. An object of 512 KiB or more becomes a frame of its own, which is
  * written at once; the open frame stays open, so objects that are added in a row stay together.
  *
+ * In an encrypted pack the size of such a frame would tell the object, if an observer has it too:
+ * it is padded (block_seal.h). A frame with many objects tells only what they are together.
+ *
  * A frame that zstd does not make smaller by at least 1/64 is stored plain: reading it is then a
  * copy. QUICK_LEVEL decides that: on bytes that do not compress it runs at some gigabytes a second,
  * twenty times as fast as higher levels, which are tried only on what QUICK_LEVEL made
@@ -138,9 +141,18 @@ is_frame(firn_slice raw)
     return fi_pack_format_items_ended(&items);
 }
 
-/* Compresses and writes a frame; raw is head, list and contents. */
+/* Whether a frame has one object, which is as large as those that get a frame to themselves. */
+static bool
+is_alone(size_t count, size_t contents_size)
+{
+    return count == 1 && contents_size >= ALONE_SIZE;
+}
+
+/* Compresses and writes a frame, of which shape says all but codec and bytes; raw is head, list and
+ * contents. */
 static int
-write_frame(struct fi_pack_lane *lane, uint32_t frame, firn_slice raw, firn_error *err)
+write_frame(struct fi_pack_lane *lane, struct fi_pack_writer_frame shape, firn_slice raw,
+            firn_error *err)
 {
     DCHECK(is_frame(raw) && raw.size <= FI_PACK_FORMAT_FRAME_SIZE_MAX);
     int level = fi_pack_writer_level(lane->writer);
@@ -150,9 +162,10 @@ write_frame(struct fi_pack_lane *lane, uint32_t frame, firn_slice raw, firn_erro
         rc = compress(lane, level, raw, &gains, err);
     }
     if (rc == FIRN_OK) {
-        rc = fi_pack_writer_put_frame(lane->writer, frame, gains ? FI_CODEC_ZSTD : FI_CODEC_NONE,
-                                      gains ? fi_buf_slice(&lane->stored) : raw, (uint32_t)raw.size,
-                                      err);
+        shape.codec = gains ? FI_CODEC_ZSTD : FI_CODEC_NONE;
+        shape.stored = gains ? fi_buf_slice(&lane->stored) : raw;
+        shape.raw_size = (uint32_t)raw.size;
+        rc = fi_pack_writer_put_frame(lane->writer, &shape, err);
     }
     pack_lane_shrink(&lane->stored);
     return rc;
@@ -174,7 +187,9 @@ fi_pack_lane_flush(struct fi_pack_lane *lane, firn_error *err)
     memcpy(list, lane->list, lane->list_size);
     fi_pack_format_encode_frame_head((uint32_t)lane->list_size, lane->count, raw);
     size_t raw_size = HEAD_SIZE + lane->list_size + lane->contents_size;
-    int rc = write_frame(lane, lane->frame, firn_bytes(raw, raw_size), err);
+    const struct fi_pack_writer_frame shape = {
+        .number = lane->frame, .is_alone = is_alone(lane->count, lane->contents_size)};
+    int rc = write_frame(lane, shape, firn_bytes(raw, raw_size), err);
     if (rc != FIRN_OK) {
         fi_pack_writer_fail(lane->writer, err);
     }
@@ -242,7 +257,9 @@ add_alone(struct fi_pack_lane *lane, struct fi_pack_writer_record *record, firn_
         fi_pack_format_encode_frame_head((uint32_t)item_size, 1, raw);
         memcpy(raw + HEAD_SIZE, item, item_size);
         memcpy(raw + HEAD_SIZE + item_size, content.data, content.size);
-        rc = write_frame(lane, record->frame, fi_buf_slice(&lane->large), err);
+        const struct fi_pack_writer_frame shape = {.number = record->frame,
+                                                   .is_alone = is_alone(1, content.size)};
+        rc = write_frame(lane, shape, fi_buf_slice(&lane->large), err);
         if (rc != FIRN_OK) {
             fi_pack_writer_fail(lane->writer, err);
         }
@@ -272,7 +289,14 @@ copy_frame(struct fi_pack_lane *lane, const struct fi_pack_frame_object *objects
         frame = record.frame;
     }
     DCHECK(frame != FI_PACK_WRITER_NO_FRAME);
-    return fi_pack_writer_put_frame(lane->writer, frame, codec, stored, raw_size, err);
+    return fi_pack_writer_put_frame(
+        lane->writer,
+        &(struct fi_pack_writer_frame){.number = frame,
+                                       .codec = codec,
+                                       .stored = stored,
+                                       .raw_size = raw_size,
+                                       .is_alone = is_alone(count, objects[0].at.size)},
+        err);
 }
 
 int

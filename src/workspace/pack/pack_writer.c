@@ -291,15 +291,18 @@ fi_pack_writer_fail(struct firn_pack_writer *writer, const firn_error *err)
 }
 
 int
-fi_pack_writer_put_frame(struct firn_pack_writer *writer, uint32_t frame, enum fi_codec codec,
-                         firn_slice stored, uint32_t raw_size, firn_error *err)
+fi_pack_writer_put_frame(struct firn_pack_writer *writer, const struct fi_pack_writer_frame *frame,
+                         firn_error *err)
 {
     struct fi_block_ref ref;
-    int rc = fi_block_writer_add(writer->block, codec, stored, raw_size, &ref, err);
+    int rc = frame->is_alone ? fi_block_writer_add_padded(writer->block, frame->codec,
+                                                          frame->stored, frame->raw_size, &ref, err)
+                             : fi_block_writer_add(writer->block, frame->codec, frame->stored,
+                                                   frame->raw_size, &ref, err);
     if (rc == FIRN_OK) {
         fi_os_mutex_lock(&writer->mutex);
-        CHECK(frame < writer->frame_count && writer->frames[frame].offset == 0);
-        writer->frames[frame] = ref;
+        CHECK(frame->number < writer->frame_count && writer->frames[frame->number].offset == 0);
+        writer->frames[frame->number] = ref;
         fi_os_mutex_unlock(&writer->mutex);
     }
     return rc;
@@ -559,14 +562,15 @@ out:
 }
 
 static int
-append_frames(const struct fi_block_ref *frames, uint32_t count, uint32_t overhead,
-              struct fi_buf *out)
+append_frames(const struct fi_block_writer *block, const struct fi_block_ref *frames,
+              uint32_t count, struct fi_buf *out)
 {
     FI_TRY_RETURN(fi_buf_append_le32(out, count));
     FI_TRY_RETURN(fi_buf_append_le32(out, 0));
     for (uint32_t i = 0; i < count; i++) {
         DCHECK(frames[i].raw_size <= FI_PACK_FORMAT_FRAME_SIZE_MAX &&
-               frames[i].stored_size <= frames[i].raw_size + overhead); /* as reading believes */
+               frames[i].stored_size <=
+                   fi_block_writer_stored_size_max(block, frames[i].raw_size)); /* for reading */
         FI_TRY_RETURN(fi_buf_append_le64(out, frames[i].offset));
         FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].stored_size));
         FI_TRY_RETURN(fi_buf_append_le32(out, frames[i].raw_size));
@@ -583,7 +587,7 @@ table_write(struct fi_block_writer *block, const struct fi_pack_writer_record *r
     struct fi_buf bytes = {0};
     DCHECK(count > 0 && is_sound(records, count, frame_count));
     FI_TRY(write_objects(block, records, count, err));
-    if (append_frames(frames, frame_count, fi_block_writer_overhead(block), &bytes) != FIRN_OK) {
+    if (append_frames(block, frames, frame_count, &bytes) != FIRN_OK) {
         FI_TRY(fi_error_no_memory(err, "the list of frames"));
     }
     FI_TRY(write_section(block, FI_PACK_FORMAT_SECTION_FRAMES, &bytes, err));

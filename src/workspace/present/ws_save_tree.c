@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "cipher/cipher_keyring.h"
 #include "codec/blake3_hash.h"
 #include "present/present.h"
 #include "statcache/statcache.h"
@@ -121,6 +122,17 @@ fi_ws_save_tree_last(struct fi_ws_opened *opened, struct fi_scan_last *out, firn
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+/* An encrypted store cuts by a key: where it cuts a known file cannot be computed without that. */
+static const struct fi_cdc_table *
+cut_table_of(const struct fi_ws_opened *opened)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(fi_db_dir(opened->db));
+    const struct fi_cipher_keyring *keyring = seal == NULL ? NULL : fi_cipher_keyring_of(seal);
+    return keyring == NULL || !fi_cipher_keyring_encrypts(keyring)
+               ? fi_cdc_table_plain()
+               : fi_cipher_keyring_cut_table(keyring);
+}
+
 /* *out_is_usable is false if the cache was wrong, and *err has the reason. */
 static int
 ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *request,
@@ -133,6 +145,7 @@ ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *
                                    .contains = sink_contains,
                                    .add = sink_add,
                                    .wants_content = true,
+                                   .cut_table = cut_table_of(opened),
                                    .ctx = tree};
     options.gitignore = request->gitignore;
     options.file_size_max = request->file_size_max;

@@ -366,6 +366,7 @@ fi_scan_tree(struct fi_os_dir *root, const struct fi_scan_options *options,
              const struct fi_objects_sink *sink, struct fi_scan_result *out, firn_error *err)
 {
     *out = (struct fi_scan_result){0};
+    DCHECK(!sink->wants_content || sink->cut_table != NULL);
     struct fi_os *os = fi_os_dir_os(root);
     struct fi_scan scan = {
         .os = os, .root = root, .options = options, .sink = sink, .start_ns = fi_os_now_ns(os)};

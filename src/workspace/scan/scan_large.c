@@ -183,12 +183,12 @@ _Static_assert(FI_SCAN_GROUP_CHUNKS_MAX *FI_CDC_SIZE_MIN >= FI_SCAN_PIECE_SIZE,
  * bytes after it belong to the next group. Requires: size and chunk_count are 0 at the first call
  * for a slot. */
 static bool
-group_cut(struct fi_scan_slot *slot, size_t filled, bool is_end)
+group_cut(const struct fi_cdc_table *table, struct fi_scan_slot *slot, size_t filled, bool is_end)
 {
     DCHECK(slot->size <= filled && filled <= FI_SCAN_PIECE_SIZE);
     while (slot->size < filled) {
         firn_slice rest = firn_bytes(slot->data + slot->size, filled - slot->size);
-        struct fi_cdc cut = fi_cdc_next(rest, is_end);
+        struct fi_cdc cut = fi_cdc_next(table, rest, is_end);
         if (cut.size == 0) {
             break;
         }
@@ -203,12 +203,12 @@ group_cut(struct fi_scan_slot *slot, size_t filled, bool is_end)
 }
 
 static void
-cut_cell(struct fi_scan_slot *slot)
+cut_cell(const struct fi_cdc_table *table, struct fi_scan_slot *slot)
 {
     size_t size = slot->size;
     DCHECK(size > 0 && slot->chunk_count == 0);
     slot->size = 0;
-    while (!group_cut(slot, size, true) || slot->size < size) {
+    while (!group_cut(table, slot, size, true) || slot->size < size) {
     }
 }
 
@@ -258,7 +258,7 @@ fi_scan_large_group_add(struct fi_scan_worker *worker, struct fi_scan_slot *slot
         }
     }
     if (slot->is_cell && slot->has_chunks) {
-        cut_cell(slot);
+        cut_cell(worker->scan->sink->cut_table, slot);
     }
     if (slot->chunk_count > 1) {
         FI_TRY(add_chunks(worker, slot, &worker->list, err));
@@ -276,13 +276,14 @@ static int
 fill_slot(struct stream *stream, struct fi_scan_slot *slot, uint64_t offset, uint64_t left,
           size_t *filled, firn_error *err)
 {
+    const struct fi_cdc_table *table = stream->worker->scan->sink->cut_table;
     size_t size = stream->carried;
     DCHECK(slot->size == 0 && slot->chunk_count == 0);
     DCHECK(size <= left && size <= FI_SCAN_PIECE_SIZE);
     if (size > 0) {
         memcpy(slot->data, stream->carry, size);
     }
-    while (!group_cut(slot, size, size == left)) {
+    while (!group_cut(table, slot, size, size == left)) {
         size_t room = FI_SCAN_PIECE_SIZE - size;
         size_t step = room < READ_STEP ? room : READ_STEP;
         step = left - size < step ? (size_t)(left - size) : step;

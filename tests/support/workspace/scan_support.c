@@ -313,7 +313,7 @@ struct scan_object {
 void
 scan_sink_init(struct scan_sink *sink)
 {
-    *sink = (struct scan_sink){.wants_content = true};
+    *sink = (struct scan_sink){.wants_content = true, .cut_table = fi_cdc_table_plain()};
     assert_int_equal(pthread_mutex_init(&sink->mutex, NULL), 0);
 }
 
@@ -424,6 +424,7 @@ scan_sink_of(struct scan_sink *sink)
         .contains = contains,
         .add = add,
         .wants_content = sink->wants_content,
+        .cut_table = sink->cut_table,
         .ctx = sink,
     };
 }

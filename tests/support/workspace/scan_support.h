@@ -70,6 +70,7 @@ struct scan_sink {
     uint64_t fail_add_at;
     bool fail_lane_close;
     bool wants_content;
+    const struct fi_cdc_table *cut_table; /* at first that of stores in clear */
     /* Called before each add, without the mutex; may be NULL. */
     void (*before_add)(void *ctx, enum fi_pack_kind kind, firn_slice content);
     void *ctx;

@@ -350,6 +350,70 @@ a_workspace_asks_once(void **state)
     remove_all(place.dir);
 }
 
+/* ---- cut points ---- */
+
+enum { LARGE = 9 << 20 };
+
+/* A file of noise, after so many other bytes. */
+static void
+put_large(const char *tree, size_t before)
+{
+    char path[128];
+    uint64_t number = 1;
+    static uint8_t noise[LARGE];
+    for (size_t i = 0; i < LARGE; i++) {
+        number = number * UINT64_C(6364136223846793005) + 1442695040888963407;
+        noise[i] = (uint8_t)(number >> 56);
+    }
+    (void)snprintf(path, sizeof path, "%s/large", tree);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fwrite("12", 1, before, file) == before);
+    assert_true(fwrite(noise, 1, sizeof noise, file) == sizeof noise);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Opens the workspace and saves it: by how many bytes the store has grown. */
+static uint64_t
+save_large(const struct place *place, const char *tree, const firn_keys_source *source)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    firn_workspace *workspace;
+    options.store_path = place->store;
+    options.is_root = true;
+    options.cipher = FIRN_CIPHER_AUTOMATIC;
+    options.key_source = source;
+    OK(firn_workspace_open(tree, &options, &workspace, &err));
+    OK(firn_workspace_save(workspace, NULL, &result, &err));
+    const uint64_t added = result.checkpoint->added_bytes;
+    firn_release(result.checkpoint);
+    firn_workspace_close(workspace);
+    return added;
+}
+
+static void
+large_files_are_cut_alike_after_a_rotation(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    char tree[96];
+    options.source = &source;
+    place_init(&place);
+    (void)snprintf(tree, sizeof tree, "%s/tree", place.dir);
+    assert_int_equal(mkdir(tree, 0700), 0);
+    put_large(tree, 0);
+    assert_true(save_large(&place, tree, &source) > LARGE);
+    for (size_t before = 1; before <= 2; before++) {
+        OK(firn_keys_rotate(place.store, &options, &err));
+        put_large(tree, before);
+        assert_in_range(save_large(&place, tree, &source), 1, LARGE / 20);
+    }
+    remove_all(place.dir);
+}
+
 static void
 what_cannot_be_meant_is_refused(void **state)
 {
@@ -388,6 +452,7 @@ main(void)
         cmocka_unit_test(a_locked_store_is_checked_without_a_question),
         cmocka_unit_test(a_reader_is_told_that_the_keys_were_rotated),
         cmocka_unit_test(a_workspace_asks_once),
+        cmocka_unit_test(large_files_are_cut_alike_after_a_rotation),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
     };
     return cmocka_run_group_tests_name("encryption_api", tests, NULL, NULL);

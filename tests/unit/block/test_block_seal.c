@@ -11,6 +11,7 @@
 #include "cipher/cipher_keyring.h"
 #include "support/test_alloc.h"
 #include "support/test_fault.h"
+#include "support/test_identity.h"
 #include "support/test_seal.h"
 
 enum { CIPHERS = 3 };
@@ -399,6 +400,212 @@ blocks_are_salvaged(void **state)
     close_fixture(&sealed);
 }
 
+/* ---- padded blocks ---- */
+
+/* Whether all bits are 0 but the highest and the next floor(log2(E)) + 1 ones, E being its place. */
+static bool
+is_padded_size(size_t size)
+{
+    size_t exponent = 0;
+    size_t of_exponent = 0;
+    while ((size_t)2 << exponent <= size) {
+        exponent++;
+    }
+    while ((size_t)2 << of_exponent <= exponent) {
+        of_exponent++;
+    }
+    return size % ((size_t)1 << (exponent - of_exponent - 1)) == 0;
+}
+
+static void
+padded_sizes_are_few_and_near(void **state)
+{
+    const struct fi_block_seal clear = {.format.tag_size = 0};
+    const struct fi_block_seal sealed = {.format.tag_size = 16};
+    size_t last = 0;
+    size_t different = 0;
+    (void)state;
+    for (size_t size = 0; size < 20 << 20; size += 1 + size / 5000) {
+        const size_t least = size + 16 + 5 + 4;
+        const size_t padded = fi_block_seal_padded_size(&sealed, size);
+        assert_int_equal(fi_block_seal_padded_size(&clear, size), size);
+        assert_true(padded >= least && padded >= last && is_padded_size(padded));
+        assert_true(padded - least <= least * 12 / 100);
+        assert_true(size < 1 << 19 || padded - least <= least / 32);
+        different += padded != last && size >= 1 << 19 ? 1 : 0;
+        last = padded;
+    }
+    assert_in_range(different, 5 * 30, 6 * 32); /* those of half a MiB to 20 MiB */
+}
+
+enum { PADDED_SIZE = 1000, PADDED_STORED = 1088 };
+
+static const struct {
+    enum fi_codec codec;
+    size_t size;
+    bool is_padded;
+} golden_blocks[] = {{FI_CODEC_NONE, 4, false},
+                     {FI_CODEC_NONE, 0, true},
+                     {FI_CODEC_NONE, PADDED_SIZE, true},
+                     {FI_CODEC_LZ4, 19, true},
+                     {FI_CODEC_NONE, PADDED_SIZE, false}};
+enum { GOLDEN_COUNT = sizeof golden_blocks / sizeof golden_blocks[0], LZ4_RAW_SIZE = 200 };
+
+/* What block i is encoded to; that of LZ4 is 100 times "ab", as in test_block_format.c. */
+static firn_slice
+golden_bytes(size_t i)
+{
+    static const uint8_t lz4[] = {0x2f, 'a', 'b', 2,   0,   167, 0xc0, 'a', 'b', 'a',
+                                  'b',  'a', 'b', 'a', 'b', 'a', 'b',  'a', 'b'};
+    static uint8_t plain[PADDED_SIZE];
+    memset(plain, 'p', sizeof plain);
+    return golden_blocks[i].codec == FI_CODEC_LZ4 ? firn_bytes(lz4, sizeof lz4)
+                                                  : firn_bytes(plain, golden_blocks[i].size);
+}
+
+static void
+write_golden(struct fi_os_dir *dir, const char *name, struct fi_block_ref refs[GOLDEN_COUNT])
+{
+    struct fi_block_writer *writer;
+    assert_int_equal(fi_block_writer_create(dir, name, FI_BLOCK_FILE_ROW, &writer, &err), FIRN_OK);
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+        const enum fi_codec codec = golden_blocks[i].codec;
+        const firn_slice bytes = golden_bytes(i);
+        const uint32_t raw = codec == FI_CODEC_LZ4 ? LZ4_RAW_SIZE : (uint32_t)bytes.size;
+        assert_int_equal(golden_blocks[i].is_padded
+                             ? fi_block_writer_add_padded(writer, codec, bytes, raw, &refs[i], &err)
+                             : fi_block_writer_add(writer, codec, bytes, raw, &refs[i], &err),
+                         FIRN_OK);
+    }
+    assert_int_equal(fi_block_writer_finish(writer, NULL, &err), FIRN_OK);
+    fi_block_writer_destroy(writer);
+}
+
+static void
+assert_golden(struct sealed *sealed, struct fi_os_dir *dir, const char *name,
+              const struct fi_block_ref refs[GOLDEN_COUNT])
+{
+    struct fi_block_reader *reader;
+    struct fi_buf raw = {0};
+    struct fi_buf stored = {0};
+    size_t visited = 0;
+    assert_int_equal(fi_block_reader_open(dir, name, FI_BLOCK_FILE_ROW, &reader, &err), FIRN_OK);
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+        enum fi_codec codec;
+        firn_slice bytes;
+        assert_int_equal(
+            fi_block_reader_read(reader, &refs[i], sealed->fixture.compress, &raw, &err), FIRN_OK);
+        assert_int_equal(raw.size, refs[i].raw_size);
+        for (size_t at = 0; at < raw.size; at++) {
+            assert_int_equal(raw.data[at],
+                             golden_blocks[i].codec == FI_CODEC_NONE ? 'p' : "ab"[at % 2]);
+        }
+        assert_int_equal(
+            fi_block_reader_read_stored(reader, &refs[i], &stored, &codec, &bytes, &err), FIRN_OK);
+        assert_int_equal(codec, golden_blocks[i].codec);
+        assert_int_equal(bytes.size, golden_bytes(i).size);
+    }
+    fi_buf_deinit(&raw);
+    fi_buf_deinit(&stored);
+    fi_block_reader_close(reader);
+    assert_int_equal(fi_block_salvage(dir, name, FI_BLOCK_FILE_ROW, count_block, &visited, &err),
+                     FIRN_OK);
+    assert_int_equal(visited, GOLDEN_COUNT);
+}
+
+/* tests/formats/block/sealed.block: XChaCha20-Poly1305, identity 00 01 ..., master key 1 is 01 and
+ * 31 zeros. */
+static void
+padded_blocks_are_those_of_the_golden_file(void **state)
+{
+    struct sealed sealed;
+    struct fi_os_ops ops;
+    struct fi_block_ref refs[GOLDEN_COUNT];
+    struct fi_buf bytes = {0};
+    (void)state;
+    open_fixture(&sealed, FI_CIPHER_XCHACHA20_POLY1305);
+    test_identity_fix(sealed.fixture.os, &ops);
+    write_golden(sealed.dir, "golden", refs);
+    assert_int_equal(refs[0].stored_size, 4 + 5 + 16);
+    assert_int_equal(refs[2].stored_size, PADDED_STORED);
+    assert_int_equal(refs[4].stored_size, PADDED_SIZE + 5 + 16);
+    test_file_read(sealed.fixture.dir, "golden", &bytes);
+    test_file_compare_golden("tests/formats/block/sealed.block", fi_buf_slice(&bytes));
+    assert_golden(&sealed, sealed.dir, "golden", refs);
+    write_golden(sealed.fixture.dir, "clear", refs);
+    assert_int_equal(refs[2].stored_size, PADDED_SIZE);
+    assert_golden(&sealed, sealed.fixture.dir, "clear", refs);
+    fi_buf_deinit(&bytes);
+    close_fixture(&sealed);
+}
+
+/* In the block of 1,000 bytes, by somebody who has the key. */
+static void
+malformed_padding_is_refused(void **state)
+{
+    enum { INNER = PADDED_STORED - 16, CODEC = INNER - 5, COUNT = CODEC - 4 };
+    static const struct {
+        size_t at;
+        uint8_t value;
+        int code;
+    } changes[] = {{COUNT, COUNT - PADDED_SIZE, FIRN_OK}, /* as it is */
+                   {COUNT, COUNT - PADDED_SIZE + 1, FIRN_CORRUPT},
+                   {COUNT, COUNT - PADDED_SIZE - 1, FIRN_CORRUPT},
+                   {COUNT + 1, 0xff, FIRN_CORRUPT},
+                   {COUNT + 3, 0xff, FIRN_CORRUPT},
+                   {COUNT - 1, 1, FIRN_CORRUPT},
+                   {PADDED_SIZE, 1, FIRN_CORRUPT},
+                   {CODEC, 0, FIRN_CORRUPT},
+                   {CODEC, 0x83, FIRN_NEWER},
+                   {CODEC, 3, FIRN_NEWER}};
+    struct sealed sealed;
+    struct fi_block_ref refs[GOLDEN_COUNT];
+    struct fi_buf bytes = {0};
+    struct fi_cipher_key *key;
+    uint8_t file_key[FI_CIPHER_KEY_SIZE];
+    uint8_t plain[PADDED_STORED];
+    uint8_t aad[40] = {FI_BLOCK_FILE_ROW};
+    (void)state;
+    open_fixture(&sealed, FI_CIPHER_XCHACHA20_POLY1305);
+    write_golden(sealed.dir, "a", refs);
+    test_file_read(sealed.fixture.dir, "a", &bytes);
+    fi_cipher_derive_file(keys[0], bytes.data + 16, file_key);
+    assert_int_equal(fi_cipher_key_create(FI_CIPHER_XCHACHA20_POLY1305, file_key, &key, &err),
+                     FIRN_OK);
+    const struct fi_block_ref *ref = &refs[2];
+    uint8_t *prefix = bytes.data + ref->offset;
+    memcpy(aad + 4, bytes.data + 16, 16);
+    fi_store_le64(aad + 20, ref->offset);
+    memcpy(aad + 28, prefix, 4);
+    memcpy(aad + 32, prefix + 8, 8);
+    const firn_slice bound = firn_bytes(aad, sizeof aad);
+    assert_int_equal(fi_cipher_open(key, ref->offset / 8, bound,
+                                    firn_bytes(prefix + 24, PADDED_STORED), plain, &err),
+                     FIRN_OK);
+    assert_int_equal(plain[CODEC], 0x80 | FI_CODEC_NONE);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        struct fi_block_reader *reader;
+        struct fi_buf out = {0};
+        const uint8_t before = plain[changes[i].at];
+        plain[changes[i].at] = changes[i].value;
+        assert_int_equal(fi_cipher_seal(key, ref->offset / 8, bound, firn_bytes(plain, INNER),
+                                        prefix + 24, &err),
+                         FIRN_OK);
+        plain[changes[i].at] = before;
+        test_seal(bytes.data, bytes.size);
+        test_file_write(sealed.fixture.dir, "bad", bytes.data, bytes.size);
+        assert_int_equal(fi_block_reader_open(sealed.dir, "bad", FI_BLOCK_FILE_ROW, &reader, &err),
+                         FIRN_OK);
+        assert_int_equal(fi_block_reader_read(reader, ref, sealed.fixture.compress, &out, &err),
+                         changes[i].code);
+        fi_buf_deinit(&out);
+        fi_block_reader_close(reader);
+    }
+    fi_cipher_key_destroy(key);
+    fi_buf_deinit(&bytes);
+    close_fixture(&sealed);
+}
+
 int
 main(void)
 {
@@ -413,6 +620,9 @@ main(void)
         cmocka_unit_test(a_file_in_clear_does_not_count),
         cmocka_unit_test(keys_are_needed),
         cmocka_unit_test(blocks_are_salvaged),
+        cmocka_unit_test(padded_sizes_are_few_and_near),
+        cmocka_unit_test(padded_blocks_are_those_of_the_golden_file),
+        cmocka_unit_test(malformed_padding_is_refused),
     };
     if (!has_cipher(FI_CIPHER_XCHACHA20_POLY1305)) {
         printf("skipped: libsodium is not installed\n");

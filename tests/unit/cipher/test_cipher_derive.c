@@ -5,6 +5,7 @@
  */
 #include "cipher/cipher.h"
 #include "cipher/cipher_derive.h"
+#include "cipher/cipher_keyring.h"
 #include "cipher/cipher_passphrase.h"
 #include "cipher_fixture.h"
 #include "codec/hex.h"
@@ -77,6 +78,46 @@ each_purpose_and_place_has_its_key(void **state)
     assert_hex(out, "380eec7b82517ea2");
 }
 
+/* Wanted: the values of tests/formats/keys/blake3_derive.py. */
+static void
+a_cut_table_is_derived_four_numbers_at_a_time(void **state)
+{
+    static struct fi_cdc_table table;
+    uint8_t master[FI_CIPHER_KEY_SIZE];
+    uint64_t sum = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof master; i++) {
+        master[i] = (uint8_t)i;
+    }
+    fi_cipher_derive_cut_table(master, &table);
+    assert_true(table.gear[0] == UINT64_C(0xdf0394e054a6e88d));
+    assert_true(table.gear[5] == UINT64_C(0x9564d4aad4862f28));
+    assert_true(table.gear[255] == UINT64_C(0x7c8112b9ecdef75c));
+    for (size_t i = 0; i < FI_CDC_TABLE_COUNT; i++) {
+        sum = sum * 31 + table.gear[i];
+    }
+    assert_true(sum == UINT64_C(0x167e38a20569b8d3));
+}
+
+static void
+the_oldest_master_key_decides_where_to_cut(void **state)
+{
+    static struct fi_cdc_table table;
+    uint8_t keys[2][FI_CIPHER_KEY_SIZE] = {{1}, {2}};
+    const struct fi_cipher_keyring_master masters[] = {{4, keys[0]}, {5, keys[1]}};
+    (void)state;
+    if (!cipher_fixture_has(&fi_cipher_chacha)) {
+        return;
+    }
+    fi_cipher_derive_cut_table(keys[0], &table);
+    for (size_t count = 1; count <= 2; count++) {
+        struct fi_cipher_keyring *keyring;
+        OK(fi_cipher_keyring_create(1, masters, count, &keyring, &err));
+        assert_memory_equal(fi_cipher_keyring_cut_table(keyring), &table, sizeof table);
+        fi_cipher_keyring_destroy(keyring);
+    }
+}
+
 static void
 passphrases_are_stretched_by_argon2id(void **state)
 {
@@ -139,6 +180,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(derivation_is_that_of_blake3),
         cmocka_unit_test(each_purpose_and_place_has_its_key),
+        cmocka_unit_test(a_cut_table_is_derived_four_numbers_at_a_time),
+        cmocka_unit_test(the_oldest_master_key_decides_where_to_cut),
         cmocka_unit_test(passphrases_are_stretched_by_argon2id),
         cmocka_unit_test(costs_have_bounds),
     };

@@ -18,7 +18,7 @@ struct chunks {
 
 /* Shows at most `sight` bytes at a time, and more where that is not enough. */
 static void
-cut_all(firn_slice content, size_t sight, struct chunks *out)
+cut_all_by(const struct fi_cdc_table *table, firn_slice content, size_t sight, struct chunks *out)
 {
     out->count = 0;
     for (size_t at = 0; at < content.size;) {
@@ -29,7 +29,7 @@ cut_all(firn_slice content, size_t sight, struct chunks *out)
             uint8_t *exact = malloc(size); /* so that a sanitizer sees a look after it */
             assert_non_null(exact);
             memcpy(exact, content.data + at, size);
-            cut = fi_cdc_next(firn_bytes(exact, size), size == left);
+            cut = fi_cdc_next(table, firn_bytes(exact, size), size == left);
             free(exact);
         }
         at += cut.size;
@@ -37,6 +37,12 @@ cut_all(firn_slice content, size_t sight, struct chunks *out)
         out->is_major[out->count] = cut.is_major;
         out->ends[out->count++] = at;
     }
+}
+
+static void
+cut_all(firn_slice content, size_t sight, struct chunks *out)
+{
+    cut_all_by(fi_cdc_table_plain(), content, sight, out);
 }
 
 static uint8_t *
@@ -50,12 +56,11 @@ make_noise(uint64_t seed, size_t size)
 }
 
 static void
-chunks_have_their_sizes(void **state)
+assert_sizes(const struct fi_cdc_table *table, const uint8_t *noise)
 {
     static struct chunks chunks;
     size_t majors = 0;
-    uint8_t *noise = make_noise(1, 32 * MIB);
-    cut_all(firn_bytes(noise, 32 * MIB), 1 << 20, &chunks);
+    cut_all_by(table, firn_bytes(noise, 32 * MIB), 1 << 20, &chunks);
     for (size_t i = 0; i < chunks.count; i++) {
         size_t size = chunks.ends[i] - (i == 0 ? 0 : chunks.ends[i - 1]);
         assert_true(size <= FI_CDC_SIZE_MAX);
@@ -65,6 +70,40 @@ chunks_have_their_sizes(void **state)
     assert_int_equal(chunks.ends[chunks.count - 1], 32 * MIB);
     assert_in_range(chunks.count, 32 * MIB / 20000, 32 * MIB / 14000);
     assert_in_range(majors, chunks.count / 50, chunks.count / 20);
+}
+
+static void
+chunks_have_their_sizes(void **state)
+{
+    uint8_t *noise = make_noise(1, 32 * MIB);
+    struct fi_cdc_table table;
+    struct test_random random = {.state = 7};
+    assert_sizes(fi_cdc_table_plain(), noise);
+    for (unsigned i = 0; i < 3; i++) {
+        test_random_fill(&random, &table, sizeof table);
+        assert_sizes(&table, noise);
+    }
+    free(noise);
+}
+
+/* As often as by chance: where one of them cuts, the other does in one of 17,000 places. */
+static void
+another_table_cuts_elsewhere(void **state)
+{
+    static struct chunks one;
+    static struct chunks other;
+    struct fi_cdc_table table;
+    struct test_random random = {.state = 8};
+    size_t same = 0;
+    uint8_t *noise = make_noise(5, 8 * MIB);
+    test_random_fill(&random, &table, sizeof table);
+    cut_all(firn_bytes(noise, 8 * MIB), MIB, &one);
+    cut_all_by(&table, firn_bytes(noise, 8 * MIB), MIB, &other);
+    for (size_t i = 0, j = 0; i + 1 < one.count && j + 1 < other.count;) {
+        same += one.ends[i] == other.ends[j] ? 1 : 0;
+        one.ends[i] < other.ends[j] ? i++ : j++;
+    }
+    assert_true(same < 3);
     free(noise);
 }
 
@@ -127,17 +166,23 @@ boundaries_come_together_behind_a_change(void **state)
     free(changed);
 }
 
+static struct fi_cdc
+cut_first(firn_slice content, bool is_all)
+{
+    return fi_cdc_next(fi_cdc_table_plain(), content, is_all);
+}
+
 static void
 short_and_monotonous_content_is_cut_too(void **state)
 {
     uint8_t *zeros = calloc(1, MIB);
     assert_non_null(zeros);
     for (size_t size = 1; size <= FI_CDC_SIZE_MIN; size += 97) {
-        assert_int_equal(fi_cdc_next(firn_bytes(zeros, size), true).size, size);
-        assert_int_equal(fi_cdc_next(firn_bytes(zeros, size), false).size, 0);
+        assert_int_equal(cut_first(firn_bytes(zeros, size), true).size, size);
+        assert_int_equal(cut_first(firn_bytes(zeros, size), false).size, 0);
     }
-    assert_int_equal(fi_cdc_next(firn_bytes(zeros, MIB), false).size, FI_CDC_SIZE_MAX);
-    assert_int_equal(fi_cdc_next(firn_bytes(zeros, FI_CDC_SIZE_MAX), false).size, FI_CDC_SIZE_MAX);
+    assert_int_equal(cut_first(firn_bytes(zeros, MIB), false).size, FI_CDC_SIZE_MAX);
+    assert_int_equal(cut_first(firn_bytes(zeros, FI_CDC_SIZE_MAX), false).size, FI_CDC_SIZE_MAX);
     free(zeros);
 }
 
@@ -163,6 +208,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_have_their_sizes),
+        cmocka_unit_test(another_table_cuts_elsewhere),
         cmocka_unit_test(how_much_is_seen_at_a_time_changes_nothing),
         cmocka_unit_test(boundaries_come_together_behind_a_change),
         cmocka_unit_test(short_and_monotonous_content_is_cut_too),

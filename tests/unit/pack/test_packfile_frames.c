@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
+#include "cipher/cipher_keyring.h"
 #include "codec/blake3_hash.h"
 #include "posix/os_default.h"
 #include "support/test_temp.h"
@@ -130,6 +131,88 @@ a_damaged_frame_is_not_taken_over(void **state)
     fi_os_file_close(file);
     fi_buf_deinit(&buf);
     fi_pack_close(pack);
+    pack_fixture_deinit(&fixture);
+}
+
+/* ---- padding ---- */
+
+enum { TAG_SIZE = 16, INNER_SIZE = 5, PADDING_SIZE = 4 };
+
+/* A frame of one object of 512 KiB and more has a size of 2^E + n * 2^(E-5), for E from 16 on. */
+static bool
+is_padded_size(size_t size)
+{
+    size_t exponent = 16;
+    while ((size_t)2 << exponent <= size) {
+        exponent++;
+    }
+    return size % ((size_t)1 << (exponent - 5)) == 0;
+}
+
+/* Returns how many frames have an object of 512 KiB and more. */
+static size_t
+assert_padded(struct pack_fixture *fixture, const char *name, bool is_encrypted)
+{
+    struct firn_pack *pack;
+    struct fi_buf buf = {0};
+    firn_error err;
+    size_t alone = 0;
+    assert_int_equal(pack_fixture_read(fixture, name, &err), FIRN_OK);
+    assert_int_equal(fi_pack_open(fixture->dir, name, &pack, &err), FIRN_OK);
+    for (uint32_t i = 0; i < fi_pack_walk_count(pack); i++) {
+        struct listed listed = {.count = 0};
+        const size_t size = fi_pack_frame_size_of(pack, i).stored;
+        enum fi_codec codec;
+        firn_slice stored;
+        uint32_t raw_size;
+        assert_int_equal(fi_pack_walk_frame(pack, fixture->scratch, i, list_object, &listed, &err),
+                         FIRN_OK);
+        assert_int_equal(fi_pack_walk_stored(pack, i, &buf, &codec, &stored, &raw_size, &err),
+                         FIRN_OK);
+        const bool is_alone = listed.objects[0].at.size >= FI_PACK_FRAME_SIZE;
+        const size_t least = stored.size + (is_encrypted ? INNER_SIZE + TAG_SIZE : 0);
+        if (is_encrypted && is_alone) {
+            assert_in_range(size, least + PADDING_SIZE, (least + PADDING_SIZE) * 33 / 32);
+            assert_true(is_padded_size(size));
+        } else {
+            assert_int_equal(size, least);
+        }
+        alone += is_alone ? 1 : 0;
+    }
+    fi_buf_deinit(&buf);
+    fi_pack_close(pack);
+    return alone;
+}
+
+static void
+an_object_alone_in_a_frame_is_padded_in_an_encrypted_pack(void **state)
+{
+    static const uint8_t key[FI_CIPHER_KEY_SIZE] = {1};
+    const struct fi_cipher_keyring_master master = {1, key};
+    struct fi_cipher_keyring *keyring;
+    struct pack_fixture fixture;
+    firn_error err;
+    pack_fixture_init(&fixture);
+    for (uint64_t i = 0; i < 9; i++) {
+        (void)pack_fixture_add_noise(&fixture, i, 100000 + i * 1000);
+    }
+    (void)pack_fixture_add_noise(&fixture, 20, FI_PACK_FRAME_SIZE - 1);
+    (void)pack_fixture_add_noise(&fixture, 21, FI_PACK_FRAME_SIZE);
+    (void)pack_fixture_add_noise(&fixture, 22, (3 << 20) + 1);
+    (void)pack_fixture_add_noise(&fixture, 23, FI_PACK_OBJECT_SIZE_MAX);
+    (void)pack_fixture_add_text(&fixture, 24, 5 << 20);
+    assert_int_equal(pack_fixture_write(&fixture, "clear", 0, &err), FIRN_OK);
+    assert_int_equal(assert_padded(&fixture, "clear", false), 4);
+    if (fi_cipher_check(FI_CIPHER_XCHACHA20_POLY1305, NULL) == FIRN_OK) {
+        assert_int_equal(
+            fi_cipher_keyring_create(FI_CIPHER_XCHACHA20_POLY1305, &master, 1, &keyring, &err),
+            FIRN_OK);
+        fi_os_dir_set_seal(fixture.dir, fi_cipher_keyring_seal(keyring));
+        assert_int_equal(pack_fixture_write(&fixture, "p", 0, &err), FIRN_OK);
+        assert_int_equal(assert_padded(&fixture, "p", true), 4);
+        copy_pack(&fixture, "p", "copy", true);
+        assert_int_equal(assert_padded(&fixture, "copy", true), 4);
+    }
     pack_fixture_deinit(&fixture);
 }
 
@@ -365,6 +448,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_taken_over_as_they_are),
         cmocka_unit_test(a_damaged_frame_is_not_taken_over),
+        cmocka_unit_test(an_object_alone_in_a_frame_is_padded_in_an_encrypted_pack),
         cmocka_unit_test(a_frame_ends_where_the_writer_is_told),
         cmocka_unit_test(what_closes_a_frame_has_room_in_it),
         cmocka_unit_test(a_higher_level_makes_text_smaller),

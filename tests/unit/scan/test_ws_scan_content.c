@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "codec/blake3_hash.h"
 #include "posix/os_default.h"
 #include "support/test.h"
 #include "support/test_random.h"
@@ -250,6 +251,83 @@ content_is_cut_alike_by_any_number_of_threads(void **state)
     scan_world_close(&world);
 }
 
+/* ---- tables ---- */
+
+/* Counts the chunks of content in one sink that another one has, too. */
+struct shared {
+    struct scan_sink *one;
+    struct scan_sink *other;
+    size_t chunks;
+    size_t count;
+};
+
+static int
+see_shared(void *ctx, uint64_t offset, const struct fi_pack_piece *piece, firn_error *err)
+{
+    (void)offset;
+    struct shared *shared = ctx;
+    enum fi_pack_kind kind;
+    firn_slice bytes;
+    uint64_t total;
+    assert_true(scan_sink_find(shared->one, &piece->hash, &kind, &bytes));
+    if (kind == FI_PACK_PIECES) {
+        return fi_pack_pieces_decode(bytes, &total, see_shared, shared, err);
+    }
+    shared->chunks++;
+    shared->count += scan_sink_find(shared->other, &piece->hash, &kind, &bytes) ? 1 : 0;
+    return FIRN_OK;
+}
+
+static void
+assert_shared(struct scan_sink *one, struct scan_sink *other, const firn_hash *hash, bool is_same)
+{
+    struct shared shared = {one, other, 0, 0};
+    struct fi_pack_piece whole = {.hash = *hash};
+    firn_error err;
+    assert_int_equal(see_shared(&shared, 0, &whole, &err), FIRN_OK);
+    assert_true(shared.chunks > 30);
+    assert_true(is_same ? shared.count == shared.chunks : shared.count < 3);
+}
+
+static void
+large_files_and_cells_are_cut_by_the_table_of_the_sink(void **state)
+{
+    static struct fi_cdc_table other_table;
+    static uint8_t large[9 * MIB];
+    struct scan_world world;
+    struct scan_sink sinks[3];
+    struct fi_scan_result results[3];
+    struct test_random random = {.state = 6};
+    firn_hash names[2];
+    struct fi_os_file *file;
+    firn_error err;
+    test_random_fill(&random, large, sizeof large);
+    fi_blake3_hash_of(large, sizeof large, &names[0]);
+    fi_blake3_hash_of(large, MIB, &names[1]);
+    test_random_fill(&random, &other_table, sizeof other_table);
+    scan_world_open_memory(&world, 1);
+    scan_put_file(&world, "f", large, sizeof large);
+    scan_put_sparse(&world, "g", UINT64_C(16) << 30, NULL, 0);
+    assert_int_equal(fi_os_file_open(world.root, "g", FI_OS_WRITE, 0644, &file, &err), FIRN_OK);
+    assert_int_equal(fi_os_file_write(file, 5 * MIB, large, MIB, &err), FIRN_OK);
+    fi_os_file_close(file);
+    for (size_t i = 0; i < 3; i++) {
+        scan_sink_init(&sinks[i]);
+        sinks[i].cut_table = i == 1 ? &other_table : sinks[i].cut_table;
+        scan_run(&world, &sinks[i], NULL, 2, &results[i]);
+        assert_memory_equal(&results[i].root, &results[0].root, sizeof results[0].root);
+    }
+    for (size_t i = 1; i < 3; i++) {
+        assert_shared(&sinks[0], &sinks[i], &names[0], i == 2); /* the file */
+        assert_shared(&sinks[0], &sinks[i], &names[1], i == 2); /* the cell */
+    }
+    for (size_t i = 0; i < 3; i++) {
+        fi_scan_result_deinit(&results[i]);
+        scan_sink_deinit(&sinks[i]);
+    }
+    scan_world_close(&world);
+}
+
 /* ---- holes ---- */
 
 static void
@@ -356,6 +434,7 @@ main(void)
         cmocka_unit_test(files_of_up_to_eight_mib_are_whole),
         cmocka_unit_test(larger_files_are_groups_of_chunks),
         cmocka_unit_test(a_change_in_a_large_file_makes_little_new),
+        cmocka_unit_test(large_files_and_cells_are_cut_by_the_table_of_the_sink),
         cmocka_unit_test(content_is_cut_alike_by_any_number_of_threads),
         cmocka_unit_test(holes_are_kept_in_files_of_any_size),
         cmocka_unit_test(a_hole_and_zeros_are_the_same_content),
