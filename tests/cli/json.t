@@ -187,8 +187,8 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 delete 1 9 deleted error
   0 delete 1 -n deleted
   0 delete 1 deleted
-  0 gc -n bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting bytes_dead objects_live objects_dead expired safety_expired damaged notices
-  0 gc bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting bytes_dead objects_live objects_dead expired safety_expired damaged notices
+  0 gc -n bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting bytes_dead objects_live objects_dead expired safety_expired damaged rekeyed rekey_left notices
+  0 gc bytes_before bytes_after packs_before packs_after packs_removed packs_rewritten packs_waiting bytes_waiting bytes_dead objects_live objects_dead expired safety_expired damaged rekeyed rekey_left notices
   2 list --limit x error
   2 nonsense error
   2 db error

@@ -289,8 +289,8 @@ is_suspect_locked(const struct fi_lsm_tree *tree, const struct fi_compaction_wor
 }
 
 /* The first tree with a number from *id on that may have garbage in its last level, or outdated
- * files, as a work without a plan, which conflicts with no other: it prevents the tree from being dropped. *id is
- * advanced. */
+ * files, as a work without a plan, which conflicts with no other: it prevents the tree from being
+ * dropped. *id is advanced. */
 static int
 pick_suspect(struct fi_lsm *lsm, const struct fi_compaction_work_wish *wish,
              enum fi_compaction_pick_mode mode, uint64_t *id, struct fi_compaction_work **out,
