@@ -10,6 +10,7 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "cipher/cipher.h"
 #include "firn/encryption.h"
 #include "keys/keys_recovery.h"
@@ -207,6 +208,40 @@ firn_keys_encrypt(const char *path, firn_cipher cipher, const firn_keys_options 
     return api_check_told(fi_rekey_change_encrypt(&rekey, number, err), err);
 }
 
+/* What an encrypted store keeps of its remotes opens them, and is never to be in clear. */
+static int
+refuse_remotes(const struct fi_rekey *rekey, firn_error *err)
+{
+    const struct fi_db_options options = {
+        .read_only = true, .unlock = rekey->source, .prepare = rekey->prepare};
+    struct firn_db_keyspace *remotes;
+    struct firn_db_cursor *cursor = NULL;
+    struct firn_db *db = NULL;
+    int rc;
+    FI_TRY(fi_rekey_check_encrypted(rekey, err));
+    FI_TRY(fi_db_path_open(rekey->os, rekey->path, &options, &db, err));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_REMOTES, &remotes, err));
+    if (remotes != NULL) {
+        FI_TRY(fi_db_cursor_open(remotes, NULL, &cursor, err));
+        FI_TRY(fi_db_cursor_first(cursor, err));
+        if (fi_db_cursor_valid(cursor)) {
+            rc = fi_error_set(err, FIRN_CONFLICT,
+                              "the store in '%s' has remotes, and keeps what opens them, which "
+                              "would be in clear: remove them first (firn remote remove)",
+                              rekey->path);
+        }
+    }
+out:
+    if (cursor != NULL) {
+        fi_db_cursor_close(cursor);
+    }
+    if (db != NULL) {
+        int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
+        rc = rc == FIRN_OK ? close_rc : rc;
+    }
+    return rc;
+}
+
 int
 firn_keys_decrypt(const char *path, const firn_keys_options *options, firn_error *err)
 {
@@ -214,7 +249,10 @@ firn_keys_decrypt(const char *path, const firn_keys_options *options, firn_error
     struct fi_unlock_source source;
     struct fi_rekey rekey;
     FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    return api_check_told(fi_rekey_change_decrypt(&rekey, err), err);
+    int rc = refuse_remotes(&rekey, err);
+    /* INVALID: it is in clear already, but may have keys that are left. */
+    rc = rc == FIRN_OK || rc == FIRN_INVALID ? fi_rekey_change_decrypt(&rekey, err) : rc;
+    return api_check_told(rc, err);
 }
 
 int

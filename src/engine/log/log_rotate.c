@@ -121,13 +121,15 @@ fi_log_rotate_keep_spares(struct fi_log *log, bool keeps)
 }
 
 /* Makes the segment's file the spare, if one is wanted and this one is suitable. It is not if the
- * log is hardly written to, or if the file is so large that it would take up much space. */
+ * log is hardly written to, if the file is so large that it would take up much space, or if what is
+ * in it may be in clear in a store that becomes encrypted. */
 static bool
 recycle(struct fi_log *log, uint64_t number, uint64_t size_bytes)
 {
     DCHECK(number < log->segment.oldest && log->old_file == NULL); /* (I12) */
     bool will_do = size_bytes / 4 >= log->writer.ready_after && size_bytes <= RECYCLED_SIZE_MAX &&
-                   number > log->lent_last; /* (I14) */
+                   number > log->lent_last && /* (I14) */
+                   !fi_log_seal_is_changing(&log->seal);
     if (!will_do || !begin_spare(log)) {
         return false;
     }

@@ -71,6 +71,12 @@ fi_log_seal_encrypts(const struct fi_os_dir *dir)
     return seal != NULL && fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal));
 }
 
+bool
+fi_log_seal_is_changing(const struct fi_log_seal *seal)
+{
+    return seal->keyring != NULL && fi_cipher_keyring_is_changing(seal->keyring);
+}
+
 void
 fi_log_seal_init(struct fi_log_seal *seal, const struct fi_os_dir *dir)
 {
@@ -226,7 +232,7 @@ fi_log_seal_check(const struct fi_log_seal *seal, const struct fi_log_format_seg
                   bool may_be_locked, const char *path, firn_error *err)
 {
     const bool is_sealed = (segment->flags & FI_LOG_FORMAT_SEALED) != 0;
-    const bool is_changing = seal->keyring != NULL && fi_cipher_keyring_is_changing(seal->keyring);
+    const bool is_changing = fi_log_seal_is_changing(seal);
     if (is_sealed && seal->keyring == NULL && !may_be_locked) {
         return fi_error_set(err, FIRN_DENIED, "'%s' is encrypted: the key of the store is needed",
                             path);

@@ -36,6 +36,8 @@ struct fi_log_seal {
 
 void fi_log_seal_init(struct fi_log_seal *seal, const struct fi_os_dir *dir);
 void fi_log_seal_deinit(struct fi_log_seal *seal);
+/* Whether segments in clear and encrypted ones may follow each other. */
+bool fi_log_seal_is_changing(const struct fi_log_seal *seal);
 /* Whether new segments in the directory are encrypted. */
 bool fi_log_seal_encrypts(const struct fi_os_dir *dir);
 /* Ends the epoch: there is none. */

@@ -14,6 +14,10 @@
  * (I2) The keys say that the change has ended only when every file was looked at, while the lock
  *      kept writers out. (Not checked: the tests look for files that are left.)
  *
+ * (I3) When a store has become encrypted its log and its MANIFEST have a master key that no earlier
+ *      version of FIRN.keys has. So an earlier one, which says that files in clear are read, or
+ *      even written, opens nothing if somebody puts it back.
+ *
  * While a store is changing somebody who can write to it can exchange a file that is still in clear
  * for another one, as before. Files that are removed are overwritten first (os/os_seal.h).
  */
@@ -21,6 +25,7 @@
 
 #include "base/check.h"
 #include "cipher/cipher.h"
+#include "compaction/compaction.h"
 #include "os/os_names.h"
 #include "rekey/rekey_internal.h"
 
@@ -187,12 +192,28 @@ settle(struct fi_rekey_changing *changing, struct fi_storefile_identity *identit
         FI_TRY_RETURN(fi_db_create_set_identity(changing->dir, identity, err)); /* (I1) */
         return remove_keys(changing->dir, err);
     }
-    if (fi_keys_change(keys) == FI_KEYS_NO_CHANGE && fi_keys_master_count(keys) == 1) {
+    const bool was_changing = fi_keys_change(keys) != FI_KEYS_NO_CHANGE;
+    if (!was_changing && fi_keys_master_count(keys) == 1) {
         return FIRN_OK;
     }
     fi_keys_set_change(keys, FI_KEYS_NO_CHANGE);
     FI_TRY_RETURN(fi_keys_drop_old(keys, err));
+    if (was_changing) {
+        FI_TRY_RETURN(fi_keys_rotate(keys, fi_os_dir_os(changing->dir), err)); /* (I3) */
+    }
     return fi_db_keys_write(changing->dir, keys, err);
+}
+
+/* (I3) If this fails, the next handle that writes does the same with the log. */
+static int
+renew_logs(const struct fi_rekey *rekey, firn_error *err)
+{
+    const struct fi_compaction_outdated none = {.count = 0};
+    struct firn_db *db;
+    FI_TRY_RETURN(fi_rekey_renew_open(rekey, &db, err));
+    int rc = fi_db_maintain_renew(db, &none, NULL, err);
+    int close_rc = fi_db_close(db, rc == FIRN_OK ? err : NULL);
+    return rc == FIRN_OK ? close_rc : rc;
 }
 
 int
@@ -202,6 +223,7 @@ fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out, 
     struct fi_rekey_outdated outdated = {.runs = 0};
     struct fi_rekey_changing changing;
     struct fi_os_dir *sealed = NULL;
+    bool has_become_encrypted = false;
     int rc;
     *out = (struct fi_rekey_left){.files = 0};
     FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
@@ -211,11 +233,12 @@ fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out, 
     out->packs = outdated.packs;
     out->files = outdated.runs + outdated.packs + outdated.segments;
     if (out->files == 0) {
+        has_become_encrypted = fi_keys_change(changing.keys) == FI_KEYS_ENCRYPTING;
         rc = settle(&changing, &identity, err);
     }
 out:
     fi_buf_deinit(&outdated.numbers);
     fi_os_dir_close(sealed);
     fi_rekey_change_end(&changing);
-    return rc;
+    return rc == FIRN_OK && has_become_encrypted ? renew_logs(rekey, err) : rc;
 }

@@ -38,6 +38,9 @@ struct fi_rekey_outdated {
     uint64_t segments;     /* of the log and of MANIFEST */
     struct fi_buf numbers; /* uint64_t, of the runs, ascending; the caller frees it */
 };
+/* The store, for writing. */
+FIRN_MUST_CHECK int fi_rekey_renew_open(const struct fi_rekey *rekey, struct firn_db **out,
+                                        firn_error *err);
 /* dir: with its keys. */
 FIRN_MUST_CHECK int fi_rekey_renew_find(struct fi_os_dir *dir, struct fi_rekey_outdated *out,
                                         firn_error *err);

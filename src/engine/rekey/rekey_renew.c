@@ -17,10 +17,12 @@
 #include "base/check.h"
 #include "base/sort.h"
 #include "block/block_file.h"
+#include "cipher/cipher_keyring.h"
 #include "compaction/compaction.h"
 #include "log/log.h"
 #include "manifest/manifest.h"
 #include "os/os_names.h"
+#include "os/os_seal.h"
 #include "rekey/rekey_internal.h"
 
 static bool
@@ -169,7 +171,12 @@ fi_rekey_renew_files(struct firn_db *db, struct fi_storefile_progress *progress,
                      uint64_t *out_files, firn_error *err)
 {
     struct fi_rekey_outdated outdated;
+    const struct fi_os_seal *seal = fi_os_dir_seal(fi_db_dir(db));
     *out_files = 0;
+    if (seal != NULL && !fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal))) {
+        /* What was deleted while the store was encrypted does not come to be in clear. */
+        FI_TRY_RETURN(fi_db_maintain_compact(db, progress, err));
+    }
     FI_TRY_RETURN(fi_rekey_renew_find(fi_db_dir(db), &outdated, err));
     const struct fi_compaction_outdated runs = {
         .numbers = (const uint64_t *)(const void *)outdated.numbers.data,
@@ -183,18 +190,24 @@ fi_rekey_renew_files(struct firn_db *db, struct fi_storefile_progress *progress,
 }
 
 int
-fi_rekey_renew_run(const struct fi_rekey *rekey, struct fi_storefile_progress *progress,
-                   uint64_t *out_files, struct fi_rekey_left *out_left, firn_error *err)
+fi_rekey_renew_open(const struct fi_rekey *rekey, struct firn_db **out, firn_error *err)
 {
     const struct fi_db_options options = {.lock_timeout_ms = rekey->lock_timeout_ms,
                                           .unlock = rekey->source,
                                           .prepare = rekey->prepare};
+    return fi_db_path_open(rekey->os, rekey->path, &options, out, err);
+}
+
+int
+fi_rekey_renew_run(const struct fi_rekey *rekey, struct fi_storefile_progress *progress,
+                   uint64_t *out_files, struct fi_rekey_left *out_left, firn_error *err)
+{
     struct firn_db *db = NULL;
     int rc;
     *out_files = 0;
     *out_left = (struct fi_rekey_left){.files = 0};
     FI_TRY(fi_rekey_check_encrypted(rekey, err));
-    FI_TRY(fi_db_path_open(rekey->os, rekey->path, &options, &db, err));
+    FI_TRY(fi_rekey_renew_open(rekey, &db, err));
     FI_TRY(fi_rekey_renew_files(db, progress, out_files, err));
     rc = fi_db_close(db, err);
     db = NULL;

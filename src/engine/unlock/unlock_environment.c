@@ -47,14 +47,15 @@ read_file(struct fi_os *os, const char *path, const struct fi_step *step,
     return FIRN_OK;
 }
 
-/* What runs the command in $1 without the variable that named it. */
-#define WITHOUT(variable) "unset " variable "; eval \"$1\""
+/* What runs the command that a variable names, without the variable. The command is in no argument:
+ * other users see those. */
+#define WITHOUT(variable) "firn=$" variable "; unset " variable "; eval \"$firn\""
 
 static int
-run_command(struct fi_os *os, const char *script, const char *command, const struct fi_step *step,
+run_command(struct fi_os *os, const char *script, const struct fi_step *step,
             struct fi_unlock_environment *out, firn_error *err)
 {
-    const char *const words[] = {"/bin/sh", "-c", script, "sh", command, NULL};
+    const char *const words[] = {"/bin/sh", "-c", script, NULL};
     const struct fi_os_stream_limits limits = {
         .size_max = OUTPUT_SIZE_MAX, .timeout_ns = TIMEOUT_NS, .step = step};
     FI_TRY_RETURN(fi_os_secret_allocate(OUTPUT_SIZE_MAX, &out->memory, err));
@@ -71,7 +72,7 @@ run_command(struct fi_os *os, const char *script, const char *command, const str
 struct variable {
     const char *name;
     enum fi_keys_kind kind;
-    const char *script; /* of a command */
+    const char *script; /* that runs a command */
 };
 
 /* In the order in which they count; the first two for remotes. */
@@ -96,7 +97,7 @@ fi_unlock_environment_get(struct fi_os *os, bool is_remote, const struct fi_step
             out->kind = variable->kind;
             return variable->script == NULL
                        ? read_file(os, value, step, out, err)
-                       : run_command(os, variable->script, value, step, out, err);
+                       : run_command(os, variable->script, step, out, err);
         }
     }
     return FIRN_OK;

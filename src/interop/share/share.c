@@ -90,7 +90,7 @@ share_open(struct fi_share *share, const char *name, int64_t bytes_per_second_ma
     struct firn_ws *ws = share->ws;
     FI_TRY_RETURN(fi_share_name_find(share->opened.db, name, &share->name, err));
     FI_TRY_RETURN(fi_share_check_trust(ws, share->opened.store_dir, err));
-    if (!share->name.is_encrypted && fi_os_dir_seal(share->opened.store_dir) != NULL) {
+    if (!share->name.is_encrypted && fi_share_keys_are_kept(share->opened.store_dir)) {
         return fi_error_set(err, FIRN_UNSUPPORTED,
                             "the remote '%s' is not encrypted, and the store is: what is pushed "
                             "could be read there; push to a new remote",

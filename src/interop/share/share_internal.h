@@ -303,6 +303,8 @@ struct fi_unlock_source fi_share_keys_source(struct firn_ws *ws);
  * be deinitialized after a failure, too. FIRN_DENIED: no key was given, or it is wrong. */
 FIRN_MUST_CHECK int fi_share_keys_get(struct firn_ws *ws, struct fi_bucket *bucket, const char *url,
                                       bool may_make, struct fi_share_keys *out, firn_error *err);
+/* Whether the store keeps what opens its remotes: if what is written to it is encrypted. */
+bool fi_share_keys_are_kept(const struct fi_os_dir *store);
 /* Appends what a store keeps of them. */
 FIRN_MUST_CHECK int fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret,
                                          struct fi_buf *out, firn_error *err);

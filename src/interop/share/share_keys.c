@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "cipher/cipher.h"
+#include "cipher/cipher_keyring.h"
 #include "keys/keys.h"
 #include "os/os_seal.h"
 #include "os/os_secret.h"
@@ -151,10 +152,13 @@ int
 fi_share_keys_remove_old(struct fi_bucket *bucket, uint32_t newest, firn_error *err)
 {
     struct olds olds = {.newest = newest};
-    FI_TRY_RETURN(fi_bucket_list(bucket, PREFIX, NULL, note_old, &olds, err));
-    for (size_t i = 0; i < olds.count; i++) {
-        FI_TRY_RETURN(remove_number(bucket, olds.numbers[i], err));
-    }
+    do {
+        olds.count = 0;
+        FI_TRY_RETURN(fi_bucket_list(bucket, PREFIX, NULL, note_old, &olds, err));
+        for (size_t i = 0; i < olds.count; i++) {
+            FI_TRY_RETURN(remove_number(bucket, olds.numbers[i], err));
+        }
+    } while (olds.count == sizeof olds.numbers / sizeof olds.numbers[0]);
     return FIRN_OK;
 }
 
@@ -262,6 +266,13 @@ fi_share_keys_append(const struct fi_share_keys *keys, bool with_secret, struct 
 
 /* ==== what the store keeps ==== */
 
+bool
+fi_share_keys_are_kept(const struct fi_os_dir *store)
+{
+    const struct fi_os_seal *seal = fi_os_dir_seal(store);
+    return seal != NULL && fi_cipher_keyring_encrypts(fi_cipher_keyring_of(seal));
+}
+
 void
 fi_share_keys_forget(struct fi_buf *entry)
 {
@@ -324,7 +335,7 @@ int
 fi_share_keys_write(const struct fi_share *share, struct firn_db *db, struct firn_db_batch *batch,
                     firn_error *err)
 {
-    const bool with_secret = fi_os_dir_seal(share->opened.store_dir) != NULL;
+    const bool with_secret = fi_share_keys_are_kept(share->opened.store_dir);
     struct fi_share_keys_kept kept = {.ring_key = NULL};
     struct firn_db_keyspace *names;
     struct fi_buf value = {0};

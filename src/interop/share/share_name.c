@@ -378,7 +378,7 @@ static int
 add_opened(struct firn_ws *ws, struct fi_ws_opened *opened, struct adding *adding, firn_error *err)
 {
     struct fi_share_name *name = &adding->name;
-    const bool is_encrypted = fi_os_dir_seal(opened->store_dir) != NULL;
+    const bool is_encrypted = fi_share_keys_are_kept(opened->store_dir);
     struct search search = {.name = name->name};
     struct firn_db_keyspace *names;
     struct fi_buf value = {0};
@@ -413,7 +413,7 @@ look_at_store(struct firn_ws *ws, bool *out_is_encrypted, firn_error *err)
 {
     struct fi_ws_opened opened;
     FI_TRY_RETURN(fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err));
-    *out_is_encrypted = opened.store_dir != NULL ? fi_os_dir_seal(opened.store_dir) != NULL
+    *out_is_encrypted = opened.store_dir != NULL ? fi_share_keys_are_kept(opened.store_dir)
                                                  : ws->new_cipher != FIRN_CIPHER_NONE;
     return fi_ws_opened_close(ws, &opened, FIRN_OK, err);
 }
