@@ -312,6 +312,72 @@ a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
 }
 
 static void
+make_file(struct fi_os_dir *store, const char *folder, const char *name)
+{
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
+    const int rc = fi_os_make_dir(store, folder, 0700, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    DB_OK(fi_os_dir_open(store, folder, &dir, &err));
+    DB_OK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &err));
+    DB_OK(fi_os_file_write(file, 0, MARKER, strlen(MARKER), &err));
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+}
+
+static void
+what_a_repair_has_put_aside_keeps_a_change_from_ending(void **state)
+{
+    struct db_support support;
+    struct fi_rekey_left left;
+    uint64_t files;
+    make_store(&support, 0);
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+    make_file(support.dir, "damaged-1", "x"); /* a repair between two attempts */
+    DB_OK(renew(support.dir, &files, &err));
+    DB_FAILS(fi_rekey_change_settle(&rekey, &left, &err), FIRN_EXISTS, "damaged-1");
+    DB_OK(fi_storefile_remove_tree(support.dir, "damaged-1", &err));
+    renew_all(support.dir);
+    DB_OK(fi_rekey_rotate(&rekey, &err));
+    make_file(support.dir, "damaged-1", "x");
+    DB_OK(renew(support.dir, &files, &err));
+    DB_FAILS(fi_rekey_change_settle(&rekey, &left, &err), FIRN_EXISTS, "damaged-1");
+    assert_int_equal(master_count(support.dir), 2);
+    db_support_deinit(&support);
+}
+
+static void
+what_a_push_or_a_pull_has_left_goes(void **state)
+{
+    struct db_support support;
+    struct fi_rekey_left left;
+    uint64_t files;
+    make_store(&support, 0);
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    make_file(support.dir, "outgoing", "LOCK");
+    make_file(support.dir, "outgoing", "outgoing-0.pack");
+    make_file(support.dir, "incoming", "recoded");
+    DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+    DB_OK(renew(support.dir, &files, &err));
+
+    struct fi_os_dir *outgoing; /* a push is running */
+    struct fi_os_file *lock;
+    DB_OK(fi_os_dir_open(support.dir, "outgoing", &outgoing, &err));
+    DB_OK(fi_os_file_open(outgoing, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &lock, &err));
+    DB_OK(fi_os_file_lock(lock, FI_OS_LOCK_EXCLUSIVE, &err));
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_int_equal(left.files, 1);
+    fi_os_file_close(lock);
+    fi_os_dir_close(outgoing);
+
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_int_equal(left.files, 0);
+    assert_int_equal(files_with_marker(support.dir), 1); /* the lock of the push itself */
+    db_support_deinit(&support);
+}
+
+static void
 a_change_can_turn_round_half_way(void **state)
 {
     struct db_support support;
@@ -513,6 +579,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_old_master_key_opens_nothing_afterwards),
         cmocka_unit_test(a_store_in_clear_becomes_encrypted_and_clear_again),
+        cmocka_unit_test(what_a_repair_has_put_aside_keeps_a_change_from_ending),
+        cmocka_unit_test(what_a_push_or_a_pull_has_left_goes),
         cmocka_unit_test(a_change_can_turn_round_half_way),
         cmocka_unit_test(what_a_reader_needs_is_left_for_later),
         cmocka_unit_test(a_file_in_clear_is_overwritten_before_it_goes),
