@@ -111,6 +111,10 @@ Stores of data.
   $ firn db compact --rekey app.firn
   ! firn: the store in 'app.firn' is not encrypted, and has no keys
   [2]
+  $ mkdir app.firn/damaged-1 && firn key encrypt-store --key-file key app.firn
+  ! firn: 'app.firn/damaged-1' is what a repair has left of an earlier store: move it away or remove it first
+  [1]
+  $ rmdir app.firn/damaged-1
   $ firn key encrypt-store --key-file key --cipher xchacha20 app.firn
   the store is encrypted: <n> files written anew
   ! firn: without its passphrase, key file or recovery code nobody can read this store again

@@ -61,8 +61,9 @@ struct fi_rekey_left {
     uint64_t files; /* still to be written anew, or still in use by a reader */
     uint64_t packs; /* of them */
 };
-/* If nothing is left: drops all master keys but the newest, or ends the change. Requires: this
- * process does not have the store open for writing. */
+/* If nothing is left: drops all master keys but the newest, or ends the change. FIRN_EXISTS: what a
+ * repair has put aside is in the store, with older keys or in clear. Requires: this process does
+ * not have the store open for writing. */
 FIRN_MUST_CHECK int fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out,
                                            firn_error *err);
 /* All of it: opens the store, renews its files, closes it, and settles. */

@@ -12,7 +12,8 @@
  * (I1) The keys are durable before the identity names them, and go after it does not. (Not
  *      checked: it is the order of the calls, which the tests cut between any two.)
  * (I2) The keys say that the change has ended only when every file was looked at, while the lock
- *      kept writers out. (Not checked: the tests look for files that are left.)
+ *      kept writers out, and nothing is there that a repair has put aside. (Not checked: the tests
+ *      look for files that are left.)
  *
  * (I3) When a store has become encrypted its log and its MANIFEST have a master key that no earlier
  *      version of FIRN.keys has. So an earlier one, which says that files in clear are read, or
@@ -182,6 +183,70 @@ fi_rekey_change_decrypt(const struct fi_rekey *rekey, firn_error *err)
 
 /* ---- ending ---- */
 
+/* ---- what a push or a pull that was interrupted has left ---- */
+
+static bool
+is_staged(const struct fi_os_dirent *entry)
+{
+    return strcmp(entry->name, "LOCK") != 0 && strcmp(entry->name, "WAITING") != 0;
+}
+
+static int
+remove_files(struct fi_os_dir *dir, firn_error *err)
+{
+    struct fi_buf names = {0};
+    const char *name = NULL;
+    int rc;
+    FI_TRY(fi_os_names_list(dir, is_staged, &names, err));
+    while ((name = fi_os_names_next(&names, name)) != NULL) {
+        FI_TRY(fi_os_remove_file(dir, name, err));
+    }
+    rc = fi_os_dir_sync(dir, err);
+out:
+    fi_buf_deinit(&names);
+    return rc;
+}
+
+/* A push has its folder locked, a pull the store. *out_is_busy: a push uses it. */
+static int
+remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_file *lock = NULL;
+    *out_is_busy = false;
+    int rc = fi_os_dir_open(store, folder, &dir, err);
+    if (rc == FIRN_NOT_FOUND) {
+        return FIRN_OK;
+    }
+    FI_TRY(rc);
+    rc = fi_os_file_open(dir, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &lock, err);
+    rc = rc == FIRN_OK ? fi_os_file_lock(lock, FI_OS_LOCK_EXCLUSIVE, err) : rc;
+    *out_is_busy = rc == FIRN_BUSY;
+    if (*out_is_busy) {
+        rc = FIRN_OK;
+        goto out;
+    }
+    FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    rc = remove_files(dir, err);
+out:
+    fi_os_file_close(lock);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
+static int
+remove_all_staged(struct fi_os_dir *store, uint64_t *out_busy, firn_error *err)
+{
+    bool is_pushed;
+    bool is_pulled;
+    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_OUTGOING_NAME, &is_pushed, err));
+    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_INCOMING_NAME, &is_pulled, err));
+    *out_busy = (uint64_t)is_pushed + (uint64_t)is_pulled;
+    return FIRN_OK;
+}
+
+/* ---- the end ---- */
+
 /* Requires: nothing is outdated. */
 static int
 settle(struct fi_rekey_changing *changing, struct fi_storefile_identity *identity, firn_error *err)
@@ -196,6 +261,8 @@ settle(struct fi_rekey_changing *changing, struct fi_storefile_identity *identit
     if (!was_changing && fi_keys_master_count(keys) == 1) {
         return FIRN_OK;
     }
+    /* Again: a repair may have come since. */
+    FI_TRY_RETURN(refuse_put_aside(changing->dir, err));
     fi_keys_set_change(keys, FI_KEYS_NO_CHANGE);
     FI_TRY_RETURN(fi_keys_drop_old(keys, err));
     if (was_changing) {
@@ -224,14 +291,16 @@ fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out, 
     struct fi_rekey_changing changing;
     struct fi_os_dir *sealed = NULL;
     bool has_become_encrypted = false;
+    uint64_t busy;
     int rc;
     *out = (struct fi_rekey_left){.files = 0};
     FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
     FI_TRY(fi_rekey_read_identity(changing.dir, &identity, err));
     FI_TRY(fi_db_keys_attach(changing.dir, changing.keys, identity.cipher, &sealed, err));
+    FI_TRY(remove_all_staged(sealed, &busy, err));
     FI_TRY(fi_rekey_renew_find(sealed, &outdated, err)); /* (I2) */
     out->packs = outdated.packs;
-    out->files = outdated.runs + outdated.packs + outdated.segments;
+    out->files = outdated.runs + outdated.packs + outdated.segments + busy;
     if (out->files == 0) {
         has_become_encrypted = fi_keys_change(changing.keys) == FI_KEYS_ENCRYPTING;
         rc = settle(&changing, &identity, err);

@@ -42,6 +42,8 @@
 #define FI_STOREFILE_LOCK_NAME "LOCK"
 #define FI_STOREFILE_RESERVE_NAME "RESERVE"
 #define FI_STOREFILE_PACKS_NAME "packs"
+#define FI_STOREFILE_OUTGOING_NAME "outgoing" /* a folder: packs that are being pushed */
+#define FI_STOREFILE_INCOMING_NAME "incoming" /* likewise pulled, under the lock of the store */
 #define FI_STOREFILE_KEYS_NAME "FIRN.keys"
 #define FI_STOREFILE_KEYS_TMP_NAME "FIRN.keys.tmp"
 

@@ -95,9 +95,8 @@ fi_unlock_environment_get(struct fi_os *os, bool is_remote, const struct fi_step
         if (value != NULL) {
             out->variable = variable->name;
             out->kind = variable->kind;
-            return variable->script == NULL
-                       ? read_file(os, value, step, out, err)
-                       : run_command(os, variable->script, step, out, err);
+            return variable->script == NULL ? read_file(os, value, step, out, err)
+                                            : run_command(os, variable->script, step, out, err);
         }
     }
     return FIRN_OK;

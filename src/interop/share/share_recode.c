@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "share/share_internal.h"
 
-#define INCOMING "incoming"
+#define INCOMING FI_STOREFILE_INCOMING_NAME
 #define FETCHED "fetched"
 #define RECODED "recoded"
 

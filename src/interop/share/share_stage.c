@@ -10,7 +10,7 @@
 #include "os/os_names.h"
 #include "share/share_internal.h"
 
-#define STAGE "outgoing"
+#define STAGE FI_STOREFILE_OUTGOING_NAME
 #define LOCK "LOCK"
 #define WAITING "WAITING"
 

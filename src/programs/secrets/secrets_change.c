@@ -124,11 +124,13 @@ begin_encrypting(struct fi_cli *cli, struct fi_secrets_store *store, firn_cipher
 {
     firn_error err;
     int code = firn_keys_encrypt(store->path, cipher, &store->options, &err);
+    /* Otherwise it is what a repair has left that is in the way. */
+    const bool is_settled = code == FIRN_EXISTS && store->info.cipher != FIRN_CIPHER_NONE &&
+                            store->info.state == FIRN_KEYS_STATE_SETTLED;
     if (code != FIRN_OK) {
         return fi_command_report_failure(
             cli, &err,
-            code == FIRN_EXISTS ? "firn key rotate and firn gc --rekey replace its master key"
-                                : NULL);
+            is_settled ? "firn key rotate and firn gc --rekey replace its master key" : NULL);
     }
     cli->is_done = true;
     const bool is_new = store->info.cipher == FIRN_CIPHER_NONE;

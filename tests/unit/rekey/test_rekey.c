@@ -394,6 +394,114 @@ a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
 }
 
 static void
+make_file(struct fi_os_dir *store, const char *folder, const char *name)
+{
+    struct fi_os_dir *dir;
+    struct fi_os_file *file;
+    const int rc = fi_os_make_dir(store, folder, 0700, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    DB_OK(fi_os_dir_open(store, folder, &dir, &err));
+    DB_OK(fi_os_file_open(dir, name, FI_OS_WRITE | FI_OS_CREATE, 0600, &file, &err));
+    DB_OK(fi_os_file_write(file, 0, MARKER, strlen(MARKER), &err));
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+}
+
+static void
+what_a_repair_has_put_aside_keeps_a_change_from_ending(void **state)
+{
+    struct db_support support;
+    struct fi_rekey_left left;
+    uint64_t files;
+    make_store(&support, 0);
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+    make_file(support.dir, "damaged-1", "x"); /* a repair between two attempts */
+    DB_OK(renew(support.dir, &files, &err));
+    DB_FAILS(fi_rekey_change_settle(&rekey, &left, &err), FIRN_EXISTS, "damaged-1");
+    DB_OK(fi_storefile_remove_tree(support.dir, "damaged-1", &err));
+    renew_all(support.dir);
+    DB_OK(fi_rekey_rotate(&rekey, &err));
+    make_file(support.dir, "damaged-1", "x");
+    DB_OK(renew(support.dir, &files, &err));
+    DB_FAILS(fi_rekey_change_settle(&rekey, &left, &err), FIRN_EXISTS, "damaged-1");
+    assert_int_equal(master_count(support.dir), 3); /* one of them is of the end of the change */
+    db_support_deinit(&support);
+}
+
+static void
+read_keys_file(struct fi_os_dir *dir, struct fi_buf *out)
+{
+    struct fi_os_file *file;
+    DB_OK(fi_os_file_open(dir, FI_STOREFILE_KEYS_NAME, FI_OS_READ, 0, &file, &err));
+    DB_OK(fi_buf_set_size(out, FI_KEYS_SIZE_MAX));
+    DB_OK(fi_os_file_read(file, 0, out->data, out->size, &out->size, &err));
+    fi_os_file_close(file);
+}
+
+/* Somebody without a key has kept FIRN.keys from the time when files in clear were read, or written,
+ * and puts it back. */
+static void
+an_old_keys_file_does_not_bring_a_change_back(void **state)
+{
+    const struct fi_db_options options = options_of(0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct db_support support;
+        struct fi_buf old = {0};
+        struct fi_os_file *file;
+        struct firn_db *db;
+        make_store(&support, 0);
+        const struct fi_rekey rekey = rekey_of(support.dir);
+        DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+        if (i == 1) {
+            DB_OK(fi_rekey_change_decrypt(&rekey, &err));
+        }
+        read_keys_file(support.dir, &old);
+        if (i == 1) {
+            DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+        }
+        renew_all(support.dir);
+        DB_OK(fi_os_file_open(support.dir, FI_STOREFILE_KEYS_NAME, FI_OS_WRITE | FI_OS_TRUNCATE, 0,
+                              &file, &err));
+        DB_OK(fi_os_file_write(file, 0, old.data, old.size, &err));
+        fi_os_file_close(file);
+        DB_FAILS(fi_db_open(support.dir, &options, &db, &err), FIRN_DENIED, "master key");
+        fi_buf_deinit(&old);
+        db_support_deinit(&support);
+    }
+}
+
+static void
+what_a_push_or_a_pull_has_left_goes(void **state)
+{
+    struct db_support support;
+    struct fi_rekey_left left;
+    uint64_t files;
+    make_store(&support, 0);
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    make_file(support.dir, "outgoing", "LOCK");
+    make_file(support.dir, "outgoing", "outgoing-0.pack");
+    make_file(support.dir, "incoming", "recoded");
+    DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
+    DB_OK(renew(support.dir, &files, &err));
+
+    struct fi_os_dir *outgoing; /* a push is running */
+    struct fi_os_file *lock;
+    DB_OK(fi_os_dir_open(support.dir, "outgoing", &outgoing, &err));
+    DB_OK(fi_os_file_open(outgoing, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &lock, &err));
+    DB_OK(fi_os_file_lock(lock, FI_OS_LOCK_EXCLUSIVE, &err));
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_int_equal(left.files, 1);
+    fi_os_file_close(lock);
+    fi_os_dir_close(outgoing);
+
+    DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
+    assert_int_equal(left.files, 0);
+    assert_int_equal(files_with_marker(support.dir), 1); /* the lock of the push itself */
+    db_support_deinit(&support);
+}
+
+static void
 a_change_can_turn_round_half_way(void **state)
 {
     struct db_support support;
@@ -623,9 +731,12 @@ main(void)
         cmocka_unit_test(an_old_master_key_opens_nothing_afterwards),
         cmocka_unit_test(a_log_alone_is_written_anew),
         cmocka_unit_test(a_store_in_clear_becomes_encrypted_and_clear_again),
+        cmocka_unit_test(what_a_repair_has_put_aside_keeps_a_change_from_ending),
+        cmocka_unit_test(what_a_push_or_a_pull_has_left_goes),
         cmocka_unit_test(a_change_can_turn_round_half_way),
         cmocka_unit_test(what_a_reader_needs_is_left_for_later),
         cmocka_unit_test(a_file_in_clear_is_overwritten_before_it_goes),
+        cmocka_unit_test(an_old_keys_file_does_not_bring_a_change_back),
         cmocka_unit_test(only_a_key_makes_a_store_one_that_changes),
         cmocka_unit_test(a_cut_at_any_call_loses_nothing_of_a_rotation),
         cmocka_unit_test(a_cut_at_any_call_loses_nothing_of_an_encryption),
