@@ -164,7 +164,8 @@ FIRN_API FIRN_MUST_CHECK int firn_keys_rotate(const char *path, const firn_keys_
  * FIRN_EXISTS: the store is encrypted already, or what a repair has left is beside it. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_encrypt(const char *path, firn_cipher cipher,
                                                const firn_keys_options *options, firn_error *err);
-/* The other way, likewise. FIRN_INVALID: the store is in clear. */
+/* The other way, likewise. FIRN_INVALID: the store is in clear. FIRN_CONFLICT: it has remotes, and
+ * keeps what opens them, which would be in clear. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_decrypt(const char *path, const firn_keys_options *options,
                                                firn_error *err);
 

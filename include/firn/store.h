@@ -151,8 +151,8 @@ typedef struct firn_store_options {
     /* Read-only handles: also show commits that have not returned yet. They may never be
      * acknowledged, and a power cut may take them back. */
     bool read_pending;
-    /* A store that is created is encrypted (encryption.h); default NONE. One that exists stays as it
-     * is. */
+    /* A store that is created is encrypted (encryption.h); default NONE. One that exists in clear is
+     * refused: FIRN_EXISTS. */
     firn_cipher cipher;
     /* Asked for what opens an encrypted store, after the environment; borrowed for the call. NULL:
      * nobody is asked. */

@@ -17,6 +17,7 @@
 #include "inspect/inspect.h"
 #include "lsm/lsm.h"
 #include "os/os.h"
+#include "os/os_seal.h"
 #include "posix/os_default.h"
 #include "rows/rows.h"
 #include "store/db.h"
@@ -90,12 +91,16 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = read_store_options(options, &source, &inner, err);
     rc = rc == FIRN_OK ? fi_db_path_open(fi_os_default(), path, &inner, out, err) : rc;
-    if (rc == FIRN_OK && !inner.read_only) {
+    if (rc == FIRN_OK && inner.new_cipher != 0 && fi_os_dir_seal(fi_db_dir(*out)) == NULL) {
+        /* What the caller writes is not to be in clear. */
+        rc = fi_error_set(err, FIRN_EXISTS,
+                          "the store in '%s' is there already, and is not encrypted", path);
+    } else if (rc == FIRN_OK && !inner.read_only) {
         rc = fi_trust_files_survey(fi_db_dir(*out), true, NULL, NULL, err);
-        if (rc != FIRN_OK) {
-            fi_db_abandon(*out);
-            *out = NULL;
-        }
+    }
+    if (rc != FIRN_OK) {
+        fi_db_abandon(*out);
+        *out = NULL;
     }
     return fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_STORE, NULL);
 }

@@ -207,7 +207,7 @@ Keys.
   2
   1
   $ firn key rotate
-  new files are encrypted with master key 2; files that are there keep theirs
+  new files are encrypted with a new master key; files that are there keep theirs
   ! hint: firn gc --rekey writes them anew
   $ firn save -m third && firn cat 1 a && firn check --data -q && firn key list | head -n 1
   4  <id>  2 files, 10 B; no change since 3  <s> s
@@ -365,7 +365,7 @@ Stores of key-value data.
   ! firn: '../kv3' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
   [1]
   $ firn key rotate ../kv && firn key list ../kv -q | wc -l
-  new files are encrypted with master key 2; files that are there keep theirs
+  new files are encrypted with a new master key; files that are there keep theirs
   1
   ! hint: firn db compact --rekey writes them anew
 

@@ -43,10 +43,10 @@ A store in clear becomes encrypted, its master key is replaced, and it becomes c
 A rotation, and the old master key is dropped.
 
   $ firn key rotate
-  new files are encrypted with master key 2; files that are there keep theirs
+  new files are encrypted with a new master key; files that are there keep theirs
   ! hint: firn gc --rekey writes them anew
   $ firn key list
-  XChaCha20-Poly1305, 2 master keys; locked
+  XChaCha20-Poly1305, 3 master keys; locked
       1  key file       <time>
   $ firn gc --rekey --auto
   ! firn: gc: --auto excludes --full, --now, --rekey and --recompress
@@ -126,7 +126,7 @@ Stores of data.
   $ firn db sql app.firn "SELECT * FROM t"
   1	ada
   $ firn key rotate app.firn
-  new files are encrypted with master key 2; files that are there keep theirs
+  new files are encrypted with a new master key; files that are there keep theirs
   ! hint: firn db compact --rekey writes them anew
   $ firn db compact --rekey app.firn users
   ! firn: db compact: --rekey is for a whole store

@@ -47,7 +47,7 @@ FIRN_MUST_CHECK int fi_rekey_check_encrypted(const struct fi_rekey *rekey, firn_
 /* From now on the store is one in clear that becomes an encrypted one: new files are encrypted, the
  * others are still in clear. cipher 0: the one that is usual. It may be called again for a store
  * that is becoming clear or encrypted. FIRN_EXISTS: it is encrypted; or what a repair has left is
- * beside it. */
+ * beside it. FIRN_CORRUPT: FIRN says that it is in clear, and its files are not. */
 FIRN_MUST_CHECK int fi_rekey_change_encrypt(const struct fi_rekey *rekey, unsigned cipher,
                                             firn_error *err);
 /* The other way. FIRN_INVALID: the store is in clear. */

@@ -261,9 +261,9 @@ const struct fi_command fi_secrets_change_decrypt = {
     .arguments = "[STORE]",
     .options = decrypt_options,
     .help = "The opposite of firn key encrypt-store: writes the whole store anew, in clear,\n"
-            "and removes FIRN.keys. If it is interrupted, the same command does the rest. The\n"
-            "keys of encrypted remotes, which the store keeps, are in clear then, too: remove\n"
-            "such remotes first (firn remote remove).",
+            "and removes FIRN.keys. If it is interrupted, the same command does the rest. It\n"
+            "refuses a store that has remotes, as that keeps the keys that open them: remove\n"
+            "them first (firn remote remove).",
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_decrypt,
 };

@@ -344,9 +344,8 @@ rotate(struct fi_cli *cli, struct fi_secrets_store *store)
                            "machines use it once they have met a push of this one\n",
                            store->info.master_keys);
     } else if (!cli->quiet) {
-        fi_term_out_format("new files are encrypted with master key %u; files that are there keep "
-                           "theirs\n",
-                           store->info.master_keys);
+        fi_term_out_text("new files are encrypted with a new master key; files that are there keep "
+                         "theirs\n");
         fi_command_report_more("hint", cli->argument_count > 0
                                            ? "firn db compact --rekey writes them anew"
                                            : "firn gc --rekey writes them anew");

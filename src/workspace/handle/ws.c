@@ -35,6 +35,7 @@
 #include "cipher/cipher.h"
 #include "handle/ws_opened.h"
 #include "objects/objects.h"
+#include "os/os_seal.h"
 #include "place/place.h"
 #include "store/db.h"
 #include "storefile/storefile.h"
@@ -345,6 +346,11 @@ open_store(struct firn_ws *ws, enum fi_ws_open_mode mode, bool makes_inside,
     }
     if (rc != FIRN_OK) {
         return rc;
+    }
+    if (ws->new_cipher != 0 && fi_os_dir_seal(fi_db_dir(opened->db)) == NULL) {
+        return fi_error_set(err, FIRN_EXISTS,
+                            "the store in '%s' is there already, and is not encrypted",
+                            fi_os_dir_path(opened->store_dir));
     }
     fi_db_keys_share(fi_db_dir(opened->db), opened->store_dir);
     if (mode != FI_WS_READ && strcmp(ws->place.catalog_root, FI_PLACE_ROOTS_INSIDE) == 0) {

@@ -394,6 +394,26 @@ a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
 }
 
 static void
+keys_are_not_replaced_where_the_identity_is_wrong(void **state)
+{
+    struct db_support support;
+    struct fi_storefile_identity identity;
+    make_store(&support, FI_CIPHER_XCHACHA20_POLY1305);
+    const struct contents before = contents_of(support.dir);
+    const struct fi_rekey rekey = rekey_of(support.dir);
+    DB_OK(fi_db_create_read_identity(support.dir, &identity, &err));
+    identity.cipher = 0;
+    DB_OK(fi_db_create_set_identity(support.dir, &identity, &err));
+    DB_FAILS(fi_rekey_change_encrypt(&rekey, FI_CIPHER_AES_256_GCM, &err), FIRN_CORRUPT,
+             "in clear, but");
+    identity.cipher = FI_CIPHER_XCHACHA20_POLY1305;
+    DB_OK(fi_db_create_set_identity(support.dir, &identity, &err));
+    const struct contents after = contents_of(support.dir);
+    assert_same(&before, &after);
+    db_support_deinit(&support);
+}
+
+static void
 make_file(struct fi_os_dir *store, const char *folder, const char *name)
 {
     struct fi_os_dir *dir;
@@ -731,6 +751,7 @@ main(void)
         cmocka_unit_test(an_old_master_key_opens_nothing_afterwards),
         cmocka_unit_test(a_log_alone_is_written_anew),
         cmocka_unit_test(a_store_in_clear_becomes_encrypted_and_clear_again),
+        cmocka_unit_test(keys_are_not_replaced_where_the_identity_is_wrong),
         cmocka_unit_test(what_a_repair_has_put_aside_keeps_a_change_from_ending),
         cmocka_unit_test(what_a_push_or_a_pull_has_left_goes),
         cmocka_unit_test(a_change_can_turn_round_half_way),
