@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What keeps libfirn small. Optimized builds by gcc alone: debug and sanitizer builds are as the compiler makes them.
+# What keeps libfirn and its program small. Optimized builds by gcc alone: debug and sanitizer builds are as the compiler makes them.
 #
 # 1. Code that no call per key, row, file or block goes through is optimized for size (-Oz): what opens, checks, repairs,
 #    copies, plans, or speaks to other formats. What is not listed is optimized for speed (-O2, as the kind of build says), so a
@@ -44,10 +44,14 @@ set(FIRN_COLD_ROOMS
     archive
     history
     keys
+    unlock
+    rekey
     copy
     rescue
     catalog
     place
+    trust
+    hosted
     handle
     present
     undo
@@ -62,6 +66,9 @@ set(FIRN_COLD_ROOMS
     alxs
     bucket
     remote
+    share
+    far
+    outgoing
     s3
     # where system calls, hashing and compression take nearly all of the time
     os
@@ -72,6 +79,23 @@ set(FIRN_COLD_ROOMS
     schema
     transfer
     arrow)
+
+# Rooms of programs of which each file is cold: those that print many rows or entries, or run SQL, are not here. Imports are, as the formats are
+# (zlib, git and restic take nearly all of the time).
+set(FIRN_COLD_PROGRAMS
+    cli
+    command
+    dir
+    hook
+    import
+    mcp
+    migrate
+    remotes
+    report
+    secrets
+    seed
+    browse
+    task)
 
 # The files of cold rooms that a put, a walk over unchanged files, or a look at every object, goes through.
 set(FIRN_WARM_FILES
@@ -87,6 +111,9 @@ set(FIRN_COLD_FILES
     # foundation
     base/error.c
     base/range_set.c
+    cipher/cipher_derive.c
+    cipher/cipher_keyring.c
+    cipher/cipher_openssl.c
     cipher/cipher_passphrase.c
     cipher/cipher_sodium.c
     codec/compress.c # zstd and LZ4 take nearly all of its time, and of the next three
@@ -108,6 +135,7 @@ set(FIRN_COLD_FILES
     # engine
     block/block_publisher.c
     block/block_salvage.c
+    block/block_verify.c
     run/run_check.c
     run/run_origin.c
     run/run_summary.c
@@ -128,6 +156,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
     compaction/compaction_pick.c
+    compaction/compaction_renew.c
     compaction/compaction_sparse.c
     compaction/compaction_values.c # reading and writing large values takes nearly all of its time
     compaction/compaction_work.c
@@ -139,6 +168,7 @@ set(FIRN_COLD_FILES
     graph/graph_read.c
     graph/graph_write.c
     log/log_capture.c
+    log/log_current.c
     log/log_reader.c
     log/log_recover.c
     log/log_rotate.c
@@ -162,6 +192,32 @@ set(FIRN_COLD_FILES
     store/db_checkpoint.c
     store/db_create.c
     inspect/inspect_diff.c
+    store/db_keys.c
+    difference/difference_graft.c
+    oswatch/os_watch_handles.c
+    upkeep/db_dropped.c
+    upkeep/db_full.c
+    upkeep/db_rest.c
+    lsm/lsm_measure.c
+    lsm/lsm_tree_size.c
+    instance/db_history.c
+    log/log_lend.c
+    log/log_watch.c
+    run/run_sections.c
+    statcache/statcache_print.c
+    block/block_cache_lend.c
+    compaction/compaction_sort.c
+    csv/csv_sniff.c
+    instance/db_handles.c
+    instance/db_memory.c
+    difference/difference_content.c
+    difference/difference_lines.c
+    lsm/lsm_number.c
+    api/api_options.c
+    codec/hex.c
+    compaction/compaction_inputs.c
+    scan/scan_rules.c
+    inspect/inspect_locked.c
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
@@ -244,6 +300,9 @@ set(FIRN_COLD_FILES
     gc/gc_mark.c
     gc/gc_move.c
     gc/gc_plan.c
+    gc/gc_rekey.c
+    gc/gc_report.c
+    gc/gc_steps.c
     gc/gc_versions.c
     gc/gc_wants.c
     rules/rules_list.c
@@ -275,6 +334,8 @@ set(FIRN_COLD_FILES
     api/arrow_api.c
     api/bulk_api.c
     api/checkpoint_api.c
+    api/encryption_api.c
+    api/remote_api.c
     api/chkp_api.c
     api/exchange_api.c
     api/types_api.c
@@ -296,7 +357,8 @@ function(firn_shrink_cold room)
   foreach(source IN LISTS ARGN)
     if("${room}/${source}" IN_LIST FIRN_WARM_FILES)
       set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room}/${source})
-    elseif(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR "${room}/${source}" IN_LIST FIRN_COLD_FILES))
+    elseif(source MATCHES "\\.c$" AND (room IN_LIST FIRN_COLD_ROOMS OR room IN_LIST FIRN_COLD_PROGRAMS OR
+                                      "${room}/${source}" IN_LIST FIRN_COLD_FILES))
       set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room} ${room}/${source})
       if(FIRN_SMALL)
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${FIRN_SMALLEST};-Wno-maybe-uninitialized")

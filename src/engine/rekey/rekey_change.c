@@ -14,7 +14,6 @@
  * (I2) The keys say that the change has ended only when every file was looked at, while the lock
  *      kept writers out, and nothing is there that a repair has put aside. (Not checked: the tests
  *      look for files that are left.)
- *
  * (I3) When a store has become encrypted its log and its MANIFEST have a master key that no earlier
  *      version of FIRN.keys has. So an earlier one, which says that files in clear are read, or
  *      even written, opens nothing if somebody puts it back. (Not checked: it is the order of the
@@ -167,7 +166,7 @@ out:
     return rc;
 }
 
-/* Has one of them done, under the lock. */
+/* One or the other, under the lock. */
 static int
 begin(const struct fi_rekey *rekey, bool encrypts, unsigned cipher, firn_error *err)
 {
@@ -199,8 +198,6 @@ fi_rekey_change_decrypt(const struct fi_rekey *rekey, firn_error *err)
 {
     return begin(rekey, false, 0, err);
 }
-
-/* ---- ending ---- */
 
 /* ---- what a push or a pull that was interrupted has left ---- */
 
