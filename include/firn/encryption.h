@@ -112,7 +112,7 @@ typedef struct firn_keys_info {
     size_t size;        /* sizeof(firn_keys_info) */
     firn_cipher cipher; /* of new files; NONE: the store is in clear, and the rest is 0 */
     unsigned slots;
-    unsigned master_keys; /* 1 more with each rotation, and 1 after firn_keys_rekey */
+    unsigned master_keys; /* 1 more with each rotation, 1 after firn_keys_rekey; 2 once encrypted */
     bool is_remembered;   /* the session keyring opens it */
     bool is_kept;         /* of a remote: the store, which is encrypted, has what opens it */
     firn_keys_state state;

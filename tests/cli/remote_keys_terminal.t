@@ -15,7 +15,7 @@ The keys of an encrypted remote at a terminal: a person is asked for the one of 
   Passphrase for '<T>/w/bucket': 
   0
 
-The store of b knows the keys of before. A passphrase that was changed elsewhere is taken there, too.
+The store of b has the keys from before the change. It takes a passphrase that was changed elsewhere, too.
 
   $ cd a && on --secret s3 --secret new --secret new firn key change 1 --remote origin
   Passphrase for '<T>/w/bucket': 

@@ -166,7 +166,7 @@ out:
     return rc;
 }
 
-/* One or the other, under the lock. */
+/* Begins to encrypt or to decrypt, under the lock. */
 static int
 begin(const struct fi_rekey *rekey, bool encrypts, unsigned cipher, firn_error *err)
 {

@@ -424,7 +424,7 @@ a_push_meets_a_new_master_key(void **state)
     close_machines(&machines);
 }
 
-/* A store that knows states, but has the keys of before: it was put together from copies. */
+/* A store that was put together from copies: it knows the new states, and has the old keys. */
 static void
 a_pack_may_be_what_has_the_new_key(void **state)
 {
@@ -941,7 +941,7 @@ assert_no_old_file_stays(struct ws_world *world)
     assert_true(generations(world) < 100);
 }
 
-/* Whatever broke: the key of before opens the remote, and what was said to be done is done. */
+/* Whatever failed, the old key opens the remote, and a change that was reported has been made. */
 static void
 judge(struct ws_world *world, int operation, const struct ws_broken *broken)
 {
