@@ -127,9 +127,10 @@ main(void)
     printf("%-32s %9s %9s %9s %9s %9s %9s %9s\n", "", "128 B", "256 B", "512 B", "1 KiB", "4 KiB",
            "64 KiB", "1 MiB");
     bench_backend("XChaCha20-Poly1305", &fi_cipher_chacha);
+    bench_backend("AES-256-GCM, libIPSec_MB", &fi_cipher_ipsec);
     bench_backend("AES-256-GCM, libsodium", &fi_cipher_gcm);
     bench_backend("AES-256-GCM, OpenSSL", &fi_cipher_openssl);
-    bench_backend("AES-256-GCM, both", &fi_cipher_aes);
+    bench_backend("AES-256-GCM, the last two", &fi_cipher_aes);
     bench_backend("AEGIS-256", &fi_cipher_aegis);
     bench_keys();
     bench_passphrase("local", &fi_cipher_passphrase_local);

@@ -5,8 +5,8 @@
  * The libraries' functions are called through pointers, in memory that room cipher fills once. The
  * ones that encrypt are replaced there by others that note key and nonce, and then do the same.
  *
- * libcrypto is given a key and a nonce at once. The key is noted as libsodium expands it, so that a
- * pair is the same whichever library meets it.
+ * Keys of AES are noted as libsodium expands them, so that a pair is the same whichever library
+ * meets it.
  */
 #include "support/test_nonces.h"
 
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "cipher/cipher_ipsec.h"
 #include "cipher/cipher_openssl.h"
 #include "cipher/cipher_sodium.h"
 #include "codec/blake3_hash.h"
@@ -28,6 +29,7 @@ static uint64_t repeated;
 static struct fi_cipher_sodium library;
 static struct fi_cipher_sodium_aegis aegis;
 static struct fi_cipher_openssl_functions openssl;
+static struct fi_cipher_ipsec_functions ipsec;
 
 enum {
     CAPACITY_FIRST = 1 << 12,
@@ -121,13 +123,12 @@ seal_aegis(unsigned char *out, unsigned char *tag, unsigned long long *tag_size,
     return aegis.seal(out, tag, tag_size, in, size, aad, aad_size, nsec, nonce, key);
 }
 
-static int
-init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key,
-             const uint8_t *nonce)
+/* key: as it is. */
+static void
+note_gcm(const uint8_t *key, const uint8_t *nonce)
 {
     _Alignas(64) uint8_t expanded[EXPANDED_SIZE_MAX] = {0};
     size_t size = KEY_SIZE;
-    CHECK(key != NULL && nonce != NULL);
     memcpy(expanded, key, KEY_SIZE);
     if (library.aes256gcm_is_available()) {
         size = library.aes256gcm_statebytes();
@@ -135,7 +136,24 @@ init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key
         CHECK(library.aes256gcm_beforenm(expanded, key) == 0);
     }
     note(expanded, size, nonce, NONCE_GCM);
+}
+
+static int
+init_openssl(void *context, const void *cipher, void *engine, const uint8_t *key,
+             const uint8_t *nonce)
+{
+    CHECK(key != NULL && nonce != NULL);
+    note_gcm(key, nonce);
     return openssl.encrypt_init(context, cipher, engine, key, nonce);
+}
+
+static void
+encrypt_ipsec(const void *expanded, void *context, uint8_t *out, const uint8_t *in, uint64_t size,
+              const uint8_t *nonce, const uint8_t *aad, uint64_t aad_size, uint8_t *tag,
+              uint64_t tag_size)
+{
+    note_gcm(expanded, nonce);
+    ipsec.encrypt(expanded, context, out, in, size, nonce, aad, aad_size, tag, tag_size);
 }
 
 /* Room cipher shows its tables as constants; the memory is not. */
@@ -145,6 +163,7 @@ listen(void)
     const struct fi_cipher_sodium *sodium;
     const struct fi_cipher_sodium_aegis *newer;
     const struct fi_cipher_openssl_functions *other;
+    const struct fi_cipher_ipsec_functions *third;
     CHECK(fi_cipher_sodium_load(&sodium, NULL) == FIRN_OK);
     library = *sodium;
     struct fi_cipher_sodium *table_of_room = (struct fi_cipher_sodium *)(uintptr_t)sodium;
@@ -157,6 +176,10 @@ listen(void)
     if (fi_cipher_openssl_load(&other, NULL) == FIRN_OK) {
         openssl = *other;
         ((struct fi_cipher_openssl_functions *)(uintptr_t)other)->encrypt_init = init_openssl;
+    }
+    if (fi_cipher_ipsec_load(&third, NULL) == FIRN_OK) {
+        ipsec = *third;
+        ((struct fi_cipher_ipsec_functions *)(uintptr_t)third)->encrypt = encrypt_ipsec;
     }
 }
 

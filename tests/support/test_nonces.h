@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_nonces.h: records every pair of key and nonce with which this process encrypts by
- * libsodium or libcrypto. It listens in room cipher's tables of those libraries' functions, so no
- * call is missed and no code of firn knows. For tests that name folder
- * cipher; any thread.
+ * support/test_nonces.h: records every pair of key and nonce with which this process encrypts, by
+ * whichever library. It listens in room cipher's tables of the libraries' functions, so no call is
+ * missed and no code of firn knows. For tests that name folder cipher; any thread.
  *
  * Machines in memory (sim_memory.h) of one seed give the same random bytes, and so does a clone:
  * what two of them write, with the same keys, is two histories.

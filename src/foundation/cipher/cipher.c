@@ -3,9 +3,9 @@
  * cipher/cipher.c: the table of ciphers, and what all of them have in common.
  *
  * A cipher is computed by a backend (cipher_internal.h), which is chosen when a key is made.
- * AES-256-GCM has two: one takes libsodium, which needs the processor's instructions, and libcrypto
- * for large messages; the other libcrypto alone, which works without them. They give the same
- * bytes.
+ * AES-256-GCM has three: libIPSec_MB, where it is installed; libsodium, which needs the processor's
+ * instructions, with libcrypto for large messages; and libcrypto alone, which works without them.
+ * They give the same bytes.
  *
  * A key is one block of memory for secrets: the backend, and the state that the backend has made of
  * the key. The pointer to the backend is also what a child of fork finds zeroed (I1). A message is
@@ -37,10 +37,7 @@ struct fi_cipher_key {
 
 /* In the order of numbers; a later one for the same cipher is tried after the earlier one. */
 static const struct fi_cipher_backend *const backends[] = {
-    &fi_cipher_chacha,
-    &fi_cipher_aes,
-    &fi_cipher_openssl,
-    &fi_cipher_aegis,
+    &fi_cipher_chacha, &fi_cipher_ipsec, &fi_cipher_aes, &fi_cipher_openssl, &fi_cipher_aegis,
 };
 enum { COUNT = sizeof backends / sizeof backends[0] };
 

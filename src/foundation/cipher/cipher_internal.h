@@ -35,9 +35,10 @@ struct fi_cipher_backend {
 };
 
 extern const struct fi_cipher_backend fi_cipher_chacha;
-extern const struct fi_cipher_backend fi_cipher_aes;     /* by one of the next two */
-extern const struct fi_cipher_backend fi_cipher_gcm;     /* AES-256-GCM by libsodium */
-extern const struct fi_cipher_backend fi_cipher_openssl; /* the same by libcrypto */
+extern const struct fi_cipher_backend fi_cipher_ipsec;   /* AES-256-GCM by libIPSec_MB */
+extern const struct fi_cipher_backend fi_cipher_aes;     /* the same by one of the next two */
+extern const struct fi_cipher_backend fi_cipher_gcm;     /* by libsodium */
+extern const struct fi_cipher_backend fi_cipher_openssl; /* by libcrypto */
 extern const struct fi_cipher_backend fi_cipher_aegis;
 
 /* When fi_cipher_aes takes libcrypto: for messages of LARGE bytes and more, after the process has

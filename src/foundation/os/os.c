@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "os/os_path.h"
 #include "os/os_seal.h"
 
@@ -111,15 +112,15 @@ out:
 static void
 wipe(struct fi_os_dir *dir, const char *name)
 {
-    static const uint8_t zeros[64 << 10];
     struct fi_os_file *file = NULL;
     struct fi_os_stat stat;
     int rc;
     FI_TRY(fi_os_file_open(dir, name, FI_OS_READ | FI_OS_WRITE, 0, &file, NULL));
     FI_TRY(fi_os_file_stat(file, &stat, NULL));
-    for (uint64_t at = 0; stat.nlink == 1 && at < stat.size_bytes; at += sizeof zeros) {
+    for (uint64_t at = 0; stat.nlink == 1 && at < stat.size_bytes; at += FI_ZEROS_SIZE) {
         uint64_t rest = stat.size_bytes - at;
-        FI_TRY(fi_os_file_write(file, at, zeros, rest < sizeof zeros ? rest : sizeof zeros, NULL));
+        size_t piece = rest < FI_ZEROS_SIZE ? (size_t)rest : FI_ZEROS_SIZE;
+        FI_TRY(fi_os_file_write(file, at, fi_zeros(), piece, NULL));
     }
     rc = stat.nlink == 1 ? fi_os_file_sync(file, NULL) : FIRN_OK;
 out:

@@ -9,7 +9,8 @@
 #include "support/test.h"
 
 static const struct fi_cipher_backend *const cipher_fixture_backends[] = {
-    &fi_cipher_chacha, &fi_cipher_aes, &fi_cipher_gcm, &fi_cipher_openssl, &fi_cipher_aegis,
+    &fi_cipher_chacha, &fi_cipher_ipsec,   &fi_cipher_aes,
+    &fi_cipher_gcm,    &fi_cipher_openssl, &fi_cipher_aegis,
 };
 enum {
     CIPHER_FIXTURE_BACKENDS = sizeof cipher_fixture_backends / sizeof cipher_fixture_backends[0]

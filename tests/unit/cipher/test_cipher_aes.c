@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/cipher: AES-256-GCM by two libraries. What one has sealed the other opens, at every size
- * around the limit between them; libsodium goes on where libcrypto has no memory; and neither keys
- * nor errors stay in libcrypto.
+ * unit/cipher: AES-256-GCM by three libraries. What one has sealed another opens, at every size
+ * around the limit between libsodium and libcrypto; libsodium goes on where libcrypto has no
+ * memory; neither keys nor errors stay in libcrypto; libIPSec_MB writes only where it may.
  *
  * The program gives libcrypto an allocator of its own, which it must do before libcrypto has
  * allocated anything.
@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "cipher_fixture.h"
+#include "os/os_secret.h"
 #include "support/test_ok.h"
 
 enum { LARGE = FI_CIPHER_AES_LARGE, SIZE = 4 * LARGE, TAG = 16, SIZE_MAX_HERE = SIZE + TAG };
@@ -132,7 +133,7 @@ check_same(struct fi_cipher_key *one, struct fi_cipher_key *other, size_t size)
 }
 
 static void
-both_libraries_give_the_same_bytes(void **state)
+all_libraries_give_the_same_bytes(void **state)
 {
     (void)state;
     if (!has_both()) {
@@ -141,27 +142,73 @@ both_libraries_give_the_same_bytes(void **state)
     struct fi_cipher_key *gcm = key_by(&fi_cipher_gcm);
     struct fi_cipher_key *openssl = key_by(&fi_cipher_openssl);
     struct fi_cipher_key *aes = key_by(&fi_cipher_aes);
+    struct fi_cipher_key *ipsec =
+        cipher_fixture_has(&fi_cipher_ipsec) ? key_by(&fi_cipher_ipsec) : NULL;
     work(aes);
     for (size_t size = 0; size <= SIZE; size += size < 300 || size >= LARGE + 300 ? 13 : 1) {
         check_same(gcm, openssl, size);
         check_same(aes, gcm, size);
         check_same(aes, openssl, size);
+        if (ipsec != NULL) {
+            check_same(ipsec, openssl, size);
+        }
     }
     fi_cipher_key_destroy(gcm);
     fi_cipher_key_destroy(openssl);
     fi_cipher_key_destroy(aes);
+    fi_cipher_key_destroy(ipsec);
+}
+
+/* A key in the state, and messages at odd places, with other bytes all around. */
+static void
+libipsec_writes_nowhere_else(void **state)
+{
+    enum { GUARD = 512, LARGEST = 700, ROOM = GUARD + LARGEST + TAG + GUARD };
+    static uint8_t out[ROOM];
+    static uint8_t expected[ROOM];
+    uint8_t *memory;
+    (void)state;
+    if (!cipher_fixture_has(&fi_cipher_ipsec) || !has_both()) {
+        return;
+    }
+    const size_t state_size = fi_cipher_ipsec.state_size();
+    assert_int_equal(posix_memalign((void **)&memory, FI_OS_SECRET_ALIGNMENT, state_size + GUARD),
+                     0);
+    memset(memory, 0xa5, state_size + GUARD);
+    fi_cipher_ipsec.prepare(memory, key_bytes);
+    struct fi_cipher_key *gcm = key_by(&fi_cipher_gcm);
+    for (size_t size = 0; size <= LARGEST; size++) {
+        const size_t at = GUARD + size % 17;
+        uint8_t nonce[12] = {0};
+        memset(out, 0x3c, sizeof out);
+        memset(expected, 0x3c, sizeof expected);
+        const struct fi_cipher_message message = {.nonce = nonce,
+                                                  .aad = firn_bytes(plain, size % 45),
+                                                  .in = plain + size % 5,
+                                                  .out = out + at,
+                                                  .size = size,
+                                                  .tag = out + at + size};
+        OK(fi_cipher_seal(gcm, 0, message.aad, firn_bytes(message.in, size), expected + at, &err));
+        assert_int_equal(fi_cipher_ipsec.seal(memory, &message), FIRN_OK);
+        assert_memory_equal(out, expected, sizeof out);
+    }
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_int_equal(memory[state_size + i], 0xa5);
+    }
+    assert_int_equal(memory[state_size - 1], 0xa5); /* an expanded key does not fill it */
+    fi_cipher_key_destroy(gcm);
+    free(memory);
 }
 
 static void
-large_messages_that_were_changed_are_refused(void **state)
+check_changed(const struct fi_cipher_backend *backend)
 {
     static uint8_t sealed[SIZE_MAX_HERE];
     static uint8_t out[SIZE_MAX_HERE];
-    (void)state;
-    if (!has_both()) {
+    if (!cipher_fixture_has(backend)) {
         return;
     }
-    struct fi_cipher_key *key = key_by(&fi_cipher_aes);
+    struct fi_cipher_key *key = key_by(backend);
     work(key);
     OK(fi_cipher_seal(key, 7, firn_str("x"), firn_bytes(plain, SIZE), sealed, &err));
     for (size_t i = 0; i < SIZE + TAG; i += i < SIZE - 100 ? 97 : 1) {
@@ -179,6 +226,14 @@ large_messages_that_were_changed_are_refused(void **state)
     OK(fi_cipher_open(key, 7, firn_str("x"), firn_bytes(sealed, SIZE + TAG), out, &err));
     assert_memory_equal(out, plain, SIZE);
     fi_cipher_key_destroy(key);
+}
+
+static void
+large_messages_that_were_changed_are_refused(void **state)
+{
+    (void)state;
+    check_changed(&fi_cipher_aes);
+    check_changed(&fi_cipher_ipsec);
 }
 
 /* Seals in place and opens with the n-th allocation of libcrypto failing. Whether there was one. */
@@ -263,7 +318,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_libraries_give_the_same_bytes),
+        cmocka_unit_test(all_libraries_give_the_same_bytes),
+        cmocka_unit_test(libipsec_writes_nowhere_else),
         cmocka_unit_test(large_messages_that_were_changed_are_refused),
         cmocka_unit_test(libsodium_goes_on_where_libcrypto_has_no_memory),
         cmocka_unit_test(neither_keys_nor_errors_stay_in_libcrypto),

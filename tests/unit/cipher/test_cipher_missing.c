@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/cipher: what is said where libsodium and libcrypto are not installed, and what goes on where
- * libcrypto alone is missing. The program runs itself again with a library path on which files of
- * their names are no libraries.
+ * unit/cipher: what is said where none of the libraries is installed, and what goes on where
+ * libsodium alone is. The program runs itself again with a library path on which files of their
+ * names are no libraries.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ errors_say_what_to_install(void **state)
 }
 
 static void
-large_messages_of_aes_do_not_need_libcrypto(void **state)
+large_messages_of_aes_need_libsodium_alone(void **state)
 {
     enum { SIZE = 1 << 20, MESSAGES = 8 };
     static const uint8_t zeros[32];
@@ -58,12 +58,13 @@ large_messages_of_aes_do_not_need_libcrypto(void **state)
     fi_cipher_key_destroy(key);
 }
 
-/* Files named as libcrypto is, and unless it is to be found, as libsodium is. */
+/* Files named as the other libraries are, and unless it is to be found, as libsodium is. */
 static void
 make_empty_files(const char *directory, bool has_libsodium)
 {
-    static const char *const names[] = {"libcrypto.so.3", "libsodium.so.26", "libsodium.so.23"};
-    for (size_t i = 0; i < (has_libsodium ? 1 : sizeof names / sizeof names[0]); i++) {
+    static const char *const names[] = {"libcrypto.so.3", "libIPSec_MB.so.1", "libIPSec_MB.so.2",
+                                        "libsodium.so.26", "libsodium.so.23"};
+    for (size_t i = 0; i < (has_libsodium ? 3 : sizeof names / sizeof names[0]); i++) {
         char path[TEST_TEMP_SIZE + 32];
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         FILE *file = fopen(path, "w");
@@ -95,14 +96,14 @@ main(int count, char **arguments)
         cmocka_unit_test(errors_say_what_to_install),
     };
     const struct CMUnitTest libsodium[] = {
-        cmocka_unit_test(large_messages_of_aes_do_not_need_libcrypto),
+        cmocka_unit_test(large_messages_of_aes_need_libsodium_alone),
     };
     if (count == 1) {
         return run_again(arguments[0], false);
     }
     const bool has_libsodium = strcmp(arguments[2], "libsodium") == 0;
-    int failed = has_libsodium ? cmocka_run_group_tests_name("cipher_missing, libcrypto", libsodium,
-                                                             NULL, NULL)
+    int failed = has_libsodium ? cmocka_run_group_tests_name("cipher_missing, all others",
+                                                             libsodium, NULL, NULL)
                                : cmocka_run_group_tests_name("cipher_missing", nothing, NULL, NULL);
     char command[TEST_TEMP_SIZE + 32];
     snprintf(command, sizeof command, "rm -r %s", arguments[1]);
