@@ -77,7 +77,8 @@ FIRN_MUST_CHECK int fi_block_writer_create(struct fi_os_dir *dir, const char *na
                                            enum fi_block_file_kind kind,
                                            struct fi_block_writer **out, firn_error *err);
 const struct fi_block_file_id *fi_block_writer_id(const struct fi_block_writer *writer);
-/* As fi_block_reader_stored_size_max. */
+/* As fi_block_reader_overhead, and fi_block_reader_stored_size_max. */
+uint32_t fi_block_writer_overhead(const struct fi_block_writer *writer);
 uint64_t fi_block_writer_stored_size_max(const struct fi_block_writer *writer,
                                          uint32_t encoded_size);
 

@@ -149,6 +149,12 @@ fi_block_writer_id(const struct fi_block_writer *writer)
     return &writer->id;
 }
 
+uint32_t
+fi_block_writer_overhead(const struct fi_block_writer *writer)
+{
+    return fi_block_seal_overhead(&writer->seal);
+}
+
 /* Adds a block of out's sizes, and sets its offset. sealed: memory for what is stored, if the file
  * is encrypted. */
 static int

@@ -21,7 +21,8 @@
  *           where runs of level 7 are named, also: sized history, empty where it stays as it was;
  *           of format version 4, after these: how far the log was durable, varint segment, from 1,
  *           varint offset; format version 5, where a tree is not of rows, or a run has attachments:
- *           as 4, but segment and offset are 0 where nothing is said of the log
+ *           as 4, but segment and offset are 0 where nothing is said of the log; format version
+ *           6, where the identity of a run is named: as 5
  *
  *   record of type LOG_END
  *     0  4  format version, 1
@@ -41,7 +42,9 @@
  *     entries, at least 1, when the first of them expires, how much later the last does. Where 64
  *     is added, after these: varint count, at least 1, then as many references, by ascending
  *     number. Where 32 is added (format version 5), after these: varint count, at least 1, then as
- *     many attachments, by ascending number: varint number, kind, 1 byte, varint size of the file.
+ *     many attachments, by ascending number: varint number, kind, 1 byte, varint size of the file,
+ *     8 bytes, beginning of the file's identity. Where 16 is added (format version 6), after these:
+ *     8 bytes, beginning of the identity of the run's own file, not 0.
  *     In level 7 also varints before lower: count of groups, at least 1; of each: its first
  *     sequence, how far the last is above it, 0 or how far the first of the newer ones is above the
  *     group's first, and only after that how far their last is above it
@@ -72,7 +75,8 @@ enum {
     FI_MANIFEST_FORMAT_VERSION_HISTORY = 2,
     FI_MANIFEST_FORMAT_VERSION_LEVELS = 3,
     FI_MANIFEST_FORMAT_VERSION_LOG_END = 4,
-    FI_MANIFEST_FORMAT_VERSION = 5
+    FI_MANIFEST_FORMAT_VERSION_KINDS = 5,
+    FI_MANIFEST_FORMAT_VERSION = 6
 };
 
 /* Level 0 to 6, and after them history: versions that now does not read (version.h). */
@@ -122,7 +126,7 @@ struct fi_manifest_run {
     size_t reference_count;
     const struct fi_run_attachment *attachments; /* by ascending number */
     size_t attachment_count;
-    uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
+    uint64_t identity; /* as in struct fi_run_summary; of an encrypted run it may be 0: not known */
     /* In level 7, by ascending first; else none. Together they are the whole run. */
     const struct fi_manifest_group *groups;
     size_t group_count;

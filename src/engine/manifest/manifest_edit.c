@@ -8,8 +8,8 @@
  *
  * The encoding is canonical: a decoded record encodes to the same bytes (shortest varints,
  * ascending order, nothing after the end). Records get the lowest possible format version, so that
- * older programs can read the MANIFEST: 1 without a history, at most 2 without history runs, and at
- * most 4 if all trees are of rows and no run has attachments.
+ * older programs can read the MANIFEST: 1 without a history, at most 2 without history runs, at
+ * most 4 if all trees are of rows and no run has attachments, and at most 5 if no run is encrypted.
  *
  * Limits: counts are compared with the remaining bytes before anything is allocated for them, so
  * memory is at most a small multiple of the record.
@@ -29,6 +29,7 @@ enum {
     RUN_EXPIRES = 128, /* added to the kind */
     RUN_REFERS = 64,   /* likewise */
     RUN_ATTACHES = 32, /* likewise */
+    RUN_IS_NAMED = 16, /* likewise: with its identity */
     RUN_SIZE_MIN = 21, /* number, level, kind, eight varints, snapshots, two lengths */
     REFERENCE_SIZE_MIN = 11,
     ATTACHMENT_SIZE_MIN = 11,
@@ -96,13 +97,14 @@ put_run(const struct fi_manifest_run *run, struct fi_buf *out)
                                 run->tombstone_count, run->range_count,
                                 run->older_count,     run->content_bytes,
                                 run->sequence_min,    run->sequence_max - run->sequence_min};
-    DCHECK(run->kind < RUN_ATTACHES); /* it shares a byte with these flags */
+    DCHECK(run->kind < RUN_IS_NAMED); /* it shares a byte with these flags */
     FI_TRY_RETURN(fi_buf_append_varint(out, run->number));
     FI_TRY_RETURN(fi_buf_append_u8(out, run->level));
     FI_TRY_RETURN(
         fi_buf_append_u8(out, (uint8_t)(run->kind | (run->expiring_count > 0 ? RUN_EXPIRES : 0) |
                                         (run->reference_count > 0 ? RUN_REFERS : 0) |
-                                        (run->attachment_count > 0 ? RUN_ATTACHES : 0))));
+                                        (run->attachment_count > 0 ? RUN_ATTACHES : 0) |
+                                        (run->identity != 0 ? RUN_IS_NAMED : 0))));
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         FI_TRY_RETURN(fi_buf_append_varint(out, numbers[i]));
     }
@@ -114,6 +116,7 @@ put_run(const struct fi_manifest_run *run, struct fi_buf *out)
     }
     FI_TRY_RETURN(put_references(run, out));
     FI_TRY_RETURN(put_attachments(run, out));
+    FI_TRY_RETURN(run->identity != 0 ? fi_buf_append_le64(out, run->identity) : FIRN_OK);
     if (run->level == FI_VERSION_HISTORY) {
         FI_TRY_RETURN(put_groups(run, out));
     }
@@ -152,38 +155,39 @@ put_tree(const struct fi_manifest_tree *tree, struct fi_buf *out)
     return FIRN_OK;
 }
 
-static bool
-has_attachments(const struct fi_manifest_tree *tree)
+static uint32_t
+version_of_run(const struct fi_manifest_run *run)
 {
+    return run->identity != 0                 ? FI_MANIFEST_FORMAT_VERSION
+           : run->attachment_count > 0        ? FI_MANIFEST_FORMAT_VERSION_KINDS
+           : run->level == FI_VERSION_HISTORY ? FI_MANIFEST_FORMAT_VERSION_LEVELS
+                                              : FI_MANIFEST_FORMAT_VERSION_TREES;
+}
+
+static uint32_t
+version_of_tree(const struct fi_manifest_tree *tree)
+{
+    uint32_t version =
+        has_kind(tree) ? FI_MANIFEST_FORMAT_VERSION_KINDS : FI_MANIFEST_FORMAT_VERSION_TREES;
     for (size_t i = 0; i < tree->added_count; i++) {
-        if (tree->added[i].attachment_count > 0) {
-            return true;
-        }
+        const uint32_t needed = version_of_run(&tree->added[i]);
+        version = needed > version ? needed : version;
     }
-    return false;
+    return version;
 }
 
 /* The lowest version that can say it. */
 static uint32_t
 version_of(const struct fi_manifest_edit *edit)
 {
+    uint32_t version = edit->log_end.segment > 0 ? FI_MANIFEST_FORMAT_VERSION_LOG_END
+                       : edit->history.size > 0  ? FI_MANIFEST_FORMAT_VERSION_HISTORY
+                                                 : FI_MANIFEST_FORMAT_VERSION_TREES;
     for (size_t i = 0; i < edit->tree_count; i++) {
-        if (has_kind(&edit->trees[i]) || has_attachments(&edit->trees[i])) {
-            return FI_MANIFEST_FORMAT_VERSION;
-        }
+        const uint32_t needed = version_of_tree(&edit->trees[i]);
+        version = needed > version ? needed : version;
     }
-    if (edit->log_end.segment > 0) {
-        return FI_MANIFEST_FORMAT_VERSION_LOG_END;
-    }
-    for (size_t i = 0; i < edit->tree_count; i++) {
-        for (size_t j = 0; j < edit->trees[i].added_count; j++) {
-            if (edit->trees[i].added[j].level == FI_VERSION_HISTORY) {
-                return FI_MANIFEST_FORMAT_VERSION_LEVELS;
-            }
-        }
-    }
-    return edit->history.size > 0 ? FI_MANIFEST_FORMAT_VERSION_HISTORY
-                                  : FI_MANIFEST_FORMAT_VERSION_TREES;
+    return version;
 }
 
 int
@@ -293,7 +297,6 @@ get_references(struct decoder *decoder, struct fi_manifest_run *run)
     struct fi_reader *reader = &decoder->reader;
     run->references = NULL;
     run->reference_count = 0;
-    run->identity = 0;
     if ((run->kind & RUN_REFERS) == 0) {
         return FIRN_OK;
     }
@@ -354,6 +357,18 @@ get_attachments(struct decoder *decoder, struct fi_manifest_run *run)
     }
     run->attachments = attachments;
     return FIRN_OK;
+}
+
+/* The identity of the run's file; the kind says whether there is one. */
+static bool
+get_identity(struct fi_reader *reader, struct fi_manifest_run *run)
+{
+    run->identity = 0;
+    if ((run->kind & RUN_IS_NAMED) == 0) {
+        return true;
+    }
+    run->kind &= RUN_IS_NAMED - 1;
+    return fi_reader_le64(reader, &run->identity) && run->identity != 0;
 }
 
 static bool
@@ -466,6 +481,9 @@ get_runs(struct decoder *decoder, struct fi_manifest_tree *tree)
         }
         FI_TRY_RETURN(get_references(decoder, &runs[i]));
         FI_TRY_RETURN(get_attachments(decoder, &runs[i]));
+        if (!get_identity(&decoder->reader, &runs[i])) {
+            return manifest_edit_refuse(decoder, "identity of a run");
+        }
         FI_TRY_RETURN(get_groups(decoder, &runs[i]));
         if (!fi_reader_sized(&decoder->reader, FI_ENTRY_BOUND_SIZE_MAX, &runs[i].lower) ||
             !fi_reader_sized(&decoder->reader, FI_ENTRY_BOUND_SIZE_MAX, &runs[i].upper) ||

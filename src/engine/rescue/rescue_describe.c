@@ -137,6 +137,7 @@ fi_rescue_describe_take(struct fi_manifest_run *info, const struct fi_run_summar
         return fi_error_no_memory(err, "a run");
     }
     info->file_bytes = summary->file_bytes;
+    info->identity = summary->identity;
     info->entry_count = summary->entry_count;
     info->tombstone_count = summary->tombstone_count;
     info->range_count = summary->range_count;

@@ -148,8 +148,8 @@ struct fi_run_summary {
     uint64_t tombstone_count; /* of these, FI_ENTRY_DELETE */
     bool has_heads;           /* some are neither that nor FI_ENTRY_PUT; not in MANIFEST */
     bool has_references;      /* to value files; has_heads counts them too; not in MANIFEST */
-    uint64_t identity; /* beginning of the file's identity, for a value file or an attachment; else
-                          0 */
+    uint64_t identity; /* beginning of the file's identity, for a value file, an attachment, or an
+                          encrypted run; else 0. Not stored in the file */
     bool is_bare;      /* a value file that may be longer than content_bytes say */
     uint64_t range_count;
     uint64_t content_bytes; /* of keys and values */

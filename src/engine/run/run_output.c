@@ -21,6 +21,7 @@
  */
 #include "run/run_parts.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
@@ -302,6 +303,9 @@ fi_run_output_finish(struct fi_run_output *output, uint32_t version, struct fi_r
     FI_TRY_RETURN(write_summary(output, version, err));
     DCHECK(fi_block_writer_size_bytes(output->writer) ==
            FI_BLOCK_BODY_START + output->written_bytes);
+    output->summary.identity = fi_block_writer_overhead(output->writer) > 0
+                                   ? fi_load_le64(fi_block_writer_id(output->writer)->bytes)
+                                   : 0;
     FI_TRY_RETURN(fi_block_writer_finish_later(output->writer, output->publisher,
                                                &output->summary.file_bytes, err));
     DCHECK(output->summary.file_bytes > output->written_bytes);

@@ -14,6 +14,7 @@
  */
 #include "run/run_parts.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 /* What is used only while opening. */
@@ -48,6 +49,9 @@ read_summary(struct reading *reading, const struct fi_block_ref *ref, firn_error
                                    &reading->sections->version, reading->summary, err);
     }
     reading->summary->file_bytes = fi_block_reader_size_bytes(reading->reader);
+    reading->summary->identity = fi_block_reader_overhead(reading->reader) > 0
+                                     ? fi_load_le64(fi_block_reader_id(reading->reader)->bytes)
+                                     : 0;
     return rc == FIRN_OK || err == NULL ? rc : fi_run_text_place(reading->reader, ref, err);
 }
 

@@ -655,7 +655,9 @@ is_as_named(const struct fi_version_file *file, const struct fi_run_summary *sum
                                         : summary->content_bytes == info->content_bytes;
         return is_size && summary->identity == info->identity;
     }
-    return summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
+    /* Of runs in clear MANIFEST names no identity, and of encrypted ones none before version 6. */
+    return (info->identity == 0 || summary->identity == info->identity) &&
+           summary->file_bytes == info->file_bytes && summary->entry_count == info->entry_count &&
            summary->tombstone_count == info->tombstone_count &&
            summary->range_count == info->range_count &&
            summary->content_bytes == info->content_bytes &&

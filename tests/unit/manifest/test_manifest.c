@@ -184,6 +184,17 @@ golden_records_are_read_and_written(void **state)
     assert_int_equal(decoded.trees[0].added[1].attachments[1].number, 3);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].kind, 9);
     assert_int_equal(decoded.trees[0].added[1].attachments[1].file_bytes, 300);
+    /* Of encrypted runs the identity is named. */
+    struct fi_manifest_edit with_identity = with_attachments;
+    added[0].identity = UINT64_C(0x0807060504030201);
+    assert_int_equal(fi_manifest_edit_encode(&with_identity, &bytes), FIRN_OK);
+    test_file_compare_golden("tests/formats/manifest/identity.record", fi_buf_slice(&bytes));
+    TEST_OK(fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
+            &err);
+    assert_same_edit(&with_identity, &decoded);
+    assert_int_equal(decoded.trees[0].added[0].kind, 1);
+    assert_int_equal(decoded.trees[0].added[0].identity, UINT64_C(0x0807060504030201));
+    assert_int_equal(decoded.trees[0].added[1].identity, 0);
     fi_arena_deinit(&arena);
     fi_buf_deinit(&bytes);
 }
@@ -256,6 +267,7 @@ make_sample(struct sample *sample)
     sample->attachments[1] = (struct fi_run_attachment){.number = 4, .kind = 3, .file_bytes = 9};
     sample->added[1].attachments = sample->attachments;
     sample->added[1].attachment_count = 2;
+    sample->added[1].identity = 11;
     sample->groups[0] = (struct fi_manifest_group){60, 64, 65, 69};
     sample->groups[1] = (struct fi_manifest_group){62, 69, 0, 0};
     sample->added[1].groups = sample->groups;
@@ -372,11 +384,11 @@ every_truncation_and_what_is_newer_is_refused(void **state)
     bytes.size--;
     assert_int_equal(fi_manifest_edit_decode(19, fi_buf_slice(&bytes), &arena, &decoded, &err),
                      FIRN_NEWER);
-    bytes.data[0] = 6;
+    bytes.data[0] = 7;
     assert_int_equal(
         fi_manifest_edit_decode(FI_MANIFEST_EDIT, fi_buf_slice(&bytes), &arena, &decoded, &err),
         FIRN_NEWER);
-    assert_non_null(strstr(err.text, "format version 6"));
+    assert_non_null(strstr(err.text, "format version 7"));
     fi_arena_deinit(&arena);
     fi_buf_deinit(&bytes);
 }

@@ -373,6 +373,28 @@ copy_file(struct fi_os_dir *from, const char *name, struct fi_os_dir *to, const 
     fi_buf_deinit(&bytes);
 }
 
+struct copying {
+    struct fi_os_dir *from;
+    struct fi_os_dir *to;
+};
+
+static int
+copy_entry(void *ctx, const struct fi_os_dirent *entry)
+{
+    struct copying *copying = ctx;
+    struct copying below;
+    if (fi_os_dir_open(copying->from, entry->name, &below.from, NULL) != FIRN_OK) {
+        copy_file(copying->from, entry->name, copying->to, entry->name);
+        return FIRN_OK;
+    }
+    DB_OK(fi_os_make_dir(copying->to, entry->name, 0700, &err));
+    DB_OK(fi_os_dir_open(copying->to, entry->name, &below.to, &err));
+    DB_OK(fi_os_dir_list(below.from, copy_entry, &below, &err));
+    fi_os_dir_close(below.from);
+    fi_os_dir_close(below.to);
+    return FIRN_OK;
+}
+
 /* A pack, and a structure of vectors: this room has no writer of them, but each is a sealed file. */
 static void
 add_sealed(struct db_support *support, const char *folder, const char *name,
@@ -732,6 +754,83 @@ an_encrypted_store_is_not_continued_in_clear(void **state)
     db_support_deinit(&support);
 }
 
+/* Puts a value, and writes it to a run. */
+static void
+put_into_run(struct fi_os_dir *dir, const char *value)
+{
+    struct firn_db *db;
+    DB_OK(fi_db_open(dir, &create, &db, &err));
+    db_support_put(db_support_keyspace(db, "k-" MARKER), "own", value);
+    DB_OK(fi_db_maintain_flush(db, &err));
+    DB_OK(fi_db_close(db, &err));
+}
+
+struct newest {
+    char name[64];
+};
+
+static int
+note_newest_run(void *ctx, const struct fi_os_dirent *entry)
+{
+    struct newest *newest = ctx;
+    if (strstr(entry->name, ".row") != NULL && strcmp(entry->name, newest->name) > 0) {
+        (void)snprintf(newest->name, sizeof newest->name, "%s", entry->name);
+    }
+    return FIRN_OK;
+}
+
+/* The newest run of a store. */
+static void
+open_runs(struct fi_os_dir *dir, struct fi_os_dir **out, struct newest *newest)
+{
+    *newest = (struct newest){{0}};
+    DB_OK(fi_os_dir_open(dir, "runs", out, &err));
+    DB_OK(fi_os_dir_list(*out, note_newest_run, newest, &err));
+}
+
+/* Two copies of a store have the same keys. What each then writes differs in contents alone: the
+ * runs have the same name, size and counts. */
+static void
+a_run_of_a_copy_of_the_store_is_not_taken_for_its_own(void **state)
+{
+    struct db_support support;
+    struct copying copying;
+    struct newest newest;
+    struct newest newest_of_copy;
+    struct fi_os_dir *runs;
+    struct fi_os_dir *runs_of_copy;
+    struct fi_os_dir *root;
+    struct firn_db *db;
+    struct fi_buf value = {0};
+    (void)state;
+    make_store(&support);
+    DB_OK(fi_os_dir_open_path(support.os, "/", &root, &err));
+    DB_OK(fi_os_make_dir(root, "copy", 0700, &err));
+    copying.from = support.dir;
+    DB_OK(fi_os_dir_open(root, "copy", &copying.to, &err));
+    DB_OK(fi_os_dir_list(copying.from, copy_entry, &copying, &err));
+    put_into_run(support.dir, "of the store");
+    put_into_run(copying.to, "of the copy ");
+    open_runs(support.dir, &runs, &newest);
+    open_runs(copying.to, &runs_of_copy, &newest_of_copy);
+    assert_string_equal(newest.name, newest_of_copy.name);
+    copy_file(runs_of_copy, newest.name, runs, newest.name);
+    int rc = fi_db_open(support.dir, &create, &db, &err);
+    if (rc == FIRN_OK) {
+        rc = fi_db_get(db_support_keyspace(db, "k-" MARKER), firn_str("own"), &value, &err);
+        DB_OK(fi_db_close(db, NULL));
+    }
+    assert_int_equal(rc, FIRN_CORRUPT);
+    assert_non_null(strstr(err.text, newest.name));
+    assert_non_null(strstr(err.text, "is not the run that MANIFEST names"));
+    fi_buf_deinit(&value);
+    fi_os_dir_close(runs);
+    fi_os_dir_close(runs_of_copy);
+    fi_os_dir_close(copying.to);
+    fi_os_dir_close(root);
+    db_support_deinit(&support);
+}
+
 static void
 the_identity_has_a_cipher_where_it_says_so(void **state)
 {
@@ -871,6 +970,7 @@ main(void)
         cmocka_unit_test(a_check_without_a_key_takes_no_want_of_memory_for_damage),
         cmocka_unit_test(a_check_without_a_key_passes_over_nothing_that_it_could_not_read),
         cmocka_unit_test(an_encrypted_store_is_not_continued_in_clear),
+        cmocka_unit_test(a_run_of_a_copy_of_the_store_is_not_taken_for_its_own),
         cmocka_unit_test(the_identity_has_a_cipher_where_it_says_so),
         cmocka_unit_test(a_cipher_that_is_not_here_makes_no_store),
         cmocka_unit_test(no_key_meets_a_nonce_twice),
