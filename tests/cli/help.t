@@ -176,6 +176,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   key remove
   key recover
   key rotate
+  key replace
   key unlock
   key lock
   hook install
