@@ -171,3 +171,17 @@ Stores of data.
   $ unset FIRN_KEY_FILE
   $ firn db check app.firn
   3 keyspaces, 4 entries, 0 log records, 1 table of 1 row: no damage
+
+An attempt that failed after the keys were made has made no recovery code. The next one makes it, once.
+
+  $ mkdir ../undone && cd ../undone && head -c 3000000 /dev/urandom >large && firn db put half.firn k large - <large && head -c 32 /dev/urandom >key
+  $ (ulimit -f 2000; trap '' XFSZ; firn key encrypt-store -q --key-file key half.firn 2>/dev/null) || firn key list half.firn
+  becoming encrypted: firn key encrypt-store, given again, ends that
+  <any>, 1 master key; locked
+      1  key file       <time>
+  $ firn key encrypt-store -q --key-file key --recovery half.firn | sed 's/: .*/: CODE/'
+  recovery code: CODE
+  ! firn: write the recovery code down, and keep it away from this machine: it opens the store, and is not shown again
+  $ firn key list half.firn | sed 1d
+      1  key file       <time>
+      2  recovery code  <time>
