@@ -174,7 +174,7 @@ Stores of data.
 
 An attempt that failed after the keys were made has made no recovery code. The next one makes it, once.
 
-  $ mkdir ../undone && cd ../undone && head -c 3000000 /dev/urandom >large && firn db put half.firn k large - <large && head -c 32 /dev/urandom >key
+  $ mkdir undone && cd undone && head -c 3000000 /dev/urandom >large && firn db put half.firn k large - <large && head -c 32 /dev/urandom >key
   $ (ulimit -f 2000; trap '' XFSZ; firn key encrypt-store -q --key-file key half.firn 2>/dev/null) || firn key list half.firn
   becoming encrypted: firn key encrypt-store, given again, ends that
   <any>, 1 master key; locked
