@@ -28,6 +28,9 @@ struct ws_world {
     firn_error err;              /* likewise */
 };
 
+/* Gives a key file, always the same. */
+extern const firn_keys_source ws_key_source;
+
 /* The tree at "/w" and the store at "/s" of a machine in memory. */
 void ws_world_open_memory(struct ws_world *world, uint64_t seed);
 /* Temporary directories side by side. */

@@ -22,19 +22,7 @@
 #include "support/workspace/ws_break.h"
 
 #define MARKER "The-Marker-That-Nobody-Reads"
-static const char secret[] = "a key file for tests, of more than 32 bytes";
 static firn_error err;
-
-static int
-get_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *why)
-{
-    (void)ctx, (void)request, (void)why;
-    answer->kind = FIRN_KEYS_FILE;
-    answer->used = strlen(secret);
-    memcpy(answer->bytes, secret, answer->used);
-    return FIRN_OK;
-}
-static const firn_keys_source with_key = {.get = get_key};
 
 /* ---- stores that are to be written anew ---- */
 
@@ -85,7 +73,7 @@ prepare(struct prepared *prepared, enum change change, uint64_t seed)
     test_nonces_begin();
     ws_world_open_memory(world, seed);
     world->cipher = change == ENCRYPTION ? FIRN_CIPHER_NONE : FIRN_CIPHER_AES_256_GCM;
-    world->key_source = &with_key;
+    world->key_source = &ws_key_source;
     ws_world_reopen(world);
     put_marker(&world->tree, "stays-" MARKER, seed);
     for (unsigned i = 1; i <= CHECKPOINTS; i++) {
@@ -254,7 +242,7 @@ a_pack_that_a_reader_needs_keeps_the_old_key(void **state)
     prepare(&prepared, ROTATION, 50);
     struct ws_world *world = &prepared.world;
     gc_neighbour_open(world, "/other", &reader);
-    reader.key_source = &with_key;
+    reader.key_source = &ws_key_source;
     ws_world_reopen(&reader);
     DB_OK(fi_ws_opened_open_store(reader.ws, FI_WS_READ, &opened, &err));
     assert_int_equal(gc_try_rekey(world, &result), FIRN_OK);
