@@ -90,7 +90,7 @@ export interface OpenOptions {
   /** Read-only: shows commits, too, that were not acknowledged yet. */
   readPending?: boolean
   /** A store that is created is encrypted with it. */
-  cipher?: 'none' | 'xchacha20-poly1305' | 'aes-256-gcm' | 'aegis-256' | 'automatic'
+  cipher?: CipherName
   /** What opens an encrypted store, if the environment does not: a passphrase or a recovery code; what is in a key file. */
   key?: string | Uint8Array
 }
@@ -112,6 +112,8 @@ export interface CheckedLocked {
   logRecords: number
 }
 
+export type CipherName = 'none' | 'xchacha20-poly1305' | 'aes-256-gcm' | 'aegis-256' | 'automatic'
+
 export function open (path: string, options?: OpenOptions): Promise<Store>
 export function openSync (path: string, options?: OpenOptions): Store
 /** A store in memory, gone when it is closed. */
@@ -125,6 +127,80 @@ export function destroy (path: string): Promise<void>
 export function checkLocked (path: string, options?: CheckLockedOptions): Promise<CheckedLocked>
 /** Creates a store in a directory from a file that Store.export wrote. */
 export function importStore (file: string, path: string, options?: LongOptions & { key?: string | Uint8Array }): Promise<Checkpoint>
+// ---- keys of encrypted stores ----
+
+/** What opens a store or a remote: a string is a passphrase; bytes are what is in a key file, of which at least 32 are random. */
+export type Secret = string | Uint8Array
+
+export interface KeysOptions {
+  /** What opens the store or remote now, if the environment does not. A string may be a recovery code, too. */
+  key?: Secret
+  /** How long to wait for another writer, in milliseconds; default a minute. */
+  lockTimeout?: number
+}
+
+export interface RemoteKeysOptions extends KeysOptions {
+  /** The name or URL of the remote; default the only one, or 'origin'. */
+  remote?: string
+}
+
+export interface KeySlot {
+  number: number
+  kind: 'passphrase' | 'file' | 'recovery'
+  label: string
+  added: Date
+  addedNs: bigint
+}
+
+export interface Keys {
+  /** Of new files; 'none': in clear. */
+  cipher: CipherName
+  slots: KeySlot[]
+  /** One more with each rotation. */
+  masterKeys: number
+  /** The session keyring opens it. */
+  isRemembered: boolean
+  /** Of a remote: the store, which is encrypted, has what opens it. */
+  isKept: boolean
+  /** Other than 'settled' until keysRekey has ended such a change. */
+  state: 'settled' | 'encrypting' | 'decrypting'
+}
+
+/** The keys of a store, or of a file that Store.export wrote. Needs none of them. */
+export function keysList (path: string): Promise<Keys>
+/** Adds a secret that opens a store from now on, and gives the number of its slot. `label` is for people. */
+export function keysAdd (path: string, secret: Secret, options?: KeysOptions & { label?: string }): Promise<number>
+/** Makes up a recovery code that opens a store from now on, to be written down: it is nowhere else. */
+export function keysAddRecovery (path: string, options?: KeysOptions & { label?: string }): Promise<{ number: number, code: string }>
+/** Another secret of the same kind for a slot. The master keys stay, and the old secret still opens older copies of FIRN.keys. */
+export function keysChange (path: string, number: number, secret: Secret, options?: KeysOptions): Promise<void>
+/** Removes a slot. FIRN_INVALID if it is the last one. */
+export function keysRemove (path: string, number: number, options?: KeysOptions): Promise<void>
+/** Adds a master key, with which all new files of a store are encrypted. Older files keep theirs until keysRekey. */
+export function keysRotate (path: string, options?: KeysOptions): Promise<void>
+/**
+ * Sets one new secret in place of all that open a store, and rotates: what opened it so far opens nothing that is written from now on.
+ * Gives the number of the slot. keysRekey, or Workspace.gc with `rekey`, does the rest.
+ */
+export function keysReplace (path: string, secret: Secret, options?: KeysOptions & { label?: string }): Promise<number>
+/**
+ * Begins to make a store in clear an encrypted one, which `key` opens from now on, or else what the environment gives. New files are
+ * encrypted; keysRekey, or Workspace.gc with `rekey`, writes the others anew, and ends the change. FIRN_EXISTS: it is encrypted already.
+ */
+export function keysEncrypt (path: string, options?: KeysOptions & { cipher?: CipherName }): Promise<void>
+/** The other way. FIRN_INVALID: it is in clear. FIRN_CONFLICT: it has remotes, and keeps what opens them. */
+export function keysDecrypt (path: string, options?: KeysOptions): Promise<void>
+/**
+ * Writes every file of a store anew that is not encrypted with its newest master key, or that is not as it is to be while the store is
+ * changing. If none is `left`, older master keys are dropped, or the change has ended; otherwise another call does the rest. `packs` of
+ * these are left to Workspace.gc with `rekey`.
+ */
+export function keysRekey (path: string, options?: LongOptions & KeysOptions): Promise<{ rekeyed: number, left: number, packs: number }>
+/** Lets all programs of this login session open a store for so many seconds. FIRN_UNSUPPORTED without a session keyring. */
+export function keysRemember (path: string, seconds: number, options?: KeysOptions): Promise<void>
+/** Ends that, for one store or, without a path, for all of them; gives for how many. */
+export function keysForget (path?: string): Promise<number>
+
 /** The number that a merged value holds; 0n for undefined. FIRN_INVALID for what is not 8 bytes. */
 export function numberOf (value: Uint8Array | undefined): bigint
 
@@ -894,7 +970,7 @@ export interface RemoteChange {
 }
 
 /** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
-export function openWorkspace (path: string, options?: { store?: string, lockTimeout?: number, isRoot?: boolean }): Promise<Workspace>
+export function openWorkspace (path: string, options?: { store?: string, lockTimeout?: number, isRoot?: boolean, cipher?: CipherName, key?: Secret }): Promise<Workspace>
 
 export class Workspace implements Closable {
   private constructor ()
@@ -941,7 +1017,8 @@ export class Workspace implements Closable {
   unpin (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
   expire (keep: string, options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   adopt (oldRoot?: string): Promise<void>
-  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
+  /** With `rekey` the store is written anew with its newest master key, as by keysRekey, packs included. */
+  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean, rekey?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number, rekeyed: number, rekeyLeft: number }>
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
   /** Sends checkpoints with their tags to a remote. A string names the remote. */
   push (options?: PushOptions | string): Promise<Pushed>
@@ -961,4 +1038,16 @@ export class Workspace implements Closable {
   remoteCheck (options?: RemoteCheckOptions | string): Promise<RemoteCheck>
   /** Who changed what in a remote, newest first; `limit` 0: all that it still knows. */
   remoteLog (options?: { remote?: string, limit?: number } | string): Promise<RemoteChange[]>
+  /** The keys of an encrypted remote, as of a store: keysList and the others say what each does. */
+  remoteKeysList (remote?: string): Promise<Keys>
+  remoteKeysAdd (secret: Secret, options?: RemoteKeysOptions & { label?: string }): Promise<number>
+  remoteKeysAddRecovery (options?: RemoteKeysOptions & { label?: string }): Promise<{ number: number, code: string }>
+  remoteKeysChange (number: number, secret: Secret, options?: RemoteKeysOptions): Promise<void>
+  remoteKeysRemove (number: number, options?: RemoteKeysOptions): Promise<void>
+  /** Adds a master key, with which this store, and each machine that has met it, encrypts what it sends to the remote. */
+  remoteKeysRotate (options?: RemoteKeysOptions): Promise<void>
+  /** As keysReplace for a store. Other machines have to be given the new secret. */
+  remoteKeysReplace (secret: Secret, options?: RemoteKeysOptions & { label?: string }): Promise<number>
+  remoteKeysRemember (seconds: number, options?: RemoteKeysOptions): Promise<void>
+  remoteKeysForget (remote?: string): Promise<number>
 }

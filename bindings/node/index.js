@@ -9,6 +9,9 @@ const { Keyspace, Batch, numberOf } = require('./lib/keyspace')
 const { Table, Scan, ColumnBatch } = require('./lib/table')
 const { SqlRows } = require('./lib/sql')
 const { openWorkspace, Workspace } = require('./lib/workspace')
+const {
+  keysList, keysAdd, keysAddRecovery, keysChange, keysRemove, keysRotate, keysReplace, keysEncrypt, keysDecrypt, keysRekey, keysRemember, keysForget
+} = require('./lib/keys')
 
 const version = native.version()
 const hasSql = native.sqlOpen !== undefined // which an addon without SQL does not have
@@ -22,6 +25,18 @@ module.exports = {
   destroy,
   importStore,
   openWorkspace,
+  keysList,
+  keysAdd,
+  keysAddRecovery,
+  keysChange,
+  keysRemove,
+  keysRotate,
+  keysReplace,
+  keysEncrypt,
+  keysDecrypt,
+  keysRekey,
+  keysRemember,
+  keysForget,
   numberOf,
   version,
   hasSql,

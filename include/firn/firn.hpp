@@ -25,12 +25,13 @@
 //   (firn_progress.is_finishing). Requires: no such function ends its thread (pthread_exit, cancellation); glibc would
 //   abort the program.
 // - One thread at a time may use a workspace. Members that list or compare write to its handle, so they are not const.
-// - raw() returns the handle of the C functions, for features that this header does not wrap: watches, collections,
-//   packs, imports and exports.
+// - raw() returns the handle of the C functions, for features that this header does not wrap: watches, packs,
+//   imports and exports.
 #ifndef FIRN_FIRN_HPP
 #define FIRN_FIRN_HPP
 
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@
 #include "bulk.h"
 #include "checkpoint.h"
 #include "cursor.h"
+#include "encryption.h"
 #include "key.h"
 #include "remote.h"
 #include "scan.h"
@@ -1802,6 +1804,216 @@ class guard
 
 } // namespace detail
 
+// ---- keys of encrypted stores (firn/encryption.h) ----
+
+struct key_slot {
+    unsigned number;
+    firn_keys_kind kind;
+    std::string label;
+    int64_t added_ns;
+};
+// What there is of the keys of a store or a remote.
+struct key_list {
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    std::vector<key_slot> slots;
+};
+// A recovery code, wiped when this is destroyed. It can only be moved, which leaves nothing.
+class recovery_code
+{
+  public:
+    recovery_code() noexcept = default;
+    recovery_code(recovery_code &&other) noexcept : number_(other.number_)
+    {
+        std::memcpy(text_, other.text_, sizeof text_);
+        other.wipe();
+    }
+    recovery_code &operator=(recovery_code &&) = delete;
+    ~recovery_code()
+    {
+        wipe();
+    }
+    unsigned
+    number() const noexcept
+    {
+        return number_;
+    }
+    const char *
+    text() const noexcept
+    {
+        return text_;
+    }
+
+  private:
+    friend class workspace;
+    friend recovery_code keys_add_recovery(const std::string &path, const std::string &label,
+                                           const firn_keys_options &options);
+    void
+    wipe() noexcept
+    {
+        volatile char *at = text_;
+        for (size_t i = 0; i < sizeof text_; i++) {
+            at[i] = 0;
+        }
+    }
+    unsigned number_ = 0;
+    char text_[FIRN_KEYS_RECOVERY_SIZE] = "";
+};
+inline firn_keys_secret
+passphrase(std::string_view text) noexcept
+{
+    return {FIRN_KEYS_PASSPHRASE, detail::slice(text)};
+}
+// What is in a key file.
+inline firn_keys_secret
+key_file(std::string_view bytes) noexcept
+{
+    return {FIRN_KEYS_FILE, detail::slice(bytes)};
+}
+
+namespace detail
+{
+
+// The slots that a list of keys tells.
+struct slots {
+    std::vector<key_slot> &items;
+    std::exception_ptr thrown;
+    static int
+    add(void *ctx, const firn_keys_slot *slot) noexcept
+    {
+        slots *it = static_cast<slots *>(ctx);
+        try {
+            it->items.push_back({slot->number, slot->kind, slot->label, slot->added_ns});
+            return FIRN_OK;
+        } catch (...) {
+            it->thrown = std::current_exception();
+            return FIRN_CANCELLED;
+        }
+    }
+    void
+    check(int code, const firn_error &err) const
+    {
+        if (thrown) {
+            std::rethrow_exception(thrown);
+        }
+        detail::check(code, err);
+    }
+};
+
+} // namespace detail
+
+// Of a store, or of an exported one. Needs no key.
+inline key_list
+keys_list(const std::string &path)
+{
+    firn_error err;
+    key_list out;
+    detail::slots slots{out.slots, nullptr};
+    slots.check(firn_keys_list(path.c_str(), &detail::slots::add, &slots, &out.info, &err), err);
+    return out;
+}
+// Adds a secret that opens the store from now on, and gives the number of its slot.
+inline unsigned
+keys_add(const std::string &path, const firn_keys_secret &secret, const std::string &label = "",
+         const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    unsigned out = 0;
+    detail::check(firn_keys_add(path.c_str(), &secret, label.c_str(), &options, &out, &err), err);
+    return out;
+}
+// Makes up a recovery code, to be written down: it is nowhere else.
+inline recovery_code
+keys_add_recovery(const std::string &path, const std::string &label = "",
+                  const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    recovery_code out;
+    detail::check(firn_keys_add_recovery(path.c_str(), label.c_str(), &options, out.text_,
+                                         &out.number_, &err),
+                  err);
+    return out;
+}
+// Another secret of the same kind for a slot.
+inline void
+keys_change(const std::string &path, unsigned number, const firn_keys_secret &secret,
+            const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_change(path.c_str(), number, &secret, &options, &err), err);
+}
+inline void
+keys_remove(const std::string &path, unsigned number,
+            const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_remove(path.c_str(), number, &options, &err), err);
+}
+// Adds a master key, with which all new files are encrypted.
+inline void
+keys_rotate(const std::string &path, const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_rotate(path.c_str(), &options, &err), err);
+}
+// Sets one new secret in place of all that open the store, and rotates; gives the number of its slot.
+inline unsigned
+keys_replace(const std::string &path, const firn_keys_secret &secret, const std::string &label = "",
+             const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    unsigned out = 0;
+    detail::check(firn_keys_replace(path.c_str(), &secret, label.c_str(), &options, &out, &err),
+                  err);
+    return out;
+}
+// Begins to make a store in clear an encrypted one; keys_rekey ends it.
+inline void
+keys_encrypt(const std::string &path, firn_cipher cipher = FIRN_CIPHER_AUTOMATIC,
+             const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_encrypt(path.c_str(), cipher, &options, &err), err);
+}
+// The other way.
+inline void
+keys_decrypt(const std::string &path, const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_decrypt(path.c_str(), &options, &err), err);
+}
+// Writes every file of a store anew that is not encrypted with its newest master key, or not as it is to be while the
+// store is changing. What is left is for another call; packs are left to workspace::gc with options.rekey.
+inline firn_keys_rekey_result
+keys_rekey(const std::string &path,
+           const firn_keys_rekey_options &options = FIRN_KEYS_REKEY_OPTIONS_INIT)
+{
+    firn_error err;
+    firn_keys_rekey_options given = options;
+    firn_keys_rekey_result out = FIRN_KEYS_REKEY_RESULT_INIT;
+    detail::guard guard(given.callbacks);
+    guard.check(firn_keys_rekey(path.c_str(), &given, &out, &err), err);
+    return out;
+}
+// The session keyring opens the store for so many seconds.
+inline void
+keys_remember(const std::string &path, uint32_t seconds,
+              const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+{
+    firn_error err;
+    detail::check(firn_keys_remember(path.c_str(), seconds, &options, &err), err);
+}
+// Ends that for a store, or for all of them (std::nullopt). Gives for how many.
+inline size_t
+keys_forget(const std::optional<std::string> &path)
+{
+    firn_error err;
+    size_t out = 0;
+    detail::check(firn_keys_forget(path ? path->c_str() : nullptr, &out, &err), err);
+    return out;
+}
+
+// ---- results of workspaces ----
+
 using checkpoint = std::unique_ptr<firn_workspace_checkpoint, detail::release_memory>;
 
 // A result, with what it points to: saved->checkpoint->number. A result that was moved from must not be dereferenced.
@@ -2063,6 +2275,18 @@ class workspace
             firn_workspace_delete(handle_.get(), &one, 1, nullptr, nullptr, nullptr, &err), err);
     }
 
+    // Reclaims the space of what no checkpoint needs; options.rekey writes an encrypted store anew, with its newest key.
+    firn_workspace_gc_result
+    gc(const firn_workspace_gc_options &options = FIRN_WORKSPACE_GC_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace_gc_options given = options;
+        firn_workspace_gc_result out = FIRN_WORKSPACE_GC_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_workspace_gc(handle_.get(), &given, &out, &err), err);
+        return out;
+    }
+
     // ---- contents and differences ----
 
     // Compares a checkpoint with the disk. `each` may be an empty function, if only the counts are wanted.
@@ -2322,6 +2546,97 @@ class workspace
         callback.check(firn_remote_log(handle_.get(), name(remote), limit,
                                        &decltype(callback)::call, &callback, &err),
                        err);
+    }
+
+    // ---- keys of encrypted remotes, as those of stores (keys_list and the others) ----
+
+    key_list
+    remote_keys_list(const std::optional<std::string> &remote = std::nullopt)
+    {
+        firn_error err;
+        key_list out;
+        detail::slots slots{out.slots, nullptr};
+        slots.check(firn_remote_keys_list(handle_.get(), name(remote), &detail::slots::add, &slots,
+                                          &out.info, &err),
+                    err);
+        return out;
+    }
+    unsigned
+    remote_keys_add(const firn_keys_secret &secret, const std::string &label = "",
+                    const std::optional<std::string> &remote = std::nullopt,
+                    const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        unsigned out = 0;
+        detail::check(firn_remote_keys_add(handle_.get(), name(remote), &secret, label.c_str(),
+                                           &options, &out, &err),
+                      err);
+        return out;
+    }
+    unsigned
+    remote_keys_replace(const firn_keys_secret &secret, const std::string &label = "",
+                        const std::optional<std::string> &remote = std::nullopt,
+                        const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        unsigned out = 0;
+        detail::check(firn_remote_keys_replace(handle_.get(), name(remote), &secret, label.c_str(),
+                                               &options, &out, &err),
+                      err);
+        return out;
+    }
+    recovery_code
+    remote_keys_add_recovery(const std::string &label = "",
+                             const std::optional<std::string> &remote = std::nullopt,
+                             const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        recovery_code out;
+        detail::check(firn_remote_keys_add_recovery(handle_.get(), name(remote), label.c_str(),
+                                                    &options, out.text_, &out.number_, &err),
+                      err);
+        return out;
+    }
+    void
+    remote_keys_change(unsigned number, const firn_keys_secret &secret,
+                       const std::optional<std::string> &remote = std::nullopt,
+                       const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        detail::check(
+            firn_remote_keys_change(handle_.get(), name(remote), number, &secret, &options, &err),
+            err);
+    }
+    void
+    remote_keys_remove(unsigned number, const std::optional<std::string> &remote = std::nullopt,
+                       const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        detail::check(firn_remote_keys_remove(handle_.get(), name(remote), number, &options, &err),
+                      err);
+    }
+    void
+    remote_keys_rotate(const std::optional<std::string> &remote = std::nullopt,
+                       const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        detail::check(firn_remote_keys_rotate(handle_.get(), name(remote), &options, &err), err);
+    }
+    void
+    remote_keys_remember(uint32_t seconds, const std::optional<std::string> &remote = std::nullopt,
+                         const firn_keys_options &options = FIRN_KEYS_OPTIONS_INIT)
+    {
+        firn_error err;
+        detail::check(
+            firn_remote_keys_remember(handle_.get(), name(remote), seconds, &options, &err), err);
+    }
+    size_t
+    remote_keys_forget(const std::optional<std::string> &remote = std::nullopt)
+    {
+        firn_error err;
+        size_t out = 0;
+        detail::check(firn_remote_keys_forget(handle_.get(), name(remote), &out, &err), err);
+        return out;
     }
     firn_workspace *
     raw() const noexcept

@@ -32,34 +32,39 @@ firn_cipher_name(firn_cipher cipher)
 
 /* ---- arguments ---- */
 
+/* A store, and what opens it. The second points to the first. */
+struct place {
+    struct fi_unlock_source source;
+    struct fi_rekey rekey;
+};
+
 static int
-read_place(const char *path, const firn_keys_options *options, struct fi_unlock_source *source,
-           struct fi_rekey *out, firn_error *err)
+read_place(const char *path, const firn_keys_options *options, struct place *out, firn_error *err)
 {
     firn_keys_options given = FIRN_KEYS_OPTIONS_INIT;
     API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
     API_OPENS("store", err);
     API_READ_OPTIONS(given, options, err);
-    *source = fi_unlock_source_of(given.source);
-    *out = (struct fi_rekey){.os = fi_os_default(),
-                             .path = path,
-                             .source = source,
-                             .lock_timeout_ms = given.lock_timeout_ms,
-                             .prepare = api_store_guard};
+    out->source = fi_unlock_source_of(given.source);
+    out->rekey = (struct fi_rekey){.os = fi_os_default(),
+                                   .path = path,
+                                   .source = &out->source,
+                                   .lock_timeout_ms = given.lock_timeout_ms,
+                                   .prepare = api_store_guard};
     return FIRN_OK;
 }
 
 static int
-read_secret(const firn_keys_secret *secret, struct fi_keys_secret *out, firn_error *err)
+read_secret(const firn_keys_secret *secret, struct fi_cipher_passphrase_cost cost,
+            struct fi_keys_secret *out, firn_error *err)
 {
     API_REQUIRE(secret != NULL, err, "secret must not be NULL");
     API_REQUIRE(secret->kind == FIRN_KEYS_PASSPHRASE || secret->kind == FIRN_KEYS_FILE ||
                     secret->kind == FIRN_KEYS_RECOVERY,
                 err, "the kind of the secret is not a firn_keys_kind");
     API_REQUIRE(api_check_is_slice(secret->bytes), err, "the secret has a size, but no address");
-    *out = (struct fi_keys_secret){.kind = (enum fi_keys_kind)secret->kind,
-                                   .bytes = secret->bytes,
-                                   .cost = fi_cipher_passphrase_local};
+    *out = (struct fi_keys_secret){
+        .kind = (enum fi_keys_kind)secret->kind, .bytes = secret->bytes, .cost = cost};
     return FIRN_OK;
 }
 
@@ -127,13 +132,12 @@ firn_keys_add(const char *path, const firn_keys_secret *secret, const char *labe
               const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_rekey rekey;
+    struct place place;
     uint16_t number;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
-    int rc = fi_rekey_add(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_local, &given, err));
+    int rc = fi_rekey_add(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
     if (rc == FIRN_OK && out_number != NULL) {
         *out_number = number;
     }
@@ -160,13 +164,12 @@ firn_keys_change(const char *path, unsigned number, const firn_keys_secret *secr
                  const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_local, &given, err));
     FI_TRY_RETURN(read_number(number, err));
-    return api_check_told(fi_rekey_change(&rekey, (uint16_t)number, &given, err), err);
+    return api_check_told(fi_rekey_change(&place.rekey, (uint16_t)number, &given, err), err);
 }
 
 int
@@ -174,21 +177,19 @@ firn_keys_remove(const char *path, unsigned number, const firn_keys_options *opt
                  firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
     FI_TRY_RETURN(read_number(number, err));
-    return api_check_told(fi_rekey_remove(&rekey, (uint16_t)number, err), err);
+    return api_check_told(fi_rekey_remove(&place.rekey, (uint16_t)number, err), err);
 }
 
 int
 firn_keys_rotate(const char *path, const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    return api_check_told(fi_rekey_rotate(&rekey, err), err);
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    return api_check_told(fi_rekey_rotate(&place.rekey, err), err);
 }
 
 int
@@ -196,13 +197,13 @@ firn_keys_replace(const char *path, const firn_keys_secret *secret, const char *
                   const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_rekey rekey;
+    struct place place;
     uint16_t number;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
-    int rc = fi_rekey_replace(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_local, &given, err));
+    int rc =
+        fi_rekey_replace(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
     if (rc == FIRN_OK && out_number != NULL) {
         *out_number = number;
     }
@@ -216,14 +217,13 @@ firn_keys_encrypt(const char *path, firn_cipher cipher, const firn_keys_options 
                   firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
     API_REQUIRE(cipher != FIRN_CIPHER_NONE &&
                     (cipher == FIRN_CIPHER_AUTOMATIC || fi_cipher_name(cipher) != NULL),
                 err, "the cipher is not one of firn_cipher, or none");
     const unsigned number = cipher == FIRN_CIPHER_AUTOMATIC ? 0 : cipher;
-    return api_check_told(fi_rekey_change_encrypt(&rekey, number, err), err);
+    return api_check_told(fi_rekey_change_encrypt(&place.rekey, number, err), err);
 }
 
 /* What an encrypted store keeps of its remotes opens them, and is never to be in clear. */
@@ -264,12 +264,11 @@ int
 firn_keys_decrypt(const char *path, const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    int rc = refuse_remotes(&rekey, err);
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    int rc = refuse_remotes(&place.rekey, err);
     /* INVALID: it is in clear already, but may have keys that are left. */
-    rc = rc == FIRN_OK || rc == FIRN_INVALID ? fi_rekey_change_decrypt(&rekey, err) : rc;
+    rc = rc == FIRN_OK || rc == FIRN_INVALID ? fi_rekey_change_decrypt(&place.rekey, err) : rc;
     return api_check_told(rc, err);
 }
 
@@ -281,18 +280,13 @@ firn_keys_rekey(const char *path, const firn_keys_rekey_options *options,
     firn_keys_rekey_options given = FIRN_KEYS_REKEY_OPTIONS_INIT;
     firn_keys_rekey_result result = FIRN_KEYS_REKEY_RESULT_INIT;
     struct fi_rekey_left left;
+    struct place place;
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
-    API_REQUIRE(path != NULL && path[0] != '\0', err, "the path of a store must not be empty");
-    API_OPENS("store", err);
     API_READ_OPTIONS(given, options, err);
-    const struct fi_unlock_source source = fi_unlock_source_of(given.source);
-    const struct fi_rekey rekey = {.os = fi_os_default(),
-                                   .path = path,
-                                   .source = &source,
-                                   .lock_timeout_ms = given.lock_timeout_ms,
-                                   .prepare = api_store_guard};
+    const firn_keys_options opens = {sizeof opens, given.source, given.lock_timeout_ms};
+    FI_TRY_RETURN(read_place(path, &opens, &place, err));
     struct fi_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    int rc = fi_rekey_renew_run(&rekey, &progress, &result.rekeyed, &left, err);
+    int rc = fi_rekey_renew_run(&place.rekey, &progress, &result.rekeyed, &left, err);
     if (rc == FIRN_OK && out != NULL) {
         result.left = left.files;
         result.packs = left.packs;
@@ -308,10 +302,9 @@ firn_keys_remember(const char *path, uint32_t seconds, const firn_keys_options *
                    firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_rekey rekey;
-    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
-    return api_check_told(fi_rekey_remember(&rekey, seconds, err), err);
+    struct place place;
+    FI_TRY_RETURN(read_place(path, options, &place, err));
+    return api_check_told(fi_rekey_remember(&place.rekey, seconds, err), err);
 }
 
 int
@@ -327,21 +320,28 @@ firn_keys_forget(const char *path, size_t *out_count, firn_error *err)
 /* So that it fits in nanoseconds beside a clock. */
 #define LOCK_TIMEOUT_MS_MAX (INT64_C(1) << 40)
 
+/* As struct place. */
+struct remote_place {
+    struct fi_unlock_source source;
+    struct fi_share_rekey rekey;
+};
+
 static int
-read_remote(firn_workspace *workspace, const char *remote, const firn_keys_options *options,
-            struct fi_unlock_source *source, struct fi_share_rekey *out, firn_error *err)
+read_remote(firn_workspace *workspace, const char *name, const firn_keys_options *options,
+            struct remote_place *out, firn_error *err)
 {
     firn_keys_options given = FIRN_KEYS_OPTIONS_INIT;
-    API_REQUIRE(remote == NULL || remote[0] != '\0', err,
+    API_OWN(workspace, "workspace", err);
+    API_REQUIRE(name == NULL || name[0] != '\0', err,
                 "the name or URL of a remote must not be empty");
     API_READ_OPTIONS(given, options, err);
-    *source = fi_unlock_source_of(given.source);
-    *out = (struct fi_share_rekey){.ws = workspace,
-                                   .remote = remote,
-                                   .source = given.source != NULL ? source : NULL,
-                                   .lock_timeout_ms = given.lock_timeout_ms < LOCK_TIMEOUT_MS_MAX
-                                                          ? given.lock_timeout_ms
-                                                          : LOCK_TIMEOUT_MS_MAX};
+    out->source = fi_unlock_source_of(given.source);
+    out->rekey = (struct fi_share_rekey){
+        .ws = workspace,
+        .remote = name,
+        .source = given.source != NULL ? &out->source : NULL,
+        .lock_timeout_ms = given.lock_timeout_ms < LOCK_TIMEOUT_MS_MAX ? given.lock_timeout_ms
+                                                                       : LOCK_TIMEOUT_MS_MAX};
     return FIRN_OK;
 }
 
@@ -353,13 +353,11 @@ firn_remote_keys_list(firn_workspace *workspace, const char *remote,
     API_ANY_ERROR(err);
     firn_keys_info info;
     struct listing listing = {on_slot, ctx};
-    struct fi_unlock_source source;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
+    struct remote_place place;
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
-    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &source, &rekey, err));
-    int rc =
-        fi_share_rekey_list(&rekey, on_slot == NULL ? NULL : list_within, &listing, &info, err);
+    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &place, err));
+    int rc = fi_share_rekey_list(&place.rekey, on_slot == NULL ? NULL : list_within, &listing,
+                                 &info, err);
     if (rc == FIRN_OK && out != NULL) {
         fi_api_options_write(out, &info, sizeof info);
     }
@@ -372,15 +370,13 @@ firn_remote_keys_add(firn_workspace *workspace, const char *remote, const firn_k
                      firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_share_rekey rekey;
+    struct remote_place place;
     uint16_t number;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
-    given.cost = fi_cipher_passphrase_remote;
-    int rc = fi_share_rekey_add(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
+    int rc = fi_share_rekey_add(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number,
+                                err);
     if (rc == FIRN_OK && out_number != NULL) {
         *out_number = number;
     }
@@ -395,7 +391,6 @@ firn_remote_keys_add_recovery(firn_workspace *workspace, const char *remote, con
 {
     API_ANY_ERROR(err);
     firn_keys_secret secret;
-    API_OWN(workspace, "workspace", err);
     FI_TRY_RETURN(make_recovery(out_code, &secret, err));
     int rc = firn_remote_keys_add(workspace, remote, &secret, label, options, out_number, err);
     if (rc != FIRN_OK) {
@@ -410,15 +405,12 @@ firn_remote_keys_change(firn_workspace *workspace, const char *remote, unsigned 
                         firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
+    struct remote_place place;
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
     FI_TRY_RETURN(read_number(number, err));
-    given.cost = fi_cipher_passphrase_remote;
-    return api_check_told(fi_share_rekey_change(&rekey, (uint16_t)number, &given, err), err);
+    return api_check_told(fi_share_rekey_change(&place.rekey, (uint16_t)number, &given, err), err);
 }
 
 int
@@ -426,12 +418,10 @@ firn_remote_keys_remove(firn_workspace *workspace, const char *remote, unsigned 
                         const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    struct remote_place place;
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
     FI_TRY_RETURN(read_number(number, err));
-    return api_check_told(fi_share_rekey_remove(&rekey, (uint16_t)number, err), err);
+    return api_check_told(fi_share_rekey_remove(&place.rekey, (uint16_t)number, err), err);
 }
 
 int
@@ -439,11 +429,9 @@ firn_remote_keys_rotate(firn_workspace *workspace, const char *remote,
                         const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
-    return api_check_told(fi_share_rekey_rotate(&rekey, err), err);
+    struct remote_place place;
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    return api_check_told(fi_share_rekey_rotate(&place.rekey, err), err);
 }
 
 int
@@ -452,16 +440,13 @@ firn_remote_keys_replace(firn_workspace *workspace, const char *remote,
                          const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
     struct fi_keys_secret given;
-    struct fi_share_rekey rekey;
+    struct remote_place place;
     uint16_t number;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
-    FI_TRY_RETURN(read_secret(secret, &given, err));
-    given.cost = fi_cipher_passphrase_remote;
-    int rc =
-        fi_share_rekey_replace(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
+    int rc = fi_share_rekey_replace(&place.rekey, &given, firn_str(label == NULL ? "" : label),
+                                    &number, err);
     if (rc == FIRN_OK && out_number != NULL) {
         *out_number = number;
     }
@@ -473,11 +458,9 @@ firn_remote_keys_remember(firn_workspace *workspace, const char *remote, uint32_
                           const firn_keys_options *options, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
-    return api_check_told(fi_share_rekey_remember(&rekey, seconds, err), err);
+    struct remote_place place;
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    return api_check_told(fi_share_rekey_remember(&place.rekey, seconds, err), err);
 }
 
 int
@@ -485,9 +468,7 @@ firn_remote_keys_forget(firn_workspace *workspace, const char *remote, size_t *o
                         firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_unlock_source source;
-    struct fi_share_rekey rekey;
-    API_OWN(workspace, "workspace", err);
-    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &source, &rekey, err));
-    return api_check_told(fi_share_rekey_forget(&rekey, out_count, err), err);
+    struct remote_place place;
+    FI_TRY_RETURN(read_remote(workspace, remote, NULL, &place, err));
+    return api_check_told(fi_share_rekey_forget(&place.rekey, out_count, err), err);
 }

@@ -2,6 +2,7 @@
 //
 // install/consumer.cpp: a foreign C++17 program: all of firn/firn.hpp, against an installed libfirn.
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -671,6 +672,112 @@ shares_a_directory(const std::filesystem::path &beside)
     std::filesystem::remove_all(work);
 }
 
+static int
+give_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *)
+{
+    const std::string &secret = *static_cast<const std::string *>(ctx);
+    if (request->attempt > 1) {
+        return FIRN_NOT_FOUND;
+    }
+    answer->kind = FIRN_KEYS_FILE;
+    answer->used = secret.size();
+    std::memcpy(answer->bytes, secret.data(), secret.size());
+    return FIRN_OK;
+}
+
+// The keys of a store, and of a remote.
+static void
+has_keys(const std::filesystem::path &beside)
+{
+    const std::filesystem::path work = beside.string() + ".keys";
+    const std::string path = (work / "store").string();
+    std::string secret(48, 'k');
+    const std::string other(48, 'o');
+    const firn_keys_source source = {give_key, &secret};
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    options.source = &source;
+    std::filesystem::remove_all(work);
+    std::filesystem::create_directories(work / "tree");
+    put_file(work / "tree" / "a", "about winter");
+    firn_workspace_options opening = FIRN_WORKSPACE_OPTIONS_INIT;
+    opening.store_path = path.c_str();
+    opening.key_source = &source;
+    firn::workspace project((work / "tree").string(), opening);
+    (void)project.save("first");
+    require(firn::keys_list(path).info.cipher == FIRN_CIPHER_NONE, "a store in clear");
+    try {
+        firn::keys_encrypt(path, FIRN_CIPHER_AUTOMATIC, options);
+    } catch (const firn::error &failure) {
+        require(failure.code() == FIRN_UNSUPPORTED, failure.what()); // there is no libsodium
+        std::filesystem::remove_all(work);
+        return;
+    }
+    require(firn::keys_list(path).info.state == FIRN_KEYS_STATE_ENCRYPTING, "keys_encrypt");
+    firn_workspace_gc_options anew = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    anew.callbacks.on_progress = throw_progress;
+    anew.rekey = true;
+    require(throws_seven([&] { (void)project.gc(anew); }), "progress that throws ends a gc");
+    anew.callbacks = FIRN_CALLBACKS_INIT;
+    require(project.gc(anew).rekey_left == 0, "gc with rekey");
+    require(firn::keys_list(path).info.state == FIRN_KEYS_STATE_SETTLED,
+            "and the change has ended");
+
+    require(firn::keys_add(path, firn::key_file(other), "other", options) == 2, "keys_add");
+    firn::recovery_code code = firn::keys_add_recovery(path, "", options);
+    require(code.number() == 3 && std::strlen(code.text()) > 20, "keys_add_recovery");
+    firn::recovery_code moved = std::move(code);
+    require(moved.number() == 3 && std::strlen(moved.text()) > 20, "which is moved");
+    firn::keys_change(path, 2, firn::key_file(other + other), options);
+    firn::keys_remove(path, 3, options);
+    const firn::key_list keys = firn::keys_list(path);
+    require(keys.slots.size() == 2 && keys.slots[1].label == "other" &&
+                keys.slots[1].kind == FIRN_KEYS_FILE && keys.slots[1].added_ns > 0,
+            "keys_list");
+    require(code_of([&] { firn::keys_remove(path, 9, options); }) == FIRN_NOT_FOUND,
+            "a slot that is not there");
+    require(code_of([&] { (void)firn::keys_add(path, firn::passphrase(""), "", options); }) ==
+                FIRN_INVALID,
+            "a passphrase that is none");
+    firn::keys_rotate(path, options);
+    require(firn::keys_replace(path, firn::key_file(secret), "", options) == 4 &&
+                firn::keys_list(path).slots.size() == 1,
+            "keys_replace");
+    firn_keys_rekey_options rekey = FIRN_KEYS_REKEY_OPTIONS_INIT;
+    rekey.source = &source;
+    rekey.callbacks.on_progress = throw_progress;
+    require(throws_seven([&] { (void)firn::keys_rekey(path, rekey); }),
+            "progress that throws ends keys_rekey");
+    rekey.callbacks = FIRN_CALLBACKS_INIT;
+    const firn_keys_rekey_result left = firn::keys_rekey(path, rekey);
+    require(left.left == 1 && left.packs == 1, "keys_rekey leaves packs");
+
+    project.remote_add("origin", (work / "remote").string(), true);
+    (void)project.push();
+    require(project.remote_keys_list().slots.size() == 1, "remote_keys_list");
+    require(project.remote_keys_add(firn::key_file(other), "ada") == 2, "remote_keys_add");
+    require(project.remote_keys_add_recovery().number() == 3, "remote_keys_add_recovery");
+    project.remote_keys_change(2, firn::key_file(other + other), "origin");
+    project.remote_keys_remove(3);
+    project.remote_keys_rotate("origin");
+    require(project.remote_keys_list("origin").info.master_keys == 2, "remote_keys_rotate");
+    require(code_of([&] { project.remote_keys_rotate("none"); }) == FIRN_NOT_FOUND, "no remote");
+    require(project.remote_keys_replace(firn::key_file(secret)) == 4, "remote_keys_replace");
+    int remembered = code_of([&] { project.remote_keys_remember(60); });
+    require(remembered == FIRN_UNSUPPORTED ||
+                (remembered == FIRN_OK && project.remote_keys_forget() == 1),
+            "the session keyring and a remote");
+    remembered = code_of([&] { firn::keys_remember(path, 60, options); });
+    require(remembered == FIRN_UNSUPPORTED ||
+                (remembered == FIRN_OK && firn::keys_forget(path) == 1),
+            "the session keyring and a store");
+    require(code_of([&] { firn::keys_decrypt(path, options); }) == FIRN_CONFLICT,
+            "a store with remotes stays encrypted");
+    project.remote_remove("origin");
+    firn::keys_decrypt(path, options);
+    require(firn::keys_list(path).info.state == FIRN_KEYS_STATE_DECRYPTING, "keys_decrypt");
+    std::filesystem::remove_all(work);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -687,6 +794,7 @@ main(int argc, char **argv)
         goes_back(store);
         saves_a_directory(argv[1]);
         shares_a_directory(argv[1]);
+        has_keys(argv[1]);
         store.open("users").put("ada", "1815");
         store.sync();
         {

@@ -14,6 +14,10 @@
 
 /* Begins a history: what was recorded is forgotten. Requires: libsodium is installed. */
 void test_nonces_begin(void);
+/* What was recorded in this history belongs to each one that test_nonces_begin_again begins: so a
+ * clone of a machine goes on with the history of that machine. */
+void test_nonces_keep(void);
+void test_nonces_begin_again(void);
 /* Pairs since then. */
 uint64_t test_nonces_count(void);
 /* How many of them had been used before. */

@@ -76,6 +76,11 @@ function references (given) {
   return [given].flat(Infinity).map(referenceNeeded)
 }
 
+/** What opens an encrypted store, as bytes, and whether it was a text. */
+function keyArguments ({ key }) {
+  return [typeof key === 'string' ? Buffer.from(key) : key, typeof key === 'string']
+}
+
 const same = (value) => value
 const encodings = {
   buffer: { encode: same, decode: same, isText: false },
@@ -112,4 +117,4 @@ function encoding (name, what, keyspace) {
   throw invalid(`${what} must be one of ${Object.keys(encodings).join(', ')}`)
 }
 
-module.exports = { durabilities, compressions, ciphers, isolations, metrics, operators, named, invalid, choice, object, numbers, reference, referenceNeeded, references, encoding }
+module.exports = { durabilities, compressions, ciphers, isolations, metrics, operators, named, invalid, choice, object, numbers, reference, referenceNeeded, references, keyArguments, encoding }

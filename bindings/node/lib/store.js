@@ -5,7 +5,7 @@
 
 const { setTimeout: delay } = require('node:timers/promises')
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, numbers, reference, referenceNeeded, references, named, durabilities, compressions, ciphers, isolations } = require('./options')
+const { invalid, choice, object, numbers, reference, referenceNeeded, references, named, durabilities, compressions, ciphers, isolations, keyArguments } = require('./options')
 const { Keyspace, Batch } = require('./keyspace')
 const { monitored } = require('./monitor')
 const sql = require('./sql')
@@ -44,10 +44,6 @@ function openArguments (path, options) {
     choice(durabilities, options.durability, 'durability'), options.lockTimeout, options.memory, options.threads,
     choice(compressions, options.compression, 'compression'), options.readPending,
     choice(ciphers, options.cipher, 'cipher'), ...keyArguments(options)]
-}
-
-function keyArguments ({ key }) {
-  return [typeof key === 'string' ? Buffer.from(key) : key, typeof key === 'string']
 }
 
 /** An object with a handle. A second close does nothing. */

@@ -4,9 +4,10 @@
 'use strict'
 
 const { native, handle } = require('./native')
-const { object, reference, referenceNeeded, references, named } = require('./options')
+const { choice, ciphers, keyArguments, object, reference, referenceNeeded, references, named } = require('./options')
 const { monitored } = require('./monitor')
 const { Handle } = require('./store')
+const { remoteKeys } = require('./keys')
 
 const RESTORE = 0
 const UNDO = 1
@@ -23,7 +24,7 @@ const EXPIRE = 6
 const UNDELETE = 7
 
 const accepted = {
-  open: ['store', 'lockTimeout', 'isRoot'],
+  open: ['store', 'lockTimeout', 'isRoot', 'cipher', 'key'],
   remoteAdd: ['encrypt'],
   save: [...named.long, 'message', 'ifChanged', 'full', 'strict', 'includeDeps', 'gitignore', 'keep', 'fileSizeMax'],
   status: [...named.long, 'reference', 'paths', 'gitignore', 'fileSizeMax'],
@@ -34,7 +35,7 @@ const accepted = {
   revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
   list: ['limit', 'safety', 'remote'],
   change: [...named.long, 'dryRun'],
-  gc: [...named.long, 'dryRun', 'full', 'now'],
+  gc: [...named.long, 'dryRun', 'full', 'now', 'rekey'],
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax', 'automatic', 'dryRun'],
   pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust', 'threads'],
@@ -159,7 +160,7 @@ class Workspace extends Handle {
   }
 
   async #upkeep (what, checkpoints, text, options = {}, flag) {
-    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor, options.now))
+    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor, options.now, options.rekey))
   }
 
   async delete (checkpoints, options) {
@@ -258,10 +259,14 @@ class Workspace extends Handle {
   }
 }
 
+for (const [name, value] of Object.entries(remoteKeys)) {
+  Object.defineProperty(Workspace.prototype, name, { value, configurable: true, writable: true })
+}
+
 /** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
 async function openWorkspace (path, options) {
   options = object(options, accepted.open)
-  return new Workspace(await native.wsOpen(path, options.store, options.lockTimeout, options.isRoot))
+  return new Workspace(await native.wsOpen(path, options.store, options.lockTimeout, options.isRoot, choice(ciphers, options.cipher, 'cipher'), ...keyArguments(options)))
 }
 
 module.exports = { openWorkspace, Workspace }

@@ -97,7 +97,8 @@ napi_register_module_v1(napi_env env, napi_value exports)
         !calls_define(instance, exports, statement_calls) ||
         !calls_define(instance, exports, workspace_calls) ||
         !calls_define(instance, exports, workspace_list_calls) ||
-        !calls_define(instance, exports, remote_calls) || !kv_define(instance, exports) ||
+        !calls_define(instance, exports, remote_calls) ||
+        !calls_define(instance, exports, keys_calls) || !kv_define(instance, exports) ||
         !write_define(instance, exports) || !monitor_define(instance, exports)) {
         (void)napi_throw_error(env, "FIRN_NO_MEMORY", "out of memory");
         return NULL;

@@ -3,7 +3,7 @@
  * addon.h: the interface among the files of the Node addon. The addon is a thin layer: lib/ (JavaScript) has the classes that
  * users meet, and calls functions of the addon with numbers for handles. Reading order: handle.c (handles and their
  * lifetimes), call.c (how a call runs, on the event loop or off it), convert.c (JavaScript values), then kv.c, write.c,
- * state.c, table.c, scan.c, exchange.c, compare.c, statement.c, workspace.c, remote.c (what can be called).
+ * state.c, table.c, scan.c, exchange.c, compare.c, statement.c, workspace.c, remote.c, keys.c (what can be called).
  *
  * Threads. Everything here runs on the thread of its environment (the main thread, or that of a worker), except
  * `run` of a call, which runs in libuv's pool. `run` uses firn's handles and memory of its call, and nothing of
@@ -51,6 +51,7 @@ void arena_free(struct arena *arena);
 /* ---- handles (handle.c) ---- */
 
 struct call;
+struct key;
 struct handle {
     enum handle_kind kind;
     struct instance *instance;
@@ -69,6 +70,7 @@ struct handle {
     bool is_busy;        /* a call of this lane runs */
     bool is_closed;      /* no call may use it any more */
     bool is_lent;        /* a store that SQL was used with */
+    struct key *key; /* of a workspace: what opens its store, asked for by later calls; or NULL */
     atomic_uint
         changes; /* of definitions of a store's tables, by calls of this process: SQL looks at them anew */
 };
@@ -173,7 +175,7 @@ bool function_define(struct instance *instance, napi_value exports, const char *
                      napi_callback function);
 extern const struct call_kind kv_calls[], write_calls[], state_calls[], table_calls[], scan_calls[],
     exchange_calls[], compare_calls[], statement_calls[], workspace_calls[], workspace_list_calls[],
-    remote_calls[];
+    remote_calls[], keys_calls[];
 bool kv_define(struct instance *instance, napi_value exports);
 bool write_define(struct instance *instance, napi_value exports);
 bool monitor_define(struct instance *instance, napi_value exports);
@@ -228,6 +230,8 @@ bool arg_key(struct args *args, size_t i, struct key *out); /* at i, and a bool 
 /* A source that gives this key, if it is given. It is needed as long as the source. */
 firn_keys_source key_source(struct key *key);
 void key_wipe(struct key *key);
+/* Wipes it, and frees it. NULL is fine. */
+void key_destroy(struct key *key);
 /* A string without NUL, copied into the call; undefined or null gives NULL. */
 bool value_text(struct args *args, napi_value value, const char *what, const char **out);
 bool arg_text(struct args *args, size_t i, const char *what, const char **out);

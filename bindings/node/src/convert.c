@@ -311,15 +311,16 @@ arg_key(struct args *args, size_t i, struct key *out)
         !arg_bool(args, i + 1, "keyIsText", &out->is_text)) {
         return false;
     }
-    if (key.size > sizeof out->bytes) {
-        return throw_invalid(args, "a key has at most 4096 bytes");
-    }
+    const bool fits = key.size <= sizeof out->bytes;
     out->is_given = key.data != NULL;
-    out->size = key.size;
-    if (key.size > 0) {
-        memcpy(out->bytes, key.data, key.size);
+    out->size = fits ? key.size : 0;
+    if (out->size > 0) {
+        memcpy(out->bytes, key.data, out->size);
     }
-    return true;
+    if (key.size > 0) {
+        explicit_bzero((void *)(uintptr_t)key.data, key.size); /* the copy in the call */
+    }
+    return fits || throw_invalid(args, "a key has at most 4096 bytes");
 }
 
 /* A second time the answer would be the same. */
@@ -347,6 +348,15 @@ void
 key_wipe(struct key *key)
 {
     explicit_bzero(key->bytes, sizeof key->bytes);
+}
+
+void
+key_destroy(struct key *key)
+{
+    if (key != NULL) {
+        key_wipe(key);
+        free(key);
+    }
 }
 
 bool

@@ -171,6 +171,8 @@ close_object(struct handle *handle, firn_error *err)
         break;
     case HANDLE_WORKSPACE:
         firn_workspace_close(object);
+        key_destroy(handle->key);
+        handle->key = NULL;
         break;
     case HANDLE_MONITOR:
         monitor_destroy(object);

@@ -16,6 +16,8 @@ struct ws_open_call {
     struct call call;
     const char *path;
     firn_workspace_options options;
+    struct key *key; /* the handle's, once there is one */
+    firn_keys_source source;
     firn_workspace *workspace;
 };
 
@@ -24,7 +26,19 @@ ws_open_parse(struct args *args, struct call *call)
 {
     struct ws_open_call *self = (struct ws_open_call *)(void *)call;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    int cipher;
     self->options = options;
+    self->key = calloc(1, sizeof(*self->key));
+    if (self->key == NULL) {
+        return throw_no_memory(args->instance);
+    }
+    if (!arg_enum(args, 4, "cipher", FIRN_CIPHER_AUTOMATIC, &cipher) ||
+        !arg_key(args, 5, self->key)) {
+        return false;
+    }
+    self->options.cipher = (firn_cipher)cipher;
+    self->source = key_source(self->key);
+    self->options.key_source = self->key->is_given ? &self->source : NULL;
     return arg_text(args, 0, "path", &self->path) &&
            arg_text_or_none(args, 1, "store", &self->options.store_path) &&
            (arg_is_none(args, 2) ||
@@ -54,14 +68,28 @@ ws_open_finish(napi_env env, struct call *call)
     firn_workspace *workspace = self->workspace;
     void *opened = workspace;
     napi_value object = NULL;
+    napi_value made;
+    double number;
     (void)napi_create_object(env, &object);
     set_text(env, object, "root", firn_workspace_root(workspace));
     set_text(env, object, "storePath", firn_workspace_store_path(workspace));
     set_text(env, object, "subpath", firn_workspace_subpath(workspace));
     set_text_or_none(env, object, "movedFrom", firn_workspace_moved_from(workspace));
     set_text_or_none(env, object, "tooBroad", firn_workspace_too_broad(workspace));
-    set_value(env, object, "handle", make_handle(env, call, HANDLE_WORKSPACE, NULL, &opened));
+    made = make_handle(env, call, HANDLE_WORKSPACE, NULL, &opened);
+    if (self->key->is_given && made != NULL &&
+        napi_get_value_double(env, made, &number) == napi_ok) {
+        handle_find(call->instance, number, HANDLE_WORKSPACE)->key = self->key;
+        self->key = NULL;
+    }
+    set_value(env, object, "handle", made);
     return object;
+}
+
+static void
+ws_open_release(struct call *call)
+{
+    key_destroy(((struct ws_open_call *)(void *)call)->key);
 }
 
 /* ---- shared by all calls ---- */
@@ -812,7 +840,8 @@ ws_revert_release(struct call *call)
 }
 
 const struct call_kind workspace_calls[] = {
-    {"wsOpen", sizeof(struct ws_open_call), 0, ws_open_parse, ws_open_run, ws_open_finish, NULL},
+    {"wsOpen", sizeof(struct ws_open_call), 0, ws_open_parse, ws_open_run, ws_open_finish,
+     ws_open_release},
     {"wsSave", sizeof(struct ws_call), CALL_IN_LANE, ws_save_parse, ws_save_run, ws_save_finish,
      ws_save_release},
     {"wsStatus", sizeof(struct ws_call), CALL_IN_LANE, ws_status_parse, ws_status_run,

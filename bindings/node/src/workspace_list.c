@@ -285,7 +285,7 @@ ws_tags_finish(napi_env env, struct call *call)
 
 enum { WS_DELETE, WS_PIN, WS_UNPIN, WS_ADOPT, WS_GC, WS_CHECK, WS_EXPIRE, WS_UNDELETE, WS_KINDS };
 
-/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor, now) */
+/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor, now, rekey) */
 static bool
 ws_upkeep_parse(struct args *args, struct call *call)
 {
@@ -306,7 +306,8 @@ ws_upkeep_parse(struct args *args, struct call *call)
         !arg_bool(args, 4, "dryRun", &self->as.other.gc.dry_run) ||
         !arg_bool(args, 5, self->as.other.what == WS_CHECK ? "readData" : "full", &flag) ||
         !arg_monitor(args, 6, &self->callbacks) ||
-        !arg_bool(args, 7, "now", &self->as.other.gc.now)) {
+        !arg_bool(args, 7, "now", &self->as.other.gc.now) ||
+        !arg_bool(args, 8, "rekey", &self->as.other.gc.rekey)) {
         return false;
     }
     self->as.other.gc.full = flag;
@@ -365,6 +366,8 @@ ws_upkeep_finish(napi_env env, struct call *call)
         set_number(env, object, "objectsDead", (double)gc->objects_dead);
         set_number(env, object, "bytesBefore", (double)gc->bytes_before);
         set_number(env, object, "bytesAfter", (double)gc->bytes_after);
+        set_number(env, object, "rekeyed", (double)gc->rekeyed);
+        set_number(env, object, "rekeyLeft", (double)gc->rekey_left);
         return object;
     case WS_CHECK:
         (void)napi_create_object(env, &object);

@@ -49,6 +49,16 @@ test('an unknown option is a TypeError that lists those that are known', async (
     openMemory: (o) => firn.openMemory(o),
     importStore: (o) => firn.importStore(at('none'), at('new'), o),
     checkLocked: (o) => firn.checkLocked(at('none'), o),
+    keysAdd: (o) => firn.keysAdd(at('store'), 'x', o),
+    keysAddRecovery: (o) => firn.keysAddRecovery(at('store'), o),
+    keysChange: (o) => firn.keysChange(at('store'), 1, 'x', o),
+    keysRemove: (o) => firn.keysRemove(at('store'), 1, o),
+    keysRotate: (o) => firn.keysRotate(at('store'), o),
+    keysReplace: (o) => firn.keysReplace(at('store'), 'x', o),
+    keysEncrypt: (o) => firn.keysEncrypt(at('store'), o),
+    keysDecrypt: (o) => firn.keysDecrypt(at('store'), o),
+    keysRekey: (o) => firn.keysRekey(at('store'), o),
+    keysRemember: (o) => firn.keysRemember(at('store'), 1, o),
     openWorkspace: (o) => firn.openWorkspace(at('tree'), o),
     'Store.keyspace': (o) => store.keyspace('new', o),
     'Store.keyspaceSync': (o) => store.keyspaceSync('new', o),
@@ -138,7 +148,14 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.remoteAdd': (o) => work.remoteAdd('never', '/nowhere', o),
     'Workspace.remotePrune': (o) => work.remotePrune(o),
     'Workspace.remoteCheck': (o) => work.remoteCheck(o),
-    'Workspace.remoteLog': (o) => work.remoteLog(o)
+    'Workspace.remoteLog': (o) => work.remoteLog(o),
+    'Workspace.remoteKeysAdd': (o) => work.remoteKeysAdd('x', o),
+    'Workspace.remoteKeysAddRecovery': (o) => work.remoteKeysAddRecovery(o),
+    'Workspace.remoteKeysChange': (o) => work.remoteKeysChange(1, 'x', o),
+    'Workspace.remoteKeysRemove': (o) => work.remoteKeysRemove(1, o),
+    'Workspace.remoteKeysRotate': (o) => work.remoteKeysRotate(o),
+    'Workspace.remoteKeysReplace': (o) => work.remoteKeysReplace('x', o),
+    'Workspace.remoteKeysRemember': (o) => work.remoteKeysRemember(1, o)
   }
   const expected = declared()
   assert.ok(expected.size > 80, String(expected.size))

@@ -11,6 +11,7 @@
  * of 3.9 has no Py_buffer; PyBytes_FromObject makes that copy. A str stands for its UTF-8.
  */
 #include "fp_checkpoint.h"
+#include "fp_secret.h"
 #include "fp_sql.h"
 
 #include <stdarg.h>
@@ -397,6 +398,15 @@ static PyMethodDef functions[] = {
               "import_store(file, path, *, progress=None, key=None) -> Checkpoint\n\nCreates a "
               "store in a directory from a file that Store.export wrote. key: what opens the file, "
               "if it is encrypted and the environment does not say."),
+    FP_METHOD(
+        "keys_rekey", fp_keys_rekey, FP_KEYWORDS,
+        "keys_rekey(path, *, key=None, lock_timeout=None, progress=None, notice=None) -> "
+        "Rekeyed\n\nWrites every file of a store anew that is not encrypted with its newest "
+        "master key, or that is not as it is to be while the store is changing. If nothing is "
+        "left, "
+        "older master keys are dropped, or the change has ended; otherwise another call does the "
+        "rest. Packs of saved directories are left to Workspace.gc with rekey=True."),
+    FP_METHOD("_keys", fp_keys, FP_KEYWORDS, NULL),
     FP_METHOD("_sql_entry", fp_sql_entry, METH_NOARGS, NULL),
     FP_METHOD("_sql_await", fp_sql_await, METH_O, NULL),
     {NULL, NULL, 0, NULL}};

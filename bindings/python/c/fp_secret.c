@@ -84,11 +84,24 @@ fp_secret_source(struct fp_secret *key)
     return (firn_keys_source){fp_secret_get, key};
 }
 
+firn_keys_secret
+fp_secret_given(const struct fp_secret *key)
+{
+    return (firn_keys_secret){key->kind, firn_bytes(key->bytes, key->size)};
+}
+
+static const char *const words[] = {"none",      "xchacha20-poly1305", "aes-256-gcm",
+                                    "aegis-256", "automatic",          NULL};
+
+const char *
+fp_cipher_word(firn_cipher cipher)
+{
+    return cipher <= FIRN_CIPHER_AEGIS_256 ? words[cipher] : "unknown";
+}
+
 bool
 fp_cipher(const char *word, firn_cipher *out)
 {
-    static const char *const words[] = {"none",      "xchacha20-poly1305", "aes-256-gcm",
-                                        "aegis-256", "automatic",          NULL};
     int number = fp_choice("cipher", word, words);
     *out = number == 4 ? FIRN_CIPHER_AUTOMATIC : (firn_cipher)(number < 0 ? 0 : number);
     return number >= 0;

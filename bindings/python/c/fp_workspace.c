@@ -106,6 +106,8 @@ workspace_close(PyObject *object, PyObject *ignored)
     }
     firn_workspace_close(self->workspace);
     self->workspace = NULL;
+    fp_secret_free(self->key);
+    self->key = NULL;
     Py_RETURN_NONE;
 }
 
@@ -707,15 +709,15 @@ workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *
 workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dry_run",  "full",   "keep", "recompress",
-                            "progress", "notice", "now",  NULL};
+    static char *names[] = {"dry_run", "full", "keep",  "recompress", "progress",
+                            "notice",  "now",  "rekey", NULL};
     PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    int dry_run = 0, full = 0, now = 0;
+    int dry_run = 0, full = 0, now = 0, rekey = 0;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOOp", names, &dry_run, &full,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOOpp", names, &dry_run, &full,
                                      &options.keep, &options.recompress_level, &on_progress,
-                                     &on_notice, &now)) {
+                                     &on_notice, &now, &rekey)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -725,6 +727,7 @@ workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
         options.dry_run = dry_run != 0;
         options.full = full != 0;
         options.now = now != 0;
+        options.rekey = rekey != 0;
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -732,12 +735,14 @@ workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
         fp_workspace_end(self);
         out = call_end(&call, code, &err)
                   ? fp_result("Collected",
-                              Py_BuildValue("(KKKKKK)", (unsigned long long)result.expired,
+                              Py_BuildValue("(KKKKKKKK)", (unsigned long long)result.expired,
                                             (unsigned long long)result.safety_expired,
                                             (unsigned long long)result.objects_live,
                                             (unsigned long long)result.objects_dead,
                                             (unsigned long long)result.bytes_before,
-                                            (unsigned long long)result.bytes_after))
+                                            (unsigned long long)result.bytes_after,
+                                            (unsigned long long)result.rekeyed,
+                                            (unsigned long long)result.rekey_left))
                   : NULL;
     }
     call_deinit(&call);
@@ -898,10 +903,13 @@ static PyMethodDef methods[] = {
     FP_METHOD("adopt", workspace_adopt, FP_KEYWORDS,
               "adopt(old_root=None)\n\nContinues the history of the directory that was saved as "
               "old_root (moved_from): it is this one, which was moved."),
-    FP_METHOD("gc", workspace_gc, FP_KEYWORDS,
-              "gc(*, dry_run=False, full=False, keep=None, recompress=0, progress=None, "
-              "notice=None, now=False) -> Collected\n\nReclaims the space of what no "
-              "checkpoint needs; with now also of deleted ones, which are then gone for good."),
+    FP_METHOD(
+        "gc", workspace_gc, FP_KEYWORDS,
+        "gc(*, dry_run=False, full=False, keep=None, recompress=0, progress=None, "
+        "notice=None, now=False, rekey=False) -> Collected\n\nReclaims the space of what no "
+        "checkpoint needs; with now also of deleted ones, which are then gone for good. rekey: "
+        "writes an encrypted store anew with its newest master key, as keys_rekey does, packs "
+        "included."),
     FP_METHOD("check", workspace_check, FP_KEYWORDS,
               "check(*, read_data=False, progress=None, notice=None)\n\nChecks the store; Corrupt "
               "if anything is damaged."),

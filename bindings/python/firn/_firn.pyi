@@ -17,6 +17,7 @@ from ._results import (
     Entry,
     Hit,
     ImportResult,
+    Keys,
     KeyspaceSize,
     Line,
     LockedCheckResult,
@@ -26,6 +27,8 @@ from ._results import (
     Pruned,
     Pulled,
     Pushed,
+    RecoveryCode,
+    Rekeyed,
     Remote,
     RemoteChange,
     RemoteCheck,
@@ -48,7 +51,8 @@ _Reference = Union[str, int]
 _Seconds = Union[float, int, timedelta, None]
 _Durability = Literal["default", "full", "os"]
 _Cipher = Literal["none", "xchacha20-poly1305", "aes-256-gcm", "aegis-256", "automatic"]
-_Key = Optional[Union[str, bytes]]
+_Secret = Union[str, bytes]
+_Key = Optional[_Secret]
 _Texts = Union[str, Iterable[str], None]
 _Metric = Literal["l2", "dot", "cosine"]
 _OnProgress = Optional[Callable[[Progress], object]]
@@ -67,6 +71,19 @@ def version() -> str: ...
 def number(value: int, /) -> bytes: ...
 def number_of(value: _Bytes, /) -> int: ...
 def destroy(path: _Path, /) -> None: ...
+def keys_rekey(
+    path: _Path, *, key: _Key = None, lock_timeout: _Seconds = None, progress: _OnProgress = None, notice: _OnNotice = None
+) -> Rekeyed: ...
+@overload
+def _keys(what: Literal["list"], place: Union[_Path, Workspace], **given: Any) -> Keys: ...
+@overload
+def _keys(what: Literal["add_recovery"], place: Union[_Path, Workspace], **given: Any) -> RecoveryCode: ...
+@overload
+def _keys(what: Literal["add", "replace", "forget", "forget_all"], place: Union[_Path, Workspace], **given: Any) -> int: ...
+@overload
+def _keys(
+    what: Literal["change", "remove", "rotate", "encrypt", "decrypt", "remember"], place: Union[_Path, Workspace], **given: Any
+) -> None: ...
 def _sql_entry() -> int: ...
 def _sql_await(flag: bool, /) -> None: ...
 def check_locked(
@@ -542,6 +559,7 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
         now: bool = False,
+        rekey: bool = False,
     ) -> Collected: ...
     def check(self, *, read_data: bool = False, progress: _OnProgress = None, notice: _OnNotice = None) -> None: ...
     def push(
@@ -592,6 +610,39 @@ class Workspace:
         notice: _OnNotice = None,
     ) -> RemoteCheck: ...
     def remote_log(self, remote: Optional[str] = None, *, limit: int = 0) -> list[RemoteChange]: ...
+    def remote_keys_list(self, remote: Optional[str] = None) -> Keys: ...
+    def remote_keys_add(
+        self,
+        secret: _Secret,
+        *,
+        remote: Optional[str] = None,
+        label: Optional[str] = None,
+        key: _Key = None,
+        lock_timeout: _Seconds = None,
+    ) -> int: ...
+    def remote_keys_add_recovery(
+        self, *, remote: Optional[str] = None, label: Optional[str] = None, key: _Key = None, lock_timeout: _Seconds = None
+    ) -> RecoveryCode: ...
+    def remote_keys_change(
+        self, number: int, secret: _Secret, *, remote: Optional[str] = None, key: _Key = None, lock_timeout: _Seconds = None
+    ) -> None: ...
+    def remote_keys_remove(
+        self, number: int, *, remote: Optional[str] = None, key: _Key = None, lock_timeout: _Seconds = None
+    ) -> None: ...
+    def remote_keys_rotate(self, *, remote: Optional[str] = None, key: _Key = None, lock_timeout: _Seconds = None) -> None: ...
+    def remote_keys_replace(
+        self,
+        secret: _Secret,
+        *,
+        remote: Optional[str] = None,
+        label: Optional[str] = None,
+        key: _Key = None,
+        lock_timeout: _Seconds = None,
+    ) -> int: ...
+    def remote_keys_remember(
+        self, seconds: int, *, remote: Optional[str] = None, key: _Key = None, lock_timeout: _Seconds = None
+    ) -> None: ...
+    def remote_keys_forget(self, remote: Optional[str] = None) -> int: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -296,6 +296,50 @@ class Collected(NamedTuple):
     objects_dead: int
     bytes_before: int
     bytes_after: int
+    rekeyed: int = 0
+    rekey_left: int = 0
+
+
+class KeySlot(NamedTuple):
+    """One of the secrets that open a store or a remote: kind is passphrase, file or recovery."""
+
+    number: int
+    kind: str
+    label: str
+    added_ns: int
+
+    @property
+    def added(self) -> datetime.datetime:
+        """When it was added."""
+        return _time(self.added_ns)
+
+
+class Keys(NamedTuple):
+    """What there is of the keys of a store or a remote. cipher is that of new files, none for what is in clear. is_remembered: the
+    session keyring opens it; is_kept: the store, which is encrypted, has what opens the remote. state is settled, or encrypting or
+    decrypting until keys_rekey has ended such a change."""
+
+    cipher: str
+    slots: list[KeySlot]
+    master_keys: int
+    is_remembered: bool
+    is_kept: bool
+    state: str
+
+
+class RecoveryCode(NamedTuple):
+    """A recovery code, to be written down: it is nowhere else. number is that of its slot."""
+
+    number: int
+    code: str
+
+
+class Rekeyed(NamedTuple):
+    """How many files were written anew, and how many are left for another call; packs of these are left to Workspace.gc with rekey."""
+
+    rekeyed: int
+    left: int
+    packs: int
 
 
 class Remote(NamedTuple):

@@ -79,6 +79,17 @@ def directories(path: str) -> int:
         return len(expired) + back.changed + len(data) + len(workspace.status())
 
 
+def keys(path: str, workspace: firn.Workspace) -> int:
+    firn.keys_encrypt(path, cipher="aes-256-gcm", key="a passphrase")
+    done: firn.Rekeyed = firn.keys_rekey(path, key="a passphrase", progress=lambda progress: None)
+    made: firn.RecoveryCode = firn.keys_add_recovery(path, label="safe", key=b"k" * 32, lock_timeout=1.5)
+    listed: firn.Keys = firn.keys_list(path)
+    slot: firn.KeySlot = listed.slots[0]
+    workspace.remote_keys_change(slot.number, "another passphrase", remote="origin", key=made.code)
+    collected: firn.Collected = workspace.gc(rekey=True)
+    return workspace.remote_keys_add(b"k" * 32, label=slot.label) + workspace.remote_keys_forget() + done.left + collected.rekey_left
+
+
 async def asynchronous() -> None:
     async with firn.aio.open("s", durability="os") as store:
         words = await firn.aio.call(store.keyspace, "words")

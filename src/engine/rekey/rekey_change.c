@@ -199,68 +199,6 @@ fi_rekey_change_decrypt(const struct fi_rekey *rekey, firn_error *err)
     return begin(rekey, false, 0, err);
 }
 
-/* ---- what a push or a pull that was interrupted has left ---- */
-
-static bool
-is_staged(const struct fi_os_dirent *entry)
-{
-    return strcmp(entry->name, "LOCK") != 0 && strcmp(entry->name, "WAITING") != 0;
-}
-
-static int
-remove_files(struct fi_os_dir *dir, firn_error *err)
-{
-    struct fi_buf names = {0};
-    const char *name = NULL;
-    int rc;
-    FI_TRY(fi_os_names_list(dir, is_staged, &names, err));
-    while ((name = fi_os_names_next(&names, name)) != NULL) {
-        FI_TRY(fi_os_remove_file(dir, name, err));
-    }
-    rc = fi_os_dir_sync(dir, err);
-out:
-    fi_buf_deinit(&names);
-    return rc;
-}
-
-/* A push has its folder locked, a pull the store. *out_is_busy: a push uses it. */
-static int
-remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy, firn_error *err)
-{
-    struct fi_os_dir *dir = NULL;
-    struct fi_os_file *lock = NULL;
-    *out_is_busy = false;
-    int rc = fi_os_dir_open(store, folder, &dir, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
-    }
-    FI_TRY(rc);
-    rc = fi_os_file_open(dir, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &lock, err);
-    rc = rc == FIRN_OK ? fi_os_file_lock(lock, FI_OS_LOCK_EXCLUSIVE, err) : rc;
-    *out_is_busy = rc == FIRN_BUSY;
-    if (*out_is_busy) {
-        rc = FIRN_OK;
-        goto out;
-    }
-    FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    rc = remove_files(dir, err);
-out:
-    fi_os_file_close(lock);
-    fi_os_dir_close(dir);
-    return rc;
-}
-
-static int
-remove_all_staged(struct fi_os_dir *store, uint64_t *out_busy, firn_error *err)
-{
-    bool is_pushed;
-    bool is_pulled;
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_OUTGOING_NAME, &is_pushed, err));
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_INCOMING_NAME, &is_pulled, err));
-    *out_busy = (uint64_t)is_pushed + (uint64_t)is_pulled;
-    return FIRN_OK;
-}
-
 /* ---- the end ---- */
 
 /* Requires: nothing is outdated. */
@@ -313,7 +251,7 @@ fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out, 
     FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
     FI_TRY(fi_rekey_read_identity(changing.dir, &identity, err));
     FI_TRY(fi_db_keys_attach(changing.dir, changing.keys, identity.cipher, &sealed, err));
-    FI_TRY(remove_all_staged(sealed, &busy, err));
+    FI_TRY(fi_rekey_leftovers_remove(sealed, &busy, err));
     FI_TRY(fi_rekey_renew_find(sealed, &outdated, err)); /* (I2) */
     out->packs = outdated.packs;
     out->files = outdated.runs + outdated.packs + outdated.segments + busy;

@@ -45,4 +45,11 @@ FIRN_MUST_CHECK int fi_rekey_renew_open(const struct fi_rekey *rekey, struct fir
 FIRN_MUST_CHECK int fi_rekey_renew_find(struct fi_os_dir *dir, struct fi_rekey_outdated *out,
                                         firn_error *err);
 
+/* ==== rekey_leftovers.c ==== */
+
+/* Removes the packs that pushes and pulls have left in a store. *out_busy: of how many folders a
+ * push that is running needs them. Requires: the lock of the store is held. */
+FIRN_MUST_CHECK int fi_rekey_leftovers_remove(struct fi_os_dir *store, uint64_t *out_busy,
+                                              firn_error *err);
+
 #endif

@@ -244,3 +244,47 @@ db_support_copy(struct fi_os_dir *from, struct fi_os_dir *to)
     remove_files(to);
     copy_all(from, to);
 }
+
+struct search {
+    struct fi_os_dir *dir;
+    const char *text;
+    unsigned files;
+    unsigned found;
+};
+
+static int
+search_one(void *ctx, const struct fi_os_dirent *entry)
+{
+    struct search *search = ctx;
+    firn_error err;
+    if (is_dir(search->dir, entry->name)) {
+        struct fi_os_dir *own = search->dir;
+        DB_OK(fi_os_dir_open(own, entry->name, &search->dir, &err));
+        DB_OK(fi_os_dir_list(search->dir, search_one, search, &err));
+        fi_os_dir_close(search->dir);
+        search->dir = own;
+        return FIRN_OK;
+    }
+    struct fi_buf bytes = {0};
+    test_file_read(search->dir, entry->name, &bytes);
+    const bool is_in = bytes.size > 0 &&
+                       memmem(bytes.data, bytes.size, search->text, strlen(search->text)) != NULL;
+    search->files++;
+    search->found += is_in || strstr(entry->name, search->text) != NULL ? 1 : 0;
+    fi_buf_deinit(&bytes);
+    return FIRN_OK;
+}
+
+unsigned
+db_support_search(struct fi_os_dir *dir, const char *text, unsigned *out_files)
+{
+    firn_error err;
+    struct search search = {.text = text};
+    DB_OK(fi_os_dir_open_beneath(dir, "", &search.dir, &err)); /* others may be listing dir */
+    DB_OK(fi_os_dir_list(search.dir, search_one, &search, &err));
+    fi_os_dir_close(search.dir);
+    if (out_files != NULL) {
+        *out_files = search.files;
+    }
+    return search.found;
+}

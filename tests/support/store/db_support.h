@@ -58,4 +58,8 @@ const char *db_support_keys(struct firn_db_keyspace *keyspace,
 /* A whole directory copied to another, which is emptied before. */
 void db_support_copy(struct fi_os_dir *from, struct fi_os_dir *to);
 
+/* How many files of a directory, and of all below it, have this text in them or in their name.
+ * *out_files, which may be NULL: how many there are. */
+unsigned db_support_search(struct fi_os_dir *dir, const char *text, unsigned *out_files);
+
 #endif

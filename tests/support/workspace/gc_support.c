@@ -66,6 +66,14 @@ gc_try_recompress(struct ws_world *world, int level, firn_workspace_gc_result *o
     return run_with(world, options, out);
 }
 
+int
+gc_try_rekey(struct ws_world *world, firn_workspace_gc_result *out)
+{
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    options.rekey = true;
+    return run_with(world, options, out);
+}
+
 firn_workspace_gc_result
 gc_recompress(struct ws_world *world, int level)
 {

@@ -17,6 +17,9 @@ int gc_try(struct ws_world *world, bool full, firn_workspace_gc_result *out);
 /* Compresses again what was compressed at a lower level. */
 int gc_try_recompress(struct ws_world *world, int level, firn_workspace_gc_result *out);
 
+/* Writes the store anew, too, with its newest master key. */
+int gc_try_rekey(struct ws_world *world, firn_workspace_gc_result *out);
+
 /* With limits so small that objects go into many packs, one after the other. */
 int gc_try_in_pieces(struct ws_world *world, firn_workspace_gc_result *out);
 

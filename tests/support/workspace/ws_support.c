@@ -16,6 +16,18 @@ check(int rc, const firn_error *err)
     }
 }
 
+static int
+give_key(void *ctx, const firn_keys_request *request, firn_keys_answer *answer, firn_error *err)
+{
+    static const char key[] = "a key file for tests, of more than 32 bytes";
+    (void)ctx, (void)request, (void)err;
+    answer->kind = FIRN_KEYS_FILE;
+    answer->used = sizeof key;
+    memcpy(answer->bytes, key, sizeof key);
+    return FIRN_OK;
+}
+const firn_keys_source ws_key_source = {.get = give_key};
+
 static struct fi_os *
 seam_of(struct ws_world *world)
 {
@@ -28,6 +40,8 @@ open_handle(struct ws_world *world)
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     options.store_path = world->store_path;
     options.lock_timeout_ms = 0;
+    options.cipher = world->cipher;
+    options.key_source = world->key_source;
     check(fi_ws_open(seam_of(world), world->root_path, &options, &world->ws, &world->err),
           &world->err);
 }
@@ -58,7 +72,8 @@ ws_world_open_disk(struct ws_world *world)
 void
 ws_world_clone(const struct ws_world *from, struct ws_world *out)
 {
-    *out = (struct ws_world){.threads = from->threads};
+    *out = (struct ws_world){
+        .threads = from->threads, .cipher = from->cipher, .key_source = from->key_source};
     check(fi_sim_memory_clone(from->tree.os, &out->tree.os, &out->err), &out->err);
     out->root_path = strdup(from->root_path);
     out->store_path = strdup(from->store_path);

@@ -20,10 +20,16 @@ struct ws_world {
     struct firn_ws *ws;
     char *root_path;
     char *store_path;
-    unsigned threads;            /* of each operation; 2 at first */
+    unsigned threads;   /* of each operation; 2 at first */
+    firn_cipher cipher; /* of a store that an operation creates */
+    const firn_keys_source
+        *key_source;             /* of handles from the next ws_world_reopen on; may be NULL */
     struct scan_notices notices; /* of the last operation */
     firn_error err;              /* likewise */
 };
+
+/* Gives a key file, always the same. */
+extern const firn_keys_source ws_key_source;
 
 /* The tree at "/w" and the store at "/s" of a machine in memory. */
 void ws_world_open_memory(struct ws_world *world, uint64_t seed);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/operations: where saves cut large files: alike in all stores in clear, and in each encrypted
- * store in places of its own, at which it stays.
+ * store in places of its own, at which it stays until it is in clear again.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "handle/ws_opened.h"
+#include "rekey/rekey.h"
 #include "support/test.h"
 #include "support/test_random.h"
-#include "support/workspace/ws_support.h"
+#include "support/workspace/gc_support.h"
 
 enum { SIZE = 9 << 20, CHUNKS_MAX = SIZE >> 12 };
 
@@ -122,12 +123,67 @@ an_encrypted_store_cuts_in_places_of_its_own(void **state)
     assert_int_equal(unsetenv("FIRN_TEST_ENCRYPT"), 0);
 }
 
+/* Saves the same file in two stores, of which the first one has always been in clear. */
+static void
+assert_cuts_alike(struct ws_world *worlds, const uint8_t *bytes, bool is_alike)
+{
+    static struct chunks found[2];
+    firn_hash hash;
+    fi_blake3_hash_of(bytes, SIZE, &hash);
+    for (unsigned i = 0; i < 2; i++) {
+        scan_put_file(&worlds[i].tree, "f", bytes, SIZE);
+        ws_save(&worlds[i]);
+        read_chunks(&worlds[i], &hash, &found[i]);
+    }
+    assert_int_equal(count_shared(&found[0], &found[1]), is_alike ? found[0].count : 0);
+    assert_true(!is_alike || found[0].count == found[1].count);
+}
+
+static void
+a_store_that_is_in_clear_again_cuts_as_all_of_them(void **state)
+{
+    struct ws_world worlds[2];
+    struct test_random random = {.state = 2};
+    uint8_t *bytes = malloc(4 * SIZE);
+    (void)state;
+    assert_non_null(bytes);
+    test_random_fill(&random, bytes, 4 * SIZE);
+    for (unsigned i = 0; i < 2; i++) {
+        ws_world_open_memory(&worlds[i], 1 + i);
+    }
+    struct ws_world *world = &worlds[1];
+    world->cipher = FIRN_CIPHER_XCHACHA20_POLY1305;
+    world->key_source = &ws_key_source;
+    ws_world_reopen(world);
+    assert_cuts_alike(worlds, bytes, false);
+
+    world->cipher = FIRN_CIPHER_NONE;
+    ws_world_reopen(world);
+    const struct fi_rekey rekey = {
+        .os = world->tree.os, .path = world->store_path, .source = &world->ws->unlock};
+    assert_int_equal(fi_rekey_change_decrypt(&rekey, &world->err), FIRN_OK);
+    assert_cuts_alike(worlds, bytes + SIZE, true); /* new files are in clear already */
+    firn_workspace_gc_result result;
+    assert_int_equal(gc_try_rekey(world, &result), FIRN_OK);
+    assert_int_equal(result.rekey_left, 0);
+    assert_cuts_alike(worlds, bytes + 2 * SIZE, true);
+
+    assert_int_equal(fi_rekey_change_encrypt(&rekey, 0, &world->err), FIRN_OK);
+    assert_cuts_alike(worlds, bytes + 3 * SIZE, false);
+    ws_assert_check_clean(world);
+    for (unsigned i = 0; i < 2; i++) {
+        ws_world_close(&worlds[i]);
+    }
+    free(bytes);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_in_clear_cut_alike),
         cmocka_unit_test(an_encrypted_store_cuts_in_places_of_its_own),
+        cmocka_unit_test(a_store_that_is_in_clear_again_cuts_as_all_of_them),
     };
     return cmocka_run_group_tests_name("ws_cuts", tests, NULL, NULL);
 }

@@ -239,47 +239,6 @@ renew_all(struct fi_os_dir *dir)
     assert_int_equal(left.files, 0);
 }
 
-/* How many files have the marker. */
-struct search {
-    struct fi_os_dir *dir;
-    unsigned found;
-};
-
-static int
-search_file(void *ctx, const struct fi_os_dirent *entry)
-{
-    struct search *search = ctx;
-    struct fi_os_dir *inner;
-    struct fi_buf bytes = {0};
-    if (fi_os_dir_open(search->dir, entry->name, &inner, NULL) == FIRN_OK) {
-        struct search below = {.dir = inner};
-        DB_OK(fi_os_dir_list(inner, search_file, &below, &err));
-        fi_os_dir_close(inner);
-        search->found += below.found;
-        return FIRN_OK;
-    }
-    struct fi_os_file *file;
-    struct fi_os_stat stat;
-    size_t size;
-    DB_OK(fi_os_file_open_stat(search->dir, entry->name, FI_OS_READ, 0, &file, &stat, &err));
-    DB_OK(fi_buf_set_size(&bytes, stat.size_bytes));
-    DB_OK(fi_os_file_read(file, 0, bytes.data, bytes.size, &size, &err));
-    search->found += memmem(bytes.data, size, MARKER, strlen(MARKER)) != NULL;
-    fi_os_file_close(file);
-    fi_buf_deinit(&bytes);
-    return FIRN_OK;
-}
-
-static unsigned
-files_with_marker(struct fi_os_dir *dir)
-{
-    struct search search = {.found = 0};
-    DB_OK(fi_os_dir_open_beneath(dir, "", &search.dir, &err));
-    DB_OK(fi_os_dir_list(search.dir, search_file, &search, &err));
-    fi_os_dir_close(search.dir);
-    return search.found;
-}
-
 static bool
 has_keys_file(struct fi_os_dir *dir)
 {
@@ -323,7 +282,7 @@ an_old_master_key_opens_nothing_afterwards(void **state)
     const struct contents after = contents_of(support.dir);
     assert_same(&before, &after);
     renew_all(support.dir); /* and again, which does nothing */
-    assert_int_equal(files_with_marker(support.dir), 0);
+    assert_int_equal(db_support_search(support.dir, MARKER, NULL), 0);
     db_support_deinit(&support);
 }
 
@@ -367,14 +326,14 @@ a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
     const struct contents before = contents_of(support.dir);
     const struct fi_rekey rekey = rekey_of(support.dir);
     unsigned bare;
-    assert_true(files_with_marker(support.dir) > 3);
+    assert_true(db_support_search(support.dir, MARKER, NULL) > 3);
     assert_true(count_value_files(support.dir, &bare) > 0 && bare > 0);
 
     DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_AES_256_GCM, &err));
     const struct contents between = contents_of(support.dir); /* some in clear, some encrypted */
     assert_same(&before, &between);
     renew_all(support.dir);
-    assert_int_equal(files_with_marker(support.dir), 0);
+    assert_int_equal(db_support_search(support.dir, MARKER, NULL), 0);
     assert_true(count_value_files(support.dir, &bare) > 0 && bare == 0);
     const struct contents encrypted = contents_of(support.dir);
     assert_same(&before, &encrypted);
@@ -386,7 +345,7 @@ a_store_in_clear_becomes_encrypted_and_clear_again(void **state)
     assert_true(has_keys_file(support.dir));
     renew_all(support.dir);
     assert_false(has_keys_file(support.dir));
-    assert_true(files_with_marker(support.dir) > 3);
+    assert_true(db_support_search(support.dir, MARKER, NULL) > 3);
     const struct contents clear = contents_of(support.dir);
     assert_same(&before, &clear);
     assert_int_equal(fi_rekey_change_decrypt(&rekey, &err), FIRN_INVALID);
@@ -517,7 +476,8 @@ what_a_push_or_a_pull_has_left_goes(void **state)
 
     DB_OK(fi_rekey_change_settle(&rekey, &left, &err));
     assert_int_equal(left.files, 0);
-    assert_int_equal(files_with_marker(support.dir), 1); /* the lock of the push itself */
+    assert_int_equal(db_support_search(support.dir, MARKER, NULL),
+                     1); /* the lock of the push itself */
     db_support_deinit(&support);
 }
 
@@ -542,7 +502,7 @@ a_change_can_turn_round_half_way(void **state)
     assert_same(&before, &between);
     DB_OK(fi_rekey_change_encrypt(&rekey, FI_CIPHER_XCHACHA20_POLY1305, &err));
     renew_all(support.dir);
-    assert_int_equal(files_with_marker(support.dir), 0);
+    assert_int_equal(db_support_search(support.dir, MARKER, NULL), 0);
     const struct contents after = contents_of(support.dir);
     assert_same(&before, &after);
     db_support_deinit(&support);
@@ -569,7 +529,7 @@ what_a_reader_needs_is_left_for_later(void **state)
     assert_true(hash_of(reader, checkpoints[1]) != seen);
     DB_OK(fi_db_close(reader, &err));
     renew_all(support.dir);
-    assert_int_equal(files_with_marker(support.dir), 0);
+    assert_int_equal(db_support_search(support.dir, MARKER, NULL), 0);
     db_support_deinit(&support);
 }
 
@@ -657,11 +617,11 @@ finish(struct fi_os_dir *dir, enum change change)
     assert_true(rc == FIRN_OK || rc == done);
     if (change == DECRYPTION) {
         assert_false(has_keys_file(dir));
-        assert_true(files_with_marker(dir) > 3);
+        assert_true(db_support_search(dir, MARKER, NULL) > 3);
         return;
     }
     renew_all(dir);
-    assert_int_equal(files_with_marker(dir), 0);
+    assert_int_equal(db_support_search(dir, MARKER, NULL), 0);
     assert_int_equal(master_count(dir), 1);
 }
 

@@ -48,6 +48,10 @@ async function main (): Promise<void> {
   {
     await using workspace = await firn.openWorkspace('.', { store: '/none/none', isRoot: true })
     assert.strictEqual(workspace.tooBroad, undefined)
+    const kept: Promise<firn.Keys> = workspace.remoteKeysList('origin')
+    await assert.rejects(kept.then(({ slots: [slot], state }) => `${slot.kind} ${state}`))
+    await assert.rejects(workspace.remoteKeysAdd('a passphrase', { remote: 'origin', label: 'ada', key: new Uint8Array(32) }))
+    await assert.rejects(firn.keysRekey('/none/none', { key: 'a passphrase', lockTimeout: 0 }).then(({ left }) => left))
     const remotes: firn.Remote[] = await workspace.remotes()
     assert.deepStrictEqual(remotes, [])
     const lines: Promise<firn.Line[]> = workspace.lines('origin')
