@@ -67,6 +67,7 @@ from ._results import (
     KeyspaceSize,
     Line,
     LockedCheckResult,
+    LockedRemoteCheck,
     Logged,
     Notice,
     Progress,
@@ -94,7 +95,7 @@ __version__ = version()
 __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
-    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "LockedRemoteCheck", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "RemoteChange", "RemoteCheck", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
     "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "check_locked", "destroy", "import_store",
     "load_sqlite", "memory", "number", "number_of", "open", "version",
