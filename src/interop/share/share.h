@@ -50,6 +50,9 @@ FIRN_MUST_CHECK int fi_share_rekey_change(const struct fi_share_rekey *rekey, ui
                                           const struct fi_keys_secret *secret, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_remove(const struct fi_share_rekey *rekey, uint16_t number,
                                           firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_replace(const struct fi_share_rekey *rekey,
+                                           const struct fi_keys_secret *secret, firn_slice label,
+                                           uint16_t *out_number, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_remember(const struct fi_share_rekey *rekey, uint32_t seconds,
                                             firn_error *err);

@@ -94,7 +94,7 @@ unlock(struct changing *changing, firn_error *err)
 
 /* ==== a change ==== */
 
-enum kind { ADD, CHANGE, REMOVE, ROTATE };
+enum kind { ADD, CHANGE, REMOVE, ROTATE, REPLACE };
 
 struct change {
     enum kind kind;
@@ -153,6 +153,11 @@ apply(struct change *change, struct fi_os *os, struct fi_keys *keys, firn_error 
     case ROTATE:
         FI_TRY_RETURN(fi_keys_rotate(keys, os, err));
         return mark_master(change, keys, err);
+    case REPLACE:
+        FI_TRY_RETURN(fi_keys_renew(keys, os, err));
+        FI_TRY_RETURN(
+            fi_keys_add_slot(keys, os, change->secret, change->label, &change->number, err));
+        return mark_slot(change, keys);
     }
     return fi_error_set(err, FIRN_INTERNAL, "no such change of keys");
 }
@@ -323,6 +328,16 @@ fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err)
 {
     struct change change = {.kind = ROTATE};
     return change_keys(rekey, &change, err);
+}
+
+int
+fi_share_rekey_replace(const struct fi_share_rekey *rekey, const struct fi_keys_secret *secret,
+                       firn_slice label, uint16_t *out_number, firn_error *err)
+{
+    struct change change = {.kind = REPLACE, .secret = secret, .label = label};
+    int rc = change_keys(rekey, &change, err);
+    *out_number = change.number;
+    return rc;
 }
 
 /* ==== looking, and the session keyring ==== */
