@@ -950,6 +950,35 @@ export interface RemoteCheck {
   requests: number
 }
 
+export interface RemoteCheckLockedOptions extends LongOptions {
+  /** Its name, or its URL. */
+  remote?: string
+  /** Fetches and verifies every byte of packs; else they are only listed. */
+  readData?: boolean
+  /** Default 0: no limit. */
+  bytesPerSecondMax?: number | bigint
+}
+
+/** What a check of an encrypted remote without its key found. */
+export interface LockedRemoteCheck {
+  /** The number of the newest state that is there; 0: there is none. */
+  state: number
+  /** States and files with keys that were verified. */
+  states: number
+  keys: number
+  /** Packs that are there, and their bytes. */
+  packs: number
+  bytes: number
+  /** Of packs, with `readData`. */
+  blocks: number
+  /** Of states, keys and packs. */
+  bytesRead: number
+  /** Files that do not belong to a remote. */
+  foreign: number
+  damaged: number
+  requests: number
+}
+
 /** What one push or prune changed in a remote. */
 export interface RemoteChange {
   state: number
@@ -1036,6 +1065,11 @@ export class Workspace implements Closable {
   remotePrune (options?: PruneOptions | string): Promise<Pruned>
   /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
   remoteCheck (options?: RemoteCheckOptions | string): Promise<RemoteCheck>
+  /**
+   * Verifies the checksums of an encrypted remote without its key. FIRN_CORRUPT, with `checked`, if anything is damaged; notices name file
+   * and offset. Whether a pack is missing is not verified: remoteCheck does that, with a key.
+   */
+  remoteCheckLocked (options?: RemoteCheckLockedOptions | string): Promise<LockedRemoteCheck>
   /** Who changed what in a remote, newest first; `limit` 0: all that it still knows. */
   remoteLog (options?: { remote?: string, limit?: number } | string): Promise<RemoteChange[]>
   /** The keys of an encrypted remote, as of a store: keysList and the others say what each does. */

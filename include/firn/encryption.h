@@ -40,7 +40,7 @@ typedef enum firn_cipher {
     FIRN_CIPHER_NONE = 0,               /* in clear */
     FIRN_CIPHER_XCHACHA20_POLY1305 = 1, /* on every machine */
     FIRN_CIPHER_AES_256_GCM = 2,        /* cheaper where the processor has instructions for it */
-    FIRN_CIPHER_AEGIS_256 = 3,          /* the fastest; with libsodium 1.0.19 and newer */
+    FIRN_CIPHER_AEGIS_256 = 3,          /* with libsodium 1.0.19 and newer */
     /* AES-256-GCM for a store of firn_store_open on a processor with instructions for it, else
      * XChaCha20-Poly1305. */
     FIRN_CIPHER_AUTOMATIC = 255

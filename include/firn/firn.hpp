@@ -2536,6 +2536,19 @@ class workspace
         guard.check(firn_remote_check(handle_.get(), name(remote), &given, &out, &err), err);
         return out;
     }
+    // Verifies an encrypted remote, by its name or its URL, without its key: what checksums can tell. Throws likewise.
+    firn_remote_check_locked_result
+    remote_check_locked(
+        const std::optional<std::string> &remote = std::nullopt,
+        const firn_remote_check_locked_options &options = FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_remote_check_locked_options given = options;
+        firn_remote_check_locked_result out = FIRN_REMOTE_CHECK_LOCKED_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_remote_check_locked(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
     // Who changed what in a remote, newest first; limit 0: all that it still knows.
     void
     remote_log(const std::function<void(const firn_remote_change &)> &each,

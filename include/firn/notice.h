@@ -45,7 +45,9 @@ typedef enum firn_notice_kind {
      * not be consistent with each other. */
     FIRN_NOTICE_STORE = 11,
     FIRN_NOTICE_SETTINGS = 12, /* a settings file that cannot be read: it is ignored */
-    FIRN_NOTICE_FOREIGN = 13,  /* an interrupted restore that was not begun here: left alone */
+    /* An interrupted restore that was not begun here: left alone. Of a check: a file among those of a
+     * remote that does not belong there. */
+    FIRN_NOTICE_FOREIGN = 13,
     /* A restore would have changed it, but today's rules exclude it: left as it is. Of a comparison with
      * the disk: the checkpoint has it, and so has the disk, but today's rules exclude it: not compared. One
      * notice for the topmost excluded entry. */

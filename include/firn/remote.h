@@ -340,6 +340,56 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_check(firn_workspace *workspace, const 
                                                const firn_remote_check_options *options,
                                                firn_remote_check_result *out, firn_error *err);
 
+typedef struct firn_remote_check_locked_options {
+    size_t size;                  /* sizeof(firn_remote_check_locked_options) */
+    bool read_data;               /* every byte of every pack; else packs are only listed */
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_remote_check_locked_options;
+#define FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT                                   \
+    {                                                                           \
+        sizeof(firn_remote_check_locked_options), false, 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_remote_check_locked_result {
+    size_t size;            /* sizeof(firn_remote_check_locked_result) */
+    uint64_t state;         /* number of the newest one; 0: there is none */
+    uint64_t states;        /* that were verified */
+    uint64_t keys;          /* files with keys that were verified */
+    uint64_t packs;         /* that are there; with read_data they were verified */
+    uint64_t bytes;         /* of these, as they are listed */
+    uint64_t blocks;        /* of these, with read_data */
+    uint64_t bytes_read;    /* of states, keys and packs */
+    uint64_t foreign;       /* files that do not belong to a remote */
+    uint64_t damaged_count; /* each reported by a notice, FIRN_NOTICE_DAMAGED */
+    uint64_t requests;
+} firn_remote_check_locked_result;
+#define FIRN_REMOTE_CHECK_LOCKED_RESULT_INIT                                  \
+    {                                                                         \
+        sizeof(firn_remote_check_locked_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
+/* Verifies an encrypted remote without its key: nobody is asked for one. Checksums are over what the
+ * storage has, so these are verified: FIRN-REMOTE.txt, the keys files, form and checksum of each
+ * state, that no state is missing between others, and with read_data each pack from its header to
+ * its end. What is encrypted is not looked into. So these are not verified: what the states say;
+ * whether the packs that they name are there, and are those; whether there were later states;
+ * whether somebody has forged contents and their checksums. firn_remote_check verifies all of that,
+ * with a key.
+ *
+ * remote: its name, or its URL, which needs no store. The names of remotes are encrypted in a store
+ * that is: FIRN_DENIED. Of a remote with a name it is also verified that it is this one, and that
+ * its states and keys are not older than those that the store has seen.
+ *
+ * Nothing is changed, here or there; other machines may use the remote. The first ten files that do
+ * not belong to a remote are named by notices, FIRN_NOTICE_FOREIGN; they are no damage.
+ * FIRN_CORRUPT: something is damaged; `out` counts. If damaged_count is 0, nothing else was
+ * verified. FIRN_INVALID: the remote is not encrypted. FIRN_NOT_FOUND: there is none, or it has no
+ * keys yet. FIRN_BUSY: it changed too much meanwhile. FIRN_NEWER. After any other failure the rest
+ * of the remote was not verified. out may be NULL. */
+FIRN_API FIRN_MUST_CHECK int
+firn_remote_check_locked(firn_workspace *workspace, const char *remote,
+                         const firn_remote_check_locked_options *options,
+                         firn_remote_check_locked_result *out, firn_error *err);
+
 /* One change of a remote. Borrowed until the callback returns. */
 typedef struct firn_remote_change {
     uint64_t state;       /* its number; the first change is 1 */

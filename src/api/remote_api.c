@@ -189,6 +189,24 @@ firn_remote_check(firn_workspace *workspace, const char *remote,
     return api_check_told(rc, err);
 }
 
+int
+firn_remote_check_locked(firn_workspace *workspace, const char *remote,
+                         const firn_remote_check_locked_options *options,
+                         firn_remote_check_locked_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_remote_check_locked_options given = FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_remote_check_locked_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_locked(workspace, remote, &given, &result, err);
+    if (out != NULL && (rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER)) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}
+
 struct logging {
     int (*on_change)(void *ctx, const firn_remote_change *change);
     void *ctx;

@@ -62,11 +62,6 @@ A key that is wrong is an error. With --no-key none is used, and what was not ve
   ! firn: could not open directory '../none': No such file or directory
   ! hint: firn db put makes a store and a keyspace
   [3]
-  $ firn check --remote --no-key
-  ! firn: check: --no-key is for a store; a remote is not encrypted
-  ! usage: firn check [options] [REMOTE]
-  ! help: firn help check
-  [2]
 
 Damage is named, and nothing else of the store.
 

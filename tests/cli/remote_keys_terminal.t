@@ -55,3 +55,13 @@ The store of b has the keys from before the change. It takes a passphrase that w
   $ on --secret newer firn push -q
   Passphrase for '<T>/w/bucket': 
   0
+
+A check asks as well, unless --no-key is given.
+
+  $ on --secret newer firn check --remote -q
+  Passphrase for '<T>/w/bucket': 
+  0
+  $ on firn check --remote --no-key -q
+  0
+  $ on firn check --remote ../bucket --no-key --data -q
+  0

@@ -9,7 +9,8 @@
  *
  * Held: opening, reading, verifying and salvaging end, within bounds; salvage of a file that opens
  * gives every block that its sections name and the reader reads, with the same bytes. What
- * fi_block_verify finds sound opens, and its body has the hashes of its table of contents.
+ * fi_block_verify finds sound opens, and its body has the hashes of its table of contents; the same
+ * bytes from a source are as sound.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -41,6 +42,31 @@ on_damage(void *ctx, const firn_error *found)
     walk->is_damaged = true;
 }
 
+static int
+read_file(void *ctx, uint64_t offset, void *out, size_t size, firn_error *err)
+{
+    return fi_os_file_read_exact(ctx, offset, out, size, err);
+}
+
+/* Damage may be met in another order. */
+static void
+verify_source(struct fi_os_dir *dir, size_t size, int expected, bool is_damaged,
+              const struct fi_block_verify_counts *expected_counts)
+{
+    firn_error err;
+    struct walk walk = {0};
+    struct fi_os_file *file = NULL;
+    struct fi_block_verify_counts counts;
+    const struct fi_block_verify_host host = {.on_damage = on_damage, .ctx = &walk};
+    CHECK(fi_os_file_open(dir, "f", FI_OS_READ, 0, &file, &err) == FIRN_OK);
+    const struct fi_block_source source = {
+        .read = read_file, .ctx = file, .size_bytes = size, .path = "f"};
+    int rc = fi_block_verify_source(&source, FI_BLOCK_FILE_ROW, &host, &counts, &err);
+    CHECK((rc == FIRN_OK) == (expected == FIRN_OK) && walk.is_damaged == is_damaged);
+    CHECK(rc != FIRN_OK || memcmp(&counts, expected_counts, sizeof counts) == 0);
+    fi_os_file_close(file);
+}
+
 /* FIRN_OK if the file opens. */
 static int
 verify(struct walk *walk, struct fi_os_dir *dir, size_t size)
@@ -53,6 +79,7 @@ verify(struct walk *walk, struct fi_os_dir *dir, size_t size)
     CHECK(rc == FIRN_OK || rc == FIRN_CORRUPT || rc == FIRN_NEWER);
     CHECK(counts.bytes <= size && counts.blocks <= size / FI_BLOCK_FORMAT_PREFIX_SIZE);
     CHECK(rc != FIRN_OK || walk->is_damaged || counts.bytes == size);
+    verify_source(dir, size, rc, walk->is_damaged, &counts);
     walk->is_damaged |= rc == FIRN_NEWER;
     host.edges_only = true;
     int opens = fi_block_verify(dir, "f", FI_BLOCK_FILE_ROW, &host, &edges, &err);

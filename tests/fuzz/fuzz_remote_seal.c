@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz/remote_seal: a state of an encrypted remote, made of hostile bytes: the object without its
- * checksum, which is put right here. Nobody without the key makes one that is opened. The corpus
- * has states that were sealed with this key, for another number.
+ * checksum, which is put right here. Nobody without the key makes one that is opened; one whose form
+ * is wrong is refused without a key, too. The corpus has states that were sealed with this key, for
+ * another number.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(fi_buf_append(&bytes, hash.bytes, sizeof hash.bytes) == FIRN_OK);
     int rc = fi_remote_seal_decrypt(&seal, 1, fi_buf_slice(&bytes), &opened, &err);
     CHECK(rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_UNSUPPORTED);
+    struct fi_cipher_keyring_use use;
+    int form = fi_remote_seal_verify(1, fi_buf_slice(&bytes), &use, &err);
+    CHECK(form == FIRN_OK || form == rc);
+    bytes.data[size / 2] ^= 1; /* of the checksum, if there is nothing else */
+    CHECK(fi_remote_seal_verify(1, fi_buf_slice(&bytes), &use, &err) == FIRN_CORRUPT);
     fi_buf_deinit(&bytes);
     fi_buf_deinit(&opened);
     return 0;

@@ -661,6 +661,8 @@ shares_a_directory(const std::filesystem::path &beside)
     firn_remote_check_result checked = grace.remote_check("hub");
     require(checked.checkpoints == 2 && checked.damaged == 0 && checked.broken == 0,
             "a remote is checked");
+    require(code_of([&] { (void)grace.remote_check_locked("hub"); }) == FIRN_INVALID,
+            "a remote in clear needs no key");
     unsigned pushes = 0;
     grace.remote_log([&](const firn_remote_change &change) { pushes += change.lines > 0; }, "hub",
                      1);

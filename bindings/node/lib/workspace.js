@@ -41,6 +41,7 @@ const accepted = {
   pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust', 'threads'],
   prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
   remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'dropBroken', 'bytesPerSecondMax'],
+  remoteCheckLocked: [...named.long, 'remote', 'readData', 'bytesPerSecondMax'],
   remoteLog: ['remote', 'limit']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
@@ -247,6 +248,14 @@ class Workspace extends Handle {
   async remoteCheck (options) {
     options = withRemote(options, accepted.remoteCheck)
     const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheck(this[handle], options.remote, options.readData, options.repair, options.dropBroken, options.bytesPerSecondMax, monitor))
+    if (error !== undefined) throw Object.assign(error, { checked })
+    return checked
+  }
+
+  /** Verifies the checksums of an encrypted remote without its key. FIRN_CORRUPT, with `checked`, if anything is damaged. */
+  async remoteCheckLocked (options) {
+    options = withRemote(options, accepted.remoteCheckLocked)
+    const { error, ...checked } = await monitored(options, (monitor) => native.wsRemoteCheckLocked(this[handle], options.remote, options.readData, options.bytesPerSecondMax, monitor))
     if (error !== undefined) throw Object.assign(error, { checked })
     return checked
   }

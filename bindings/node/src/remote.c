@@ -60,6 +60,11 @@ struct remote_call {
             firn_remote_check_result result;
             bool is_damaged;
         } check;
+        struct {
+            firn_remote_check_locked_options options;
+            firn_remote_check_locked_result result;
+            bool is_damaged;
+        } locked;
     } as;
     uint64_t limit;
     struct change_item *first_change;
@@ -280,6 +285,55 @@ ws_remote_check_finish(napi_env env, struct call *call)
     set_number(env, object, "sent", (double)result->sent);
     set_number(env, object, "dropped", (double)result->dropped);
     set_number(env, object, "fetched", (double)result->fetched);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* wsRemoteCheckLocked(workspace, remote, readData, bytesPerSecondMax, monitor) */
+static bool
+ws_remote_check_locked_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_remote_check_locked_options options = FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_remote_check_locked_result result = FIRN_REMOTE_CHECK_LOCKED_RESULT_INIT;
+    self->as.locked.options = options;
+    self->as.locked.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_bool(args, 2, "readData", &self->as.locked.options.read_data) &&
+           arg_rate(args, 3, &self->as.locked.options.bytes_per_second_max) &&
+           arg_monitor(args, 4, &self->as.locked.options.callbacks);
+}
+
+static int
+ws_remote_check_locked_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    int code = firn_remote_check_locked(workspace_of(self), self->remote, &self->as.locked.options,
+                                        &self->as.locked.result, err);
+    self->as.locked.is_damaged = code == FIRN_CORRUPT;
+    return self->as.locked.is_damaged ? FIRN_OK : code;
+}
+
+static napi_value
+ws_remote_check_locked_finish(napi_env env, struct call *call)
+{
+    const struct remote_call *self = remote_call(call);
+    const firn_remote_check_locked_result *result = &self->as.locked.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    if (self->as.locked.is_damaged) {
+        set_value(env, object, "error",
+                  error_create(call->instance, FIRN_CORRUPT, call->err->os_errno, call->err->text));
+    }
+    set_number(env, object, "state", (double)result->state);
+    set_number(env, object, "states", (double)result->states);
+    set_number(env, object, "keys", (double)result->keys);
+    set_number(env, object, "packs", (double)result->packs);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "blocks", (double)result->blocks);
+    set_number(env, object, "bytesRead", (double)result->bytes_read);
+    set_number(env, object, "foreign", (double)result->foreign);
+    set_number(env, object, "damaged", (double)result->damaged_count);
     set_number(env, object, "requests", (double)result->requests);
     return object;
 }
@@ -524,6 +578,8 @@ ws_remote_log_finish(napi_env env, struct call *call)
 const struct call_kind remote_calls[] = {
     {"wsRemoteCheck", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_check_parse,
      ws_remote_check_run, ws_remote_check_finish, NULL},
+    {"wsRemoteCheckLocked", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_check_locked_parse,
+     ws_remote_check_locked_run, ws_remote_check_locked_finish, NULL},
     {"wsRemoteLog", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_log_parse,
      ws_remote_log_run, ws_remote_log_finish, NULL},
     {"wsPush", sizeof(struct remote_call), CALL_IN_LANE, ws_push_parse, ws_push_run, ws_push_finish,

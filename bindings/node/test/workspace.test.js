@@ -219,7 +219,7 @@ test('two workspaces share a directory as their remote', async (t) => {
   const { opened: ada, root, place } = await workspace(t)
   const shared = path.join(place, 'shared')
   fs.mkdirSync(shared)
-  for (const call of ['push', 'pull', 'remotePrune', 'remoteCheck', 'remoteLog']) await assert.rejects(ada[call](), code('FIRN_NOT_FOUND'))
+  for (const call of ['push', 'pull', 'remotePrune', 'remoteCheck', 'remoteCheckLocked', 'remoteLog']) await assert.rejects(ada[call](), code('FIRN_NOT_FOUND'))
   assert.deepStrictEqual(await ada.remotes(), [])
   assert.strictEqual(await ada.remoteAdd('origin', shared), undefined)
   const [remote] = await ada.remotes()
@@ -350,4 +350,33 @@ test('a pull of a damaged remote brings the rest', async (t) => {
     (error) => error instanceof firn.FirnError && error.code === 'FIRN_CORRUPT' && error.pulled.checkpoints === 1 && error.pulled.skipped === 1)
   assert.ok(notices.length > 0 && notices.every((kind) => kind === 'damaged'))
   assert.strictEqual((await other.read('origin/1', 'a.txt')).toString(), 'one\ntwo\n')
+})
+
+test('an encrypted remote is checked without its key', async (t) => {
+  const { opened, root, place } = await workspace(t)
+  const shared = path.join(place, 'shared')
+  const key = path.join(place, 'key')
+  fs.writeFileSync(key, Buffer.alloc(64))
+  fs.writeFileSync(path.join(root, 'large'), crypto.randomBytes(200000))
+  process.env.FIRN_KEY_FILE = key
+  t.after(() => { delete process.env.FIRN_KEY_FILE })
+  await opened.remoteAdd('origin', shared, { encrypt: true })
+  await opened.save('one')
+  await opened.push()
+  delete process.env.FIRN_KEY_FILE
+  const checked = await opened.remoteCheckLocked({ readData: true, onProgress: () => {} })
+  assert.deepStrictEqual([checked.state, checked.states, checked.keys, checked.packs, checked.foreign, checked.damaged], [1, 1, 1, 1, 0, 0])
+  assert.ok(checked.blocks > 0 && checked.bytesRead > checked.bytes && checked.requests > 0)
+  assert.strictEqual((await opened.remoteCheckLocked(shared)).blocks, 0)
+  const [pack] = fs.readdirSync(path.join(shared, 'packs')).map((name) => path.join(shared, 'packs', name))
+  const data = fs.readFileSync(pack)
+  data[1000] ^= 1
+  fs.chmodSync(pack, 0o600)
+  fs.writeFileSync(pack, data)
+  const notices = []
+  await assert.rejects(opened.remoteCheckLocked({ remote: 'origin', readData: true, onNotice: ({ kind }) => notices.push(kind) }),
+    (error) => error.code === 'FIRN_CORRUPT' && error.checked.damaged === 1)
+  assert.deepStrictEqual(notices, ['damaged'])
+  await opened.remoteAdd('clear', path.join(place, 'clear'))
+  await assert.rejects(opened.remoteCheckLocked('clear'), code('FIRN_INVALID'))
 })

@@ -371,6 +371,55 @@ fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords)
     return NULL;
 }
 
+static PyObject *
+checked_locked_object(const void *given)
+{
+    const firn_remote_check_locked_result *result = given;
+    return fp_result(
+        "LockedRemoteCheck",
+        Py_BuildValue(
+            "(KKKKKKKKKK)", (unsigned long long)result->state, (unsigned long long)result->states,
+            (unsigned long long)result->keys, (unsigned long long)result->packs,
+            (unsigned long long)result->bytes, (unsigned long long)result->blocks,
+            (unsigned long long)result->bytes_read, (unsigned long long)result->foreign,
+            (unsigned long long)result->damaged_count, (unsigned long long)result->requests));
+}
+
+PyObject *
+fp_remote_check_locked(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote",   "read_data", "max_bytes_per_second",
+                            "progress", "notice",    NULL};
+    const char *remote = NULL;
+    PyObject *on_progress = Py_None, *on_notice = Py_None;
+    struct fp_count limit = {"max_bytes_per_second", 0};
+    int read_data = 0;
+    struct fp_progress progress;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$pO&OO", names, &remote, &read_data,
+                                     fp_count_take, &limit, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    firn_remote_check_locked_options options = FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_remote_check_locked_result result = FIRN_REMOTE_CHECK_LOCKED_RESULT_INIT;
+    options.read_data = read_data != 0;
+    options.bytes_per_second_max = rate(limit);
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_remote_check_locked(workspace, remote, &options, &result, &err));
+    fp_workspace_end(self);
+    if (fp_progress_end(&progress, code, &err)) {
+        return checked_locked_object(&result);
+    }
+    if (code == FIRN_CORRUPT && progress.type == NULL) {
+        tell_result("checked", checked_locked_object, &result);
+    }
+    return NULL;
+}
+
 static int
 visit_change(void *ctx, const firn_remote_change *change)
 {

@@ -949,6 +949,12 @@ static PyMethodDef methods[] = {
               "remote has all that its checkpoints need. Raises Corrupt, with the result as "
               "checked, if damage is left. repair: what is damaged there and whole here is sent "
               "again."),
+    FP_METHOD("remote_check_locked", fp_remote_check_locked, FP_KEYWORDS,
+              "remote_check_locked(remote=None, *, read_data=False, max_bytes_per_second=0, "
+              "progress=None, notice=None) -> LockedRemoteCheck\n\nVerifies the checksums of an "
+              "encrypted remote, which may be given by its URL, without its key; of packs only "
+              "with read_data. Raises Corrupt, with the result as checked, if anything is damaged. "
+              "Whether a pack is missing is not verified: remote_check does that."),
     FP_METHOD("remote_log", fp_remote_log, FP_KEYWORDS,
               "remote_log(remote=None, *, limit=0) -> list[RemoteChange]\n\nWho changed what in "
               "a remote, newest first; limit 0: all that it still knows."),

@@ -41,6 +41,7 @@ PyObject *fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_remote_check_locked(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_log(PyObject *self, PyObject *args, PyObject *keywords);
 
 /* Paths of an argument: None, a path, or a sequence of them. */

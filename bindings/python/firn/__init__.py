@@ -83,6 +83,7 @@ from ._results import (
     KeyspaceSize,
     Line,
     LockedCheckResult,
+    LockedRemoteCheck,
     Logged,
     Notice,
     Progress,
@@ -112,11 +113,11 @@ __version__ = version()
 __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
-    "Iterator", "KeySlot", "Keys", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "Logged", "Misuse",
-    "Newer", "NoMemory", "NoSpace", "NotFound", "Notice", "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "RecoveryCode",
+    "Iterator", "KeySlot", "Keys", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "LockedRemoteCheck", "Logged",
+    "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice", "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "RecoveryCode",
     "Rekeyed", "Remote", "RemoteChange", "RemoteCheck", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved",
     "SavedTree", "Scan", "Snapshot", "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted",
     "Workspace", "check_locked", "destroy", "import_store", "keys_add", "keys_add_recovery", "keys_change", "keys_decrypt",
-    "keys_encrypt", "keys_forget", "keys_list", "keys_rekey", "keys_remember", "keys_remove", "keys_replace", "keys_rotate", "load_sqlite",
-    "memory", "number", "number_of", "open", "version",
+    "keys_encrypt", "keys_forget", "keys_list", "keys_rekey", "keys_remember", "keys_remove", "keys_replace", "keys_rotate",
+    "load_sqlite", "memory", "number", "number_of", "open", "version",
 ]

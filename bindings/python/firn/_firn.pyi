@@ -21,6 +21,7 @@ from ._results import (
     KeyspaceSize,
     Line,
     LockedCheckResult,
+    LockedRemoteCheck,
     Logged,
     Notice,
     Progress,
@@ -609,6 +610,15 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> RemoteCheck: ...
+    def remote_check_locked(
+        self,
+        remote: Optional[str] = None,
+        *,
+        read_data: bool = False,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> LockedRemoteCheck: ...
     def remote_log(self, remote: Optional[str] = None, *, limit: int = 0) -> list[RemoteChange]: ...
     def remote_keys_list(self, remote: Optional[str] = None) -> Keys: ...
     def remote_keys_add(

@@ -404,6 +404,23 @@ class RemoteCheck(NamedTuple):
     dropped: int
 
 
+class LockedRemoteCheck(NamedTuple):
+    """What a check of an encrypted remote without its key found: state is the number of the newest one that is there, states and
+    keys are the files that were verified, packs and bytes what is there of packs, blocks those of packs whose data was read. foreign
+    counts files that do not belong to a remote."""
+
+    state: int
+    states: int
+    keys: int
+    packs: int
+    bytes: int
+    blocks: int
+    bytes_read: int
+    foreign: int
+    damaged: int
+    requests: int
+
+
 class RemoteChange(NamedTuple):
     """What one push or prune changed in a remote, as its author says; line is the label of the first line that has new
     checkpoints, or ""."""

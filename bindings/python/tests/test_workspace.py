@@ -254,6 +254,33 @@ def test_a_remote_can_be_encrypted(ws, tree, tmp_path, monkeypatch):
         other.pull()
 
 
+def test_an_encrypted_remote_is_checked_without_its_key(ws, tree, tmp_path, monkeypatch):
+    key, shared, notices = tmp_path / "key", tmp_path / "shared", []
+    key.write_bytes(bytes(64))
+    monkeypatch.setenv("FIRN_KEY_FILE", str(key))
+    (tree / "large").write_bytes(os.urandom(200000))
+    ws.remote_add("origin", shared, encrypt=True)
+    ws.save()
+    ws.push()
+    monkeypatch.delenv("FIRN_KEY_FILE")
+    checked = ws.remote_check_locked(read_data=True, progress=lambda _: None, notice=notices.append)
+    assert (checked.states, checked.keys, checked.packs, checked.damaged) == (1, 1, 1, 0) and checked.blocks > 0 and not notices
+    assert ws.remote_check_locked(str(shared), max_bytes_per_second=10**9).blocks == 0
+    (pack,) = (shared / "packs").iterdir()
+    content = bytearray(pack.read_bytes())
+    content[1000] ^= 1
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+    (shared / "mine").write_text("mine")
+    with pytest.raises(firn.Corrupt) as damage:
+        ws.remote_check_locked("origin", read_data=True, notice=notices.append)
+    assert (damage.value.checked.damaged, damage.value.checked.foreign) == (1, 1)
+    assert sorted(notice.kind for notice in notices) == ["damaged", "foreign"]
+    ws.remote_add("clear", tmp_path / "clear")
+    with pytest.raises(firn.Invalid, match="not encrypted"):
+        ws.remote_check_locked("clear")
+
+
 def test_two_workspaces_share_a_remote(ws, tree, tmp_path):
     for call in (ws.push, ws.pull, ws.remote_prune):
         with pytest.raises(firn.NotFound):

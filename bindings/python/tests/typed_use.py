@@ -71,8 +71,9 @@ def directories(path: str) -> int:
         remote: firn.Remote = workspace.remotes()[0]
         pruned: firn.Pruned = workspace.remote_prune(remote.name, keep="all:30d", dry_run=True)
         checked: firn.RemoteCheck = workspace.remote_check("origin", read_data=True, repair=True)
+        locked: firn.LockedRemoteCheck = workspace.remote_check_locked("origin", read_data=True)
         change: firn.RemoteChange = workspace.remote_log(limit=3)[0]
-        print(checked.broken, change.by)
+        print(checked.broken, locked.damaged, change.by)
         line: firn.Line = workspace.lines("origin")[0]
         theirs: list[firn.SavedTree] = workspace.checkpoints(3, remote=f"origin/{line.name}")
         print(pushed.bytes, pulled.lines, pruned.removed_packs, theirs, workspace.log(remote="origin"))

@@ -41,6 +41,7 @@ struct fi_block_file_id {
 enum {
     FI_BLOCK_SIZE_MAX = 64 << 20,
     FI_BLOCK_SEAL_SIZE_MAX = 96,
+    FI_BLOCK_KEY_CHECK_SIZE = 8, /* what tells the master key of a file from others */
     FI_BLOCK_STORED_SIZE_MAX = FI_BLOCK_SIZE_MAX + FI_BLOCK_SEAL_SIZE_MAX
 };
 
@@ -168,6 +169,12 @@ uint64_t fi_block_reader_span(const struct fi_block_ref *ref);
 /* By how many bytes a stored block that is not padded is longer than what it was encoded to: 0 in a
  * file in clear. */
 uint32_t fi_block_reader_overhead(const struct fi_block_reader *reader);
+/* The number of the master key of an encrypted file, and what tells that key from others of the
+ * same number; as the file says, without any key. */
+uint32_t fi_block_reader_master_key(const struct fi_block_reader *reader,
+                                    uint8_t out_check[FI_BLOCK_KEY_CHECK_SIZE]);
+/* Whether the header is sound and says what the footer does: for a reader of a source. */
+FIRN_MUST_CHECK int fi_block_reader_check_header(struct fi_block_reader *reader, firn_error *err);
 /* How long a block that was encoded to so many bytes may be when it is stored. */
 uint64_t fi_block_reader_stored_size_max(const struct fi_block_reader *reader,
                                          uint32_t encoded_size);
@@ -243,6 +250,8 @@ struct fi_block_verify_host {
     const struct fi_step *step; /* NULL: none. It is told bytes of the body */
     bool must_be_encrypted;     /* a file in clear is damage */
     bool edges_only;            /* header, footer and table of contents, not the body */
+    /* NULL, or called when those three were verified; a result but FIRN_OK ends the work. */
+    int (*judge)(void *ctx, const struct fi_block_reader *reader, firn_error *err);
 };
 struct fi_block_verify_counts {
     uint64_t blocks;
@@ -259,6 +268,12 @@ FIRN_MUST_CHECK int fi_block_verify(struct fi_os_dir *dir, const char *name,
                                     enum fi_block_file_kind kind,
                                     const struct fi_block_verify_host *host,
                                     struct fi_block_verify_counts *out, firn_error *err);
+/* The same for the bytes that a source gives, and for its header. Failures of the source count as
+ * those of a disk: FIRN_CORRUPT and FIRN_IO are damage. */
+FIRN_MUST_CHECK int fi_block_verify_source(const struct fi_block_source *source,
+                                           enum fi_block_file_kind kind,
+                                           const struct fi_block_verify_host *host,
+                                           struct fi_block_verify_counts *out, firn_error *err);
 
 /* ==== making many block files durable at once ====
  *

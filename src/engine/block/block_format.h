@@ -57,7 +57,7 @@ struct fi_block_format_seal {
     uint32_t tag_size; /* of each block; 0: in clear */
     uint32_t cipher;   /* cipher/cipher.h; possibly unknown to this version */
     uint32_t key_number;
-    uint8_t key_check[8]; /* of the master key */
+    uint8_t key_check[FI_BLOCK_KEY_CHECK_SIZE]; /* of the master key */
 };
 
 struct fi_block_format_footer {

@@ -172,6 +172,15 @@ fi_block_reader_overhead(const struct fi_block_reader *reader)
     return fi_block_seal_overhead(&reader->seal);
 }
 
+uint32_t
+fi_block_reader_master_key(const struct fi_block_reader *reader,
+                           uint8_t out_check[FI_BLOCK_KEY_CHECK_SIZE])
+{
+    const struct fi_block_format_seal *seal = &reader->footer.seal;
+    memcpy(out_check, seal->key_check, sizeof seal->key_check);
+    return seal->key_number;
+}
+
 uint64_t
 fi_block_reader_stored_size_max(const struct fi_block_reader *reader, uint32_t encoded_size)
 {
@@ -220,6 +229,17 @@ read_footer(struct fi_block_reader *reader, uint64_t size, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+compare_edges(const struct fi_block_reader *reader, const struct fi_block_file_id *id,
+              const struct fi_block_format_seal *seal, firn_error *err)
+{
+    return memcmp(id->bytes, reader->footer.id.bytes, sizeof id->bytes) == 0 &&
+                   memcmp(seal, &reader->footer.seal, sizeof *seal) == 0
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
+                              fi_block_descriptor_path(reader->descriptor));
+}
+
 /* Whether header and footer are both sound, agree, and describe a file of this size. */
 static int
 read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
@@ -228,11 +248,16 @@ read_edges(struct fi_block_reader *reader, uint64_t size, firn_error *err)
     struct fi_block_format_seal seal;
     FI_TRY_RETURN(read_header(reader, &id, &seal, err));
     FI_TRY_RETURN(read_footer(reader, size, err));
-    return memcmp(id.bytes, reader->footer.id.bytes, sizeof id.bytes) == 0 &&
-                   memcmp(&seal, &reader->footer.seal, sizeof seal) == 0
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
-                              fi_block_descriptor_path(reader->descriptor));
+    return compare_edges(reader, &id, &seal, err);
+}
+
+int
+fi_block_reader_check_header(struct fi_block_reader *reader, firn_error *err)
+{
+    struct fi_block_file_id id;
+    struct fi_block_format_seal seal;
+    FI_TRY_RETURN(read_header(reader, &id, &seal, err));
+    return compare_edges(reader, &id, &seal, err);
 }
 
 /* Hashes the table of contents as it is on disk. */

@@ -3,10 +3,11 @@
  * block/block_verify.c: verifies a sealed block file by its checksums alone: without decoding a
  * block, and without a key where the file is encrypted.
  *
- * Opening has verified header, footer and table of contents. Here the body is walked from its
- * beginning to its end: each block must begin where the one before it ended. The check of a prefix
- * does not depend on the stored bytes, so a block whose bytes are bad is reported and stepped over.
- * After a bad prefix nothing says where the next block begins, and the walk ends.
+ * Opening has verified header, footer and table of contents; the header of a source is verified
+ * after that. Here the body is walked from its beginning to its end: each block must begin where
+ * the one before it ended. The check of a prefix does not depend on the stored bytes, so a block
+ * whose bytes are bad is reported and stepped over. After a bad prefix nothing says where the next
+ * block begins, and the walk ends.
  *
  * Each MiB that was walked without damage is then compared with its BLAKE3 in the table of
  * contents, while its bytes are still in the page cache. A MiB with a damaged block is not
@@ -218,25 +219,58 @@ verify_body(struct verifying *verifying, firn_error *err)
     return compare_chunks(verifying, body_end, err);
 }
 
+/* The rest of a file whose edges are sound. */
+static int
+verify_opened(struct verifying *verifying, firn_error *err)
+{
+    const struct fi_block_verify_host *host = verifying->host;
+    const struct fi_block_reader *reader = verifying->reader;
+    verifying->at = FI_BLOCK_BODY_START;
+    verifying->counts->bytes =
+        fi_block_reader_size_bytes(reader) - fi_block_reader_body_end(reader) + FI_BLOCK_BODY_START;
+    if (host->must_be_encrypted && fi_block_reader_overhead(reader) == 0) {
+        return fi_error_set(err, FIRN_CORRUPT, "'%s' is in clear, among files that are encrypted",
+                            fi_block_reader_path(reader));
+    }
+    FI_TRY_RETURN(host->judge != NULL ? host->judge(host->ctx, reader, err) : FIRN_OK);
+    return host->edges_only ? FIRN_OK : verify_body(verifying, err);
+}
+
+static void
+verifying_deinit(struct verifying *verifying)
+{
+    fi_block_reader_close(verifying->reader);
+    fi_buf_deinit(&verifying->block);
+    fi_buf_deinit(&verifying->chunk);
+}
+
 int
 fi_block_verify(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
                 const struct fi_block_verify_host *host, struct fi_block_verify_counts *out,
                 firn_error *err)
 {
     int rc;
-    struct verifying verifying = {.host = host, .counts = out, .at = FI_BLOCK_BODY_START};
+    struct verifying verifying = {.host = host, .counts = out};
     *out = (struct fi_block_verify_counts){0};
     FI_TRY(fi_block_reader_open(dir, name, kind, &verifying.reader, err));
-    const uint64_t size = fi_block_reader_size_bytes(verifying.reader);
-    out->bytes = size - fi_block_reader_body_end(verifying.reader) + FI_BLOCK_BODY_START;
-    if (host->must_be_encrypted && fi_block_reader_overhead(verifying.reader) == 0) {
-        FI_TRY(fi_error_set(err, FIRN_CORRUPT, "'%s' is in clear, in an encrypted store",
-                            fi_block_reader_path(verifying.reader)));
-    }
-    rc = host->edges_only ? FIRN_OK : verify_body(&verifying, err);
+    rc = verify_opened(&verifying, err);
 out:
-    fi_block_reader_close(verifying.reader);
-    fi_buf_deinit(&verifying.block);
-    fi_buf_deinit(&verifying.chunk);
+    verifying_deinit(&verifying);
+    return rc;
+}
+
+int
+fi_block_verify_source(const struct fi_block_source *source, enum fi_block_file_kind kind,
+                       const struct fi_block_verify_host *host, struct fi_block_verify_counts *out,
+                       firn_error *err)
+{
+    int rc;
+    struct verifying verifying = {.host = host, .counts = out};
+    *out = (struct fi_block_verify_counts){0};
+    FI_TRY(fi_block_reader_open_source(source, kind, &verifying.reader, err));
+    FI_TRY(fi_block_reader_check_header(verifying.reader, err));
+    rc = verify_opened(&verifying, err);
+out:
+    verifying_deinit(&verifying);
     return rc;
 }

@@ -20,7 +20,7 @@
 enum fi_cipher_number {
     FI_CIPHER_XCHACHA20_POLY1305 = 1, /* on every machine: the default */
     FI_CIPHER_AES_256_GCM = 2,        /* the cheapest for small messages, given the instructions */
-    FI_CIPHER_AEGIS_256 = 3           /* the fastest; libsodium 1.0.19 and newer */
+    FI_CIPHER_AEGIS_256 = 3           /* libsodium 1.0.19 and newer */
 };
 
 enum { FI_CIPHER_KEY_SIZE = 32, FI_CIPHER_TAG_SIZE_MAX = 32, FI_CIPHER_MESSAGE_SIZE_MAX = 1 << 30 };

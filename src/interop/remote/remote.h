@@ -111,6 +111,11 @@ FIRN_MUST_CHECK int fi_remote_sync(struct fi_remote *remote, firn_error *err);
 /* The same, but without trust in what is known here. */
 FIRN_MUST_CHECK int fi_remote_resync(struct fi_remote *remote, firn_error *err);
 
+/* The most objects of one folder of a bucket that are listed. No remote has nearly as many; a
+ * bucket that is none may have no end. */
+enum { FI_REMOTE_LISTED_MAX = 1 << 22 };
+int fi_remote_too_many_listed(firn_error *err);
+
 enum { FI_REMOTE_FILE_NAME_SIZE = 64 };
 /* A new name, "packs/2026-11-26T2209Z-4c0b9e7f5a31d2e86b1d0f3c.pack". */
 FIRN_MUST_CHECK int fi_remote_upload_name(struct fi_remote *remote,

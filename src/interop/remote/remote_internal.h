@@ -16,9 +16,6 @@ FIRN_MUST_CHECK int fi_remote_apply(struct fi_remote *remote, const struct fi_re
                                     firn_slice bytes, firn_error *err);
 /* Whether the last look at the states is too old to be relied on (g). */
 bool fi_remote_look_is_old(const struct fi_remote *remote);
-/* The most objects of one folder of a bucket that are listed. No remote has nearly as many; a
- * bucket that is none may have no end. */
-enum { FI_REMOTE_LISTED_MAX = 1 << 22 };
 /* Which numbers of states there are; they are listed in ascending order, each once. */
 struct fi_remote_numbers {
     uint64_t first; /* the least and the greatest; 0: there is none */
@@ -29,8 +26,6 @@ struct fi_remote_numbers {
 /* Those from `first` on. FIRN_LIMIT: more than FI_REMOTE_LISTED_MAX objects. */
 FIRN_MUST_CHECK int fi_remote_list_numbers(struct fi_remote *remote, uint64_t first,
                                            struct fi_remote_numbers *numbers, firn_error *err);
-/* For that limit. */
-int fi_remote_too_many_listed(firn_error *err);
 /* Waits a random time of at most so long: machines that lost a race do not meet again at once. */
 FIRN_MUST_CHECK int fi_remote_pause(struct fi_remote *remote, int64_t max_ns, firn_error *err);
 /* Forgets uploads that the present state names, for they are files now, or dead ones. */

@@ -126,6 +126,34 @@ check_version(uint8_t version, uint64_t number, firn_error *err)
                               number, version, VERSION);
 }
 
+/* The parts of a state whose form and checksum are right, and what it says of its master key. */
+static int
+open_form(firn_slice sealed, uint64_t number, const uint8_t **out_header, firn_slice *out_body,
+          struct fi_cipher_keyring_use *out, firn_error *err)
+{
+    if (!split(sealed, out_header, out_body)) {
+        return refuse_damaged(number, err);
+    }
+    const uint8_t *header = *out_header;
+    FI_TRY_RETURN(check_version(header[0], number, err));
+    out->cipher = header[CIPHER_AT];
+    out->number = fi_load_le32(header + NUMBER_AT);
+    memcpy(out->check, header + CHECK_AT, sizeof out->check);
+    return FIRN_OK;
+}
+
+int
+fi_remote_seal_verify(uint64_t number, firn_slice sealed, struct fi_cipher_keyring_use *out,
+                      firn_error *err)
+{
+    const uint8_t *header;
+    firn_slice body;
+    FI_TRY_RETURN(open_form(sealed, number, &header, &body, out, err));
+    return body.size > 0 && body.size <= FI_REMOTE_STATE_SIZE_MAX + FI_REMOTE_SEAL_OVERHEAD_MAX
+               ? FIRN_OK
+               : refuse_damaged(number, err);
+}
+
 /* The keys may have been rotated since the keyring was made. */
 static int
 open_key(const struct fi_remote_seal *seal, uint64_t number,
@@ -158,13 +186,7 @@ fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_
     const uint8_t *header;
     firn_slice body;
     int rc;
-    if (!split(sealed, &header, &body)) {
-        return refuse_damaged(number, err);
-    }
-    FI_TRY(check_version(header[0], number, err));
-    use.cipher = header[CIPHER_AT];
-    use.number = fi_load_le32(header + NUMBER_AT);
-    memcpy(use.check, header + CHECK_AT, sizeof use.check);
+    FI_TRY(open_form(sealed, number, &header, &body, &use, err));
     FI_TRY(open_key(seal, number, &use, header + IDENTITY_AT, &key, err));
     const size_t tag_size = fi_cipher_key_tag_size(key);
     if (body.size <= tag_size || body.size - tag_size > FI_REMOTE_STATE_SIZE_MAX) {

@@ -28,6 +28,11 @@ enum { FI_REMOTE_SEAL_OVERHEAD_MAX = 512 };
 FIRN_MUST_CHECK int fi_remote_seal_encrypt(const struct fi_remote_seal *seal, struct fi_os *os,
                                            uint64_t number, firn_slice state, struct fi_buf *out,
                                            firn_error *err);
+/* Whether the encrypted form of a state is whole, as far as that shows without any key: its form
+ * and its checksum. *out: what it says of its master key. FIRN_CORRUPT: it is damaged, or in clear.
+ * FIRN_NEWER. */
+FIRN_MUST_CHECK int fi_remote_seal_verify(uint64_t number, firn_slice sealed,
+                                          struct fi_cipher_keyring_use *out, firn_error *err);
 /* Replaces *out with the state. FIRN_CORRUPT: it is damaged, in clear, encrypted with another key,
  * of another remote, or of another number. FIRN_NEWER. Failures of renew. */
 FIRN_MUST_CHECK int fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number,

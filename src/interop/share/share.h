@@ -83,6 +83,10 @@ FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
 FIRN_MUST_CHECK int fi_share_check(struct firn_ws *ws, const char *name,
                                    const firn_remote_check_options *options,
                                    firn_remote_check_result *out, firn_error *err);
+/* remote: its name, or its URL. share_locked.c. */
+FIRN_MUST_CHECK int fi_share_locked(struct firn_ws *ws, const char *remote,
+                                    const firn_remote_check_locked_options *options,
+                                    firn_remote_check_locked_result *out, firn_error *err);
 FIRN_MUST_CHECK int fi_share_log(struct firn_ws *ws, const char *name, uint64_t limit,
                                  int (*visit)(void *ctx, const firn_remote_change *change),
                                  void *ctx, firn_error *err);

@@ -349,7 +349,11 @@ FIRN_MUST_CHECK int fi_share_keys_remove_old(struct fi_bucket *bucket, uint32_t 
 /* The same, if what opens the remote here opens the newest one; that is unlocked then. */
 FIRN_MUST_CHECK int fi_share_keys_tidy(const struct fi_share *share, struct fi_share_keys *newest,
                                        firn_error *err);
-/* The generation that is in the name of an object; 0: it is no keys file. */
+/* "keys/0000000042". */
+enum { FI_SHARE_KEYS_NAME_SIZE = 16 };
+void fi_share_keys_name(uint32_t generation, char out[FI_SHARE_KEYS_NAME_SIZE]);
+/* The generation that is in the name of an object, which begins with "keys/"; 0: it is no keys
+ * file. */
 uint32_t fi_share_keys_number(const char *name);
 
 /* ==== pushing: share_push.c, share_automatic.c ==== */
@@ -569,6 +573,10 @@ FIRN_MUST_CHECK int fi_share_note_write(struct fi_share *share, struct firn_db *
 /* The same, opening the store for that. */
 FIRN_MUST_CHECK int fi_share_note_commit(struct fi_share *share, const struct fi_share_facts *facts,
                                          firn_error *err);
+/* The highest number of a state that this store has seen; 0: none. Of share only the name and the
+ * notes are used. */
+FIRN_MUST_CHECK int fi_share_note_number_seen(const struct fi_share *share, uint64_t *out,
+                                              firn_error *err);
 /* Takes states, uploads and the highest number from the store. */
 FIRN_MUST_CHECK int fi_share_note_load(struct fi_share *share, firn_error *err);
 /* fi_remote.keep; ctx is the share. */

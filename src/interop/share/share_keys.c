@@ -36,7 +36,8 @@
 #include "share/share_internal.h"
 
 #define PREFIX "keys/"
-enum { DIGITS = 10, NAME_SIZE = sizeof PREFIX + DIGITS, READ_TRIES = 4 };
+enum { DIGITS = 10, NAME_SIZE = FI_SHARE_KEYS_NAME_SIZE, READ_TRIES = 4 };
+_Static_assert((int)NAME_SIZE == (int)sizeof PREFIX + DIGITS, "a name has that size");
 
 struct fi_unlock_source
 fi_share_keys_source(struct firn_ws *ws)
@@ -57,8 +58,8 @@ fi_share_keys_deinit(struct fi_share_keys *keys)
     *keys = (struct fi_share_keys){.keys = NULL};
 }
 
-static void
-make_name(uint32_t generation, char out[NAME_SIZE])
+void
+fi_share_keys_name(uint32_t generation, char out[FI_SHARE_KEYS_NAME_SIZE])
 {
     (void)snprintf(out, NAME_SIZE, PREFIX "%0*" PRIu32, DIGITS, generation);
 }
@@ -99,7 +100,7 @@ fi_share_keys_read(struct fi_bucket *bucket, struct fi_share_keys *out, firn_err
         if (newest == 0) {
             return fi_error_set(err, FIRN_NOT_FOUND, "the remote has no keys");
         }
-        make_name(newest, name);
+        fi_share_keys_name(newest, name);
         rc = fi_bucket_get(bucket, name, 0, FI_KEYS_SIZE_MAX + 1, &out->file, err);
     } while (rc == FIRN_NOT_FOUND && ++tries < READ_TRIES);
     FI_TRY_RETURN(rc == FIRN_NOT_FOUND
@@ -118,7 +119,7 @@ int
 fi_share_keys_put(struct fi_bucket *bucket, const struct fi_share_keys *keys, firn_error *err)
 {
     char name[NAME_SIZE];
-    make_name(fi_keys_generation(keys->keys), name);
+    fi_share_keys_name(fi_keys_generation(keys->keys), name);
     return fi_bucket_put_bytes(bucket, name, fi_buf_slice(&keys->file), err);
 }
 
@@ -126,7 +127,7 @@ static int
 remove_number(struct fi_bucket *bucket, uint32_t number, firn_error *err)
 {
     char name[NAME_SIZE];
-    make_name(number, name);
+    fi_share_keys_name(number, name);
     return fi_bucket_remove(bucket, name, err);
 }
 

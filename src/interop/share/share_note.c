@@ -333,21 +333,25 @@ out:
 }
 
 int
-fi_share_note_load(struct fi_share *share, firn_error *err)
+fi_share_note_number_seen(const struct fi_share *share, uint64_t *out, firn_error *err)
 {
     uint8_t key[PREFIX_SIZE] = {0};
     struct fi_buf value = {0};
-    FI_TRY_RETURN(load_states(share, err));
-    if (share->notes == NULL) {
-        return FIRN_OK;
-    }
+    *out = 0;
     int rc = get_note(share, make_key(share, 'n', NULL, 0, key), &value, err);
     if (rc == FIRN_OK) {
-        share->remote.number_seen = fi_share_entry_decode_number(fi_buf_slice(&value));
+        *out = fi_share_entry_decode_number(fi_buf_slice(&value));
     }
     fi_buf_deinit(&value);
-    FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    return load_uploads(share, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+fi_share_note_load(struct fi_share *share, firn_error *err)
+{
+    FI_TRY_RETURN(load_states(share, err));
+    FI_TRY_RETURN(fi_share_note_number_seen(share, &share->remote.number_seen, err));
+    return share->notes != NULL ? load_uploads(share, err) : FIRN_OK;
 }
 
 /* ==== writing ==== */

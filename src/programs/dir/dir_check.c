@@ -325,9 +325,6 @@ dir_check_run(struct fi_cli *cli)
     if (fi_command_has(cli, "drop-broken") && !fi_command_has(cli, "repair")) {
         return fi_command_misused(cli, "--drop-broken is for --remote --repair");
     }
-    if (fi_command_has(cli, "remote") && fi_command_has(cli, "no-key")) {
-        return fi_command_misused(cli, "--no-key is for a store; a remote is not encrypted");
-    }
     if (fi_command_has(cli, "remote")) {
         return fi_remotes_check_run(cli);
     }
@@ -358,6 +355,8 @@ static const struct fi_command_example examples[] = {
     {"firn check --data", "check that everything saved can still be read"},
     {"firn check --no-key --data", "look for damage of an encrypted store without its key"},
     {"firn check --remote nas", "check that the remote nas has all that was pushed"},
+    {"firn check --remote --no-key --data s3://backups/project",
+     "look for damage of an encrypted remote without its key"},
     {"firn check --remote --data --limit 5M",
      "read all of it, and leave some of the line to others"},
     {NULL, NULL},
@@ -390,6 +389,11 @@ const struct fi_command fi_dir_check = {
             "missing or damaged there is sent again as far as this machine has it, whether it\n"
             "saved or pulled it. Then the damaged packs are taken out of the remote, once\n"
             "nothing needs them.\n"
+            "\n"
+            "Of an encrypted remote without its key, checksums are verified, too: of its\n"
+            "keys files and states, and with --data of its packs. REMOTE may be a URL then,\n"
+            "with no store. That a pack is missing is found only with the key, and only with\n"
+            "the key it can be repaired. --no-key, warning and exit code are as above.\n"
             "\n"
             "As long as a checkpoint of the remote is broken, firn remote prune refuses. With\n"
             "--drop-broken too, the broken checkpoints that this machine cannot mend are\n"

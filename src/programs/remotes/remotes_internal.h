@@ -36,6 +36,26 @@ bool fi_remotes_pull_has_result(int code);
 /* What came, as a line and as members. */
 void fi_remotes_pull_show(const struct fi_cli *cli, const struct fi_remotes_pull_request *request);
 
+/* ---- a check without the key: remotes_locked.c ---- */
+
+struct fi_remotes_locked {
+    firn_workspace *workspace;
+    const char *remote; /* NULL: the usual one */
+    bool is_url;        /* it has no name, or none that can be read */
+    bool read_data;
+    int64_t bytes_per_second_max;
+    firn_callbacks callbacks; /* of struct fi_task_notices */
+    firn_remote_check_locked_result result;
+};
+/* Returns a code of the library; FIRN_INVALID: the remote is in clear. */
+int fi_remotes_locked_run(struct fi_cli *cli, struct fi_remotes_locked *locked, firn_error *err);
+/* Shows as text and as JSON what was found, and what could not be verified. Returns the exit code
+ * of a remote without damage. Where damage was reported, *err refers to that. */
+int fi_remotes_locked_show(const struct fi_cli *cli, const struct fi_remotes_locked *locked,
+                           int code, firn_error *err);
+/* What to do after a failure; NULL: its text says it. */
+const char *fi_remotes_locked_hint(const struct fi_remotes_locked *locked, int code);
+
 /* ---- sums ---- */
 
 /* "2 checkpoints" */

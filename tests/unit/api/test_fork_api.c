@@ -485,6 +485,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_remote_add_encrypted, opened.workspace, "r", "r")                                       \
     X(firn_remote_cat, opened.workspace, NULL, "1", k, sink, NULL, NULL)                           \
     X(firn_remote_check, opened.workspace, NULL, NULL, NULL)                                       \
+    X(firn_remote_check_locked, opened.workspace, NULL, NULL, NULL)                                \
     X(firn_remote_join, opened.workspace, "r", "r")                                                \
     X(firn_remote_join_encrypted, opened.workspace, "r", "r")                                      \
     X(firn_remote_keys_add, opened.workspace, NULL, NULL, NULL, NULL, NULL)                        \

@@ -61,6 +61,7 @@ async function main (): Promise<void> {
     await assert.rejects(workspace.pull('origin').then(({ lines }: firn.Pulled) => lines))
     await assert.rejects(workspace.remotePrune({ keep: 'all:30d', dryRun: true }).then(({ removedPacks }: firn.Pruned) => removedPacks))
     await assert.rejects(workspace.remoteCheck({ readData: true }).then(({ broken }: firn.RemoteCheck) => broken))
+    await assert.rejects(workspace.remoteCheckLocked({ readData: true }).then(({ damaged }: firn.LockedRemoteCheck) => damaged))
     await assert.rejects(workspace.remoteLog('origin').then(([change]: firn.RemoteChange[]) => change.at))
     await using snapshot = await store.snapshot()
     await using transaction = await store.begin()
