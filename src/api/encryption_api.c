@@ -354,6 +354,7 @@ firn_remote_keys_list(firn_workspace *workspace, const char *remote,
     firn_keys_info info;
     struct listing listing = {on_slot, ctx};
     struct remote_place place;
+    API_OWN(workspace, "workspace", err); /* before any other argument */
     FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
     FI_TRY_RETURN(read_remote(workspace, remote, NULL, &place, err));
     int rc = fi_share_rekey_list(&place.rekey, on_slot == NULL ? NULL : list_within, &listing,
@@ -391,6 +392,7 @@ firn_remote_keys_add_recovery(firn_workspace *workspace, const char *remote, con
 {
     API_ANY_ERROR(err);
     firn_keys_secret secret;
+    API_OWN(workspace, "workspace", err);
     FI_TRY_RETURN(make_recovery(out_code, &secret, err));
     int rc = firn_remote_keys_add(workspace, remote, &secret, label, options, out_number, err);
     if (rc != FIRN_OK) {
