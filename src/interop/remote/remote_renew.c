@@ -3,7 +3,8 @@
  * remote/remote_renew.c: removing the states that an older master key opens.
  *
  *   1. find the last state that is encrypted with an older key
- *   2. make states that change nothing, until a full one comes after it
+ *   2. make states that change nothing, until a full one comes after it; nothing that follows
+ *      needs it then
  *   3. remove the states up to it that are old
  *
  * The author of a state has read the one before it, so he knows its key, and uses the newest key
@@ -92,12 +93,12 @@ newest_full(const struct fi_remote *remote)
     return remote->state.number - remote->state.number % FI_REMOTE_FULL_EVERY;
 }
 
-/* Until no reader needs that state. */
+/* Makes at least one, and until no reader needs that state. */
 static int
 make_full(struct fi_remote *remote, uint64_t last, uint64_t *made, firn_error *err)
 {
     const struct fi_remote_change nothing = {.set = {NULL, 0, 0}};
-    while (newest_full(remote) <= last) {
+    while (*made == 0 || newest_full(remote) <= last) {
         bool is_published;
         FI_TRY_RETURN(fi_remote_publish(remote, &nothing, &is_published, err));
         *made += is_published ? 1 : 0;
@@ -108,20 +109,52 @@ make_full(struct fi_remote *remote, uint64_t last, uint64_t *made, firn_error *e
     return FIRN_OK;
 }
 
+static bool
+is_young(const struct listed *state)
+{
+    return state->age_s < FI_REMOTE_STATE_AGE_MIN_S;
+}
+
 static int
-remove_states(struct fi_remote *remote, const struct listed *states, size_t count,
+list_states(struct fi_remote *remote, struct listing *listing, firn_error *err)
+{
+    listing->count = 0;
+    listing->listed = 0;
+    return fi_bucket_list(remote->bucket, "states/", NULL, note_state, listing, err);
+}
+
+/* Before those up to `last` are removed. A directory tells the age of a file by the last change
+ * beside it, so where one seems young, a state is made that is new. */
+static int
+prepare(struct fi_remote *remote, struct listing *listing, uint64_t last, uint64_t *made,
+        firn_error *err)
+{
+    bool any_young = false;
+    for (size_t i = 0; i < listing->count && listing->states[i].number <= last; i++) {
+        any_young = any_young || is_young(&listing->states[i]);
+    }
+    if (!any_young && newest_full(remote) > last) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(make_full(remote, last, made, err));
+    return list_states(remote, listing, err);
+}
+
+static int
+remove_states(struct fi_remote *remote, const struct listing *listing, uint64_t last,
               struct fi_remote_renewed *out, firn_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < listing->count && listing->states[i].number <= last; i++) {
+        const struct listed *state = &listing->states[i];
         char name[FI_REMOTE_STATE_NAME_SIZE];
-        const int64_t wait_s = FI_REMOTE_STATE_AGE_MIN_S - states[i].age_s;
-        CHECK(states[i].number < newest_full(remote)); /* (I2) */
-        if (wait_s > 0) {                              /* (I3) */
+        CHECK(state->number < newest_full(remote)); /* (I2) */
+        if (is_young(state)) {                      /* (I3) */
+            const int64_t wait_s = FI_REMOTE_STATE_AGE_MIN_S - state->age_s;
             out->left++;
             out->wait_s = wait_s > out->wait_s ? wait_s : out->wait_s;
             continue;
         }
-        fi_remote_state_name(states[i].number, name);
+        fi_remote_state_name(state->number, name);
         FI_TRY_RETURN(fi_bucket_remove(remote->bucket, name, err));
         out->removed++;
     }
@@ -137,11 +170,12 @@ fi_remote_renew_states(struct fi_remote *remote, struct fi_remote_renewed *out, 
     CHECK(remote->seal != NULL);
     *out = (struct fi_remote_renewed){.left = 0};
     FI_TRY(fi_remote_sync(remote, err));
-    FI_TRY(fi_bucket_list(remote->bucket, "states/", NULL, note_state, &listing, err));
+    FI_TRY(list_states(remote, &listing, err));
     FI_TRY(count_outdated(remote, &listing, &count, err));
     if (count > 0) {
-        FI_TRY(make_full(remote, listing.states[count - 1].number, &out->made, err));
-        rc = remove_states(remote, listing.states, count, out, err);
+        const uint64_t last = listing.states[count - 1].number;
+        FI_TRY(prepare(remote, &listing, last, &out->made, err));
+        rc = remove_states(remote, &listing, last, out, err);
     }
 out:
     fi_free(listing.states);

@@ -12,6 +12,7 @@
 #include "support/workspace/ws_break.h"
 
 #define ONE "the first key, in a file of more than 32 bytes"
+#define TWO "the second key, in a file of more than 32 bytes"
 #define NINE_HOURS (INT64_C(9) * 3600 * 1000000000)
 
 enum { LARGE = 300 << 10, SMALL = 20 << 10 };
@@ -20,17 +21,20 @@ static firn_error err;
 
 /* ==== machines ==== */
 
+static const char *key_file = ONE;
+
 static int
 answer(void *ctx, const struct fi_unlock_request *request, struct fi_unlock_secret *out,
        firn_error *error)
 {
     (void)ctx, (void)request, (void)error;
     out->kind = FI_KEYS_FILE;
-    out->size = strlen(ONE);
-    memcpy(out->bytes, ONE, out->size);
+    out->size = strlen(key_file);
+    memcpy(out->bytes, key_file, out->size);
     return FIRN_OK;
 }
 
+/* What it was told before is forgotten. */
 static void
 give(struct ws_world *world)
 {
@@ -306,6 +310,7 @@ it_can_be_done_again(void **state)
     (void)state;
     open_machines(&machines, false);
     for (int i = 0; i < 3; i++) {
+        share_pull(&machines.b);
         OK(rotate(&machines.b));
         for (int k = 0; k < 4; k++) { /* small changes of what is there: deltas */
             char name[16];
@@ -315,7 +320,9 @@ it_can_be_done_again(void **state)
             share_push(&machines.a);
             machines.saved++;
         }
+        share_pull(&machines.b);
         renew_all(&machines.a);
+        assert_int_equal(share_pull(&machines.b).bytes, 0); /* it has all of it */
         prune.now = true;
         OK(fi_share_prune(machines.b.ws, NULL, &prune, &pruned, &err));
         OK(fi_share_prune(machines.b.ws, NULL, &prune, &pruned, &err));
@@ -328,6 +335,32 @@ it_can_be_done_again(void **state)
 
 /* ==== what is refused ==== */
 
+/* Keys that were rotated since all was looked at: what is encrypted with the last but one is not
+ * lost. */
+static void
+only_keys_that_nothing_needs_are_dropped(void **state)
+{
+    const struct fi_keys_secret secret = {.kind = FI_KEYS_FILE, .bytes = firn_str(ONE)};
+    struct machines machines;
+    struct fi_bucket *bucket;
+    struct fi_share_keys used = {.keys = NULL};
+    uint64_t master_keys;
+    (void)state;
+    open_machines(&machines, false);
+    const struct fi_share_rekey rekey = {.ws = machines.a.ws};
+    OK(rotate(&machines.a));
+    OK(fi_bucket_folder_open(machines.a.tree.os, SHARE_REMOTE, false, &bucket, &err));
+    OK(fi_share_keys_read(bucket, &used, &err));
+    OK(fi_keys_unlock(used.keys, &secret, NULL, &err));
+    OK(rotate(&machines.b));
+    FAILS(fi_share_rekey_drop(&rekey, used.keys, &err), FIRN_BUSY, "rotated again meanwhile");
+    (void)count_outdated(&machines.a, &master_keys);
+    assert_int_equal(master_keys, 3);
+    fi_share_keys_deinit(&used);
+    fi_bucket_close(bucket);
+    close_machines(&machines);
+}
+
 static void
 what_cannot_be_renewed_is_told(void **state)
 {
@@ -339,7 +372,7 @@ what_cannot_be_renewed_is_told(void **state)
     FAILS(fi_share_renew(machines.a.ws, "away", &options, &result, &err), FIRN_NOT_FOUND, "away");
     FAILS(fi_share_renew(machines.a.ws, "/nowhere", &options, &result, &err), FIRN_NOT_FOUND,
           "gives it a name");
-    OK(fi_share_renew(machines.a.ws, SHARE_REMOTE, &options, &result, &err));
+    OK(fi_share_renew(machines.b.ws, SHARE_REMOTE, &options, &result, &err));
     assert_true(result.is_done);
     const struct fi_share_add_options clear = {.encrypt = false};
     OK(fi_share_name_add(machines.a.ws, "clear", "/clear", &clear, &err));
@@ -405,9 +438,10 @@ let_act(void *ctx, const firn_progress *progress)
     sleep_for(&beside->a, INT64_C(300000000)); /* so that each call is told */
     if (calls_left > 0 && --calls_left == 0) {
         const firn_error before = err;
+        const int answered = cancels ? 1 : 0;
         act();
         err = before;
-        return cancels ? 1 : 0;
+        return answered;
     }
     return 0;
 }
@@ -498,6 +532,16 @@ renews_to_the_end(void)
     renew_all(&beside->a);
 }
 
+/* So the push loses the race, and is ended when it plans again. */
+static void
+pushes_and_ends_it(void)
+{
+    save_and_push(beside, &beside->a, "other", SMALL);
+    calls_left = 1;
+    act = nothing;
+    cancels = true;
+}
+
 static size_t
 count_uploads(struct ws_world *world)
 {
@@ -537,33 +581,43 @@ a_push_that_meets_it_sends_again(void **state)
     }
 }
 
+static void
+change_key(struct ws_world *world)
+{
+    const struct fi_share_rekey rekey = {.ws = world->ws};
+    const struct fi_keys_secret secret = {.kind = FI_KEYS_FILE, .bytes = firn_str(TWO)};
+    OK(fi_share_rekey_change(&rekey, 1, &secret, &err));
+    key_file = TWO;
+}
+
 /* What was put before a rotation and no state names is not named any more, by the machine that
- * rotates, or one that meets it. */
+ * rotates, or one that meets it, if only as it is given a new key. */
 static void
 uploads_from_before_are_forgotten(void **state)
 {
     (void)state;
-    for (int b_rotates = 0; b_rotates < 2; b_rotates++) {
+    for (int how = 0; how < 3; how++) {
         struct machines machines;
         firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
         firn_push_result result;
         open_machines(&machines, false);
         beside = &machines;
         calls_left = 2; /* when it was put */
-        act = nothing;
-        cancels = true;
+        act = pushes_and_ends_it;
+        cancels = false;
         scan_put_random(&machines.b.tree, "large", 99, LARGE);
         ws_save(&machines.b);
         options.callbacks.on_progress = let_act;
         assert_int_equal(fi_share_push(machines.b.ws, NULL, &options, &result, &err),
                          FIRN_CANCELLED);
         assert_int_equal(count_uploads(&machines.b), 1);
-        if (b_rotates) {
-            OK(rotate(&machines.b));
-        } else {
-            OK(rotate(&machines.a));
+        OK(rotate(how == 0 ? &machines.b : &machines.a));
+        if (how == 1) {
             save_and_push(&machines, &machines.a, "meets", SMALL);
             share_pull(&machines.b);
+        } else if (how == 2) {
+            change_key(&machines.a);
+            give(&machines.b);
         }
         assert_int_equal(count_uploads(&machines.b), 0);
         share_push(&machines.b);
@@ -573,6 +627,7 @@ uploads_from_before_are_forgotten(void **state)
         assert_whole(&machines.a, machines.saved);
         close_machines(&machines);
     }
+    key_file = ONE;
 }
 
 /* ==== broken ==== */
@@ -653,6 +708,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_remote_is_written_anew),
         cmocka_unit_test(it_can_be_done_again),
+        cmocka_unit_test(only_keys_that_nothing_needs_are_dropped),
         cmocka_unit_test(what_cannot_be_renewed_is_told),
         cmocka_unit_test(a_damaged_pack_is_named),
         cmocka_unit_test(others_may_do_anything_meanwhile),
