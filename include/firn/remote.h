@@ -288,14 +288,14 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_prune(firn_workspace *workspace, const 
                                                firn_prune_result *out, firn_error *err);
 
 typedef struct firn_remote_rekey_options {
-    size_t size;                  /* sizeof(firn_remote_rekey_options) */
-    uint64_t bytes_max;           /* of packs; then it ends, and the next call goes on; 0: no limit */
+    size_t size;        /* sizeof(firn_remote_rekey_options) */
+    uint64_t bytes_max; /* of packs; then it ends, and the next call goes on; 0: no limit */
     int64_t bytes_per_second_max; /* 0: no limit */
     firn_callbacks callbacks;
 } firn_remote_rekey_options;
-#define FIRN_REMOTE_REKEY_OPTIONS_INIT                                       \
-    {                                                                        \
-        sizeof(firn_remote_rekey_options), 0, 0, FIRN_CALLBACKS_INIT         \
+#define FIRN_REMOTE_REKEY_OPTIONS_INIT                               \
+    {                                                                \
+        sizeof(firn_remote_rekey_options), 0, 0, FIRN_CALLBACKS_INIT \
     }
 typedef struct firn_remote_rekey_result {
     size_t size;          /* sizeof(firn_remote_rekey_result) */

@@ -76,6 +76,7 @@ from ._results import (
     Remote,
     RemoteChange,
     RemoteCheck,
+    RemoteRekeyed,
     Restored,
     RestoredTree,
     Reverted,
@@ -95,7 +96,7 @@ __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
     "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Line", "Locked", "LockedCheckResult", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
-    "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "RemoteChange", "RemoteCheck", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
+    "Progress", "Pruned", "Pulled", "Pushed", "ReadOnly", "Remote", "RemoteChange", "RemoteCheck", "RemoteRekeyed", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
     "Step", "Store", "Table", "Tag", "Transaction", "Turn", "Unsupported", "Untrusted", "Workspace", "check_locked", "destroy", "import_store",
     "load_sqlite", "memory", "number", "number_of", "open", "version",
 ]

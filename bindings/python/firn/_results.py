@@ -360,6 +360,21 @@ class RemoteCheck(NamedTuple):
     dropped: int
 
 
+class RemoteRekeyed(NamedTuple):
+    """What was encrypted anew in a remote after a rotation: packs and bytes that were written, states that were removed. left_packs
+    and left_states are what older keys still open; in left_s seconds all of these states can be removed. done: older keys open
+    nothing, and the remote has none any more."""
+
+    packs: int
+    bytes: int
+    states: int
+    left_packs: int
+    left_states: int
+    left_s: int
+    done: bool
+    requests: int
+
+
 class RemoteChange(NamedTuple):
     """What one push or prune changed in a remote, as its author says; line is the label of the first line that has new
     checkpoints, or ""."""

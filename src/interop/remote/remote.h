@@ -169,7 +169,8 @@ struct fi_remote_renewed {
     uint64_t left;    /* of these: younger than FI_REMOTE_STATE_AGE_MIN_S, so they stay (g) */
     int64_t wait_s;   /* until all of them are as old */
 };
-/* Requires: the seal has the newest master key. FIRN_LIMIT: the storage lists millions of objects. */
+/* Requires: the seal has the newest master key. FIRN_LIMIT: the storage lists millions of
+ * objects. */
 FIRN_MUST_CHECK int fi_remote_renew_states(struct fi_remote *remote, struct fi_remote_renewed *out,
                                            firn_error *err);
 

@@ -8,8 +8,8 @@
  *   3. remove the states up to it that are old
  *
  * The author of a state has read the one before it, so he knows its key, and uses the newest key
- * that he knows. So states with older keys come before all that have the newest one, and the last of
- * them is found by halving (I1; not asserted: the storage can say anything of what it has).
+ * that he knows. So states with older keys come before all that have the newest one, and the last
+ * of them is found by halving (I1; not asserted: the storage can say anything of what it has).
  *
  * A full state makes all before it unnecessary, so only those go that come before the newest full
  * one, which has the newest key (I2). They go at the age at which any prune may remove states: a
@@ -61,8 +61,7 @@ is_outdated(struct fi_remote *remote, uint64_t number, bool *out, firn_error *er
 {
     char name[FI_REMOTE_STATE_NAME_SIZE];
     fi_remote_state_name(number, name);
-    int rc =
-        fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_SEAL_HEAD_SIZE, &remote->sealed, err);
+    int rc = fi_bucket_get(remote->bucket, name, 0, FI_REMOTE_SEAL_HEAD_SIZE, &remote->sealed, err);
     *out = rc != FIRN_OK || !fi_remote_seal_is_newest(remote->seal, fi_buf_slice(&remote->sealed));
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }

@@ -164,8 +164,8 @@ drop_old(const struct change *change, struct fi_keys *keys, firn_error *err)
     return newest == change->master && has_master(change, keys)
                ? fi_keys_drop_old(keys, err)
                : fi_error_set(err, FIRN_BUSY,
-                              "the keys of the remote were rotated again meanwhile: firn gc --rekey "
-                              "--remote, given again, goes on");
+                              "the keys of the remote were rotated again meanwhile: firn gc "
+                              "--rekey --remote, given again, goes on");
 }
 
 static int
@@ -357,8 +357,7 @@ fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err)
 }
 
 int
-fi_share_rekey_drop(const struct fi_share_rekey *rekey, const struct fi_keys *used,
-                    firn_error *err)
+fi_share_rekey_drop(const struct fi_share_rekey *rekey, const struct fi_keys *used, firn_error *err)
 {
     struct change change = {.kind = DROP};
     FI_TRY_RETURN(mark_master(&change, used, err));

@@ -249,8 +249,8 @@ set_add(struct set *set, const struct fi_share_pack *pack, firn_error *err)
     set->packs[set->count++] = pack;
     FI_TRY_RETURN(append_numbers(&set->joined, &set->joined_count, &set->joined_capacity,
                                  firn_bytes(number, sizeof number), err));
-    FI_TRY_RETURN(append_numbers(&set->joined, &set->joined_count, &set->joined_capacity,
-                                 pack->joined, err));
+    FI_TRY_RETURN(
+        append_numbers(&set->joined, &set->joined_count, &set->joined_capacity, pack->joined, err));
     return append_numbers(&set->bases, &set->base_count, &set->base_capacity, pack->bases, err);
 }
 
@@ -309,10 +309,9 @@ stage_pack(struct renewing *renewing, const struct fi_share_pack *pack, const ch
 {
     struct fi_os_file *file = NULL;
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-    FI_TRY_RETURN(fi_os_file_open(renewing->stage.dir, file_name,
-                                  FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE |
-                                      FI_OS_SEALED,
-                                  0600, &file, err));
+    FI_TRY_RETURN(fi_os_file_open(
+        renewing->stage.dir, file_name,
+        FI_OS_READ | FI_OS_WRITE | FI_OS_CREATE | FI_OS_TRUNCATE | FI_OS_SEALED, 0600, &file, err));
     fi_share_entry_pack_name(pack, name);
     int rc = pack->is_inline
                  ? fi_os_file_write(file, 0, pack->bytes.data, pack->bytes.size, err)
@@ -456,10 +455,9 @@ drop_current(struct renewing *renewing, firn_error *err)
         fi_remote_file_name(&strays->items[i - 1], name);
         int rc = fi_bucket_get(renewing->share->bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE,
                                &renewing->bytes, err);
-        if (rc == FIRN_OK &&
-            fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
-                                            fi_buf_slice(&renewing->bytes), name, &current,
-                                            &why) != FIRN_OK) {
+        if (rc == FIRN_OK && fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
+                                                             fi_buf_slice(&renewing->bytes), name,
+                                                             &current, &why) != FIRN_OK) {
             current = false; /* damaged */
         }
         FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
@@ -500,8 +498,8 @@ kill_pack(struct renewing *renewing, const struct fi_share_pack *pack,
     const struct fi_remote_item *upload =
         by->is_inline ? NULL : fi_remote_table_find(uploads, by->name);
     if (upload != NULL) {
-        FI_TRY_RETURN(fi_remote_table_put(&change->added, upload->key, upload->value,
-                                          FI_REMOTE_LIVE, err));
+        FI_TRY_RETURN(
+            fi_remote_table_put(&change->added, upload->key, upload->value, FI_REMOTE_LIVE, err));
     }
     return fi_remote_table_put(pack->is_inline ? &change->removed : &change->killed, pack->name,
                                firn_bytes(NULL, 0), 0, err);
