@@ -329,9 +329,8 @@ fp_remote_rekey(PyObject *self, PyObject *args, PyObject *keywords)
     firn_remote_rekey_options options = FIRN_REMOTE_REKEY_OPTIONS_INIT;
     firn_remote_rekey_result result = FIRN_REMOTE_REKEY_RESULT_INIT;
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&O&OO", names, &remote,
-                                     fp_count_take, &most, fp_count_take, &limit, &on_progress,
-                                     &on_notice) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&O&OO", names, &remote, fp_count_take,
+                                     &most, fp_count_take, &limit, &on_progress, &on_notice) ||
         !fp_progress_init(&progress, on_progress, on_notice) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
         return NULL;

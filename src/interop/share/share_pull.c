@@ -332,7 +332,10 @@ is_wanted(struct pulling *pulling, const struct fi_share_pack *pack, bool again,
             uint64_t part = fi_load_le64(pack->joined.data + at);
             FI_TRY_RETURN(fi_share_note_has_pack(share, part, &has_parts, err));
         }
-        is_there = is_there || has_parts;
+        if (!is_there && has_parts) { /* for another one that takes its place in turn */
+            is_there = true;
+            FI_TRY_RETURN(note_fetched(pulling, pack->number, err));
+        }
     }
     *out = !pack->is_joined && !is_there;
     return FIRN_OK;

@@ -9,6 +9,7 @@
 #include "share/share_internal.h"
 #include "share_support.h"
 #include "support/test_ok.h"
+#include "support/test_random.h"
 #include "support/workspace/ws_break.h"
 
 #define ONE "the first key, in a file of more than 32 bytes"
@@ -299,8 +300,8 @@ a_remote_is_written_anew(void **state)
     }
 }
 
-/* Deltas, and packs that were joined: the second rotation is as the first one. A prune takes nothing
- * away that is needed. */
+/* The second rotation is as the first one, also for packs that were joined, and for machines that
+ * have them as they were. A prune takes nothing away that is needed. */
 static void
 it_can_be_done_again(void **state)
 {
@@ -312,7 +313,7 @@ it_can_be_done_again(void **state)
     for (int i = 0; i < 3; i++) {
         share_pull(&machines.b);
         OK(rotate(&machines.b));
-        for (int k = 0; k < 4; k++) { /* small changes of what is there: deltas */
+        for (int k = 0; k < 4; k++) { /* some small packs */
             char name[16];
             snprintf(name, sizeof name, "text%d", i);
             scan_put_text(&machines.a.tree, name, k % 2 == 0 ? "one text" : "one text, changed");
@@ -322,7 +323,8 @@ it_can_be_done_again(void **state)
         }
         share_pull(&machines.b);
         renew_all(&machines.a);
-        assert_int_equal(share_pull(&machines.b).bytes, 0); /* it has all of it */
+        save_and_push(&machines, &machines.a, "little", SMALL);
+        assert_true(share_pull(&machines.b).bytes < LARGE); /* the rest is here */
         prune.now = true;
         OK(fi_share_prune(machines.b.ws, NULL, &prune, &pruned, &err));
         OK(fi_share_prune(machines.b.ws, NULL, &prune, &pruned, &err));
@@ -330,6 +332,61 @@ it_can_be_done_again(void **state)
         assert_done(&machines.a);
         assert_whole(&machines.a, machines.saved);
     }
+    close_machines(&machines);
+}
+
+/* Takes a checkpoint of "/w" out of the remote. */
+static void
+forget(struct machines *machines, uint64_t order)
+{
+    struct share_remote at;
+    const struct fi_remote_item *entry;
+    share_remote_open(&machines->a, &at);
+    for (size_t i = 0; (entry = share_remote_entry(&at, FI_SHARE_ENTRY_CHECKPOINT, i)) != NULL;
+         i++) {
+        struct fi_share_checkpoint checkpoint;
+        struct fi_catalog_record record;
+        OK(fi_share_entry_decode_checkpoint(entry->value, &checkpoint, &err));
+        OK(fi_catalog_record_decode(checkpoint.record, &record, &err));
+        if (record.order == order && fi_slice_equal(record.workspace_path, firn_str("/w"))) {
+            OK(fi_remote_table_put(&at.change.removed, entry->key, firn_bytes(NULL, 0), 0, &err));
+            machines->saved--;
+        }
+    }
+    share_remote_publish(&at);
+    share_remote_close(&at);
+}
+
+/* A pack has nothing that is needed but the base of a delta, which names it as it was before it was
+ * written anew twice. */
+static void
+what_a_delta_leans_on_stays(void **state)
+{
+    enum { SIZE = 30000 };
+    static char bytes[SIZE];
+    struct test_random random = {77};
+    struct machines machines;
+    firn_prune_options prune = FIRN_PRUNE_OPTIONS_INIT;
+    firn_prune_result pruned;
+    (void)state;
+    open_machines(&machines, false);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (char)('a' + test_random_below(&random, 26));
+    }
+    scan_put_file(&machines.a.tree, "file", bytes, SIZE - 50);
+    save_and_push(&machines, &machines.a, "more", LARGE);
+    scan_put_file(&machines.a.tree, "file", bytes, SIZE);
+    scan_remove_file(&machines.a.tree, "more");
+    save_and_push(&machines, &machines.a, "tiny", 100);
+    forget(&machines, 3);
+    for (int i = 0; i < 2; i++) {
+        OK(rotate(&machines.b));
+        renew_all(&machines.a);
+    }
+    prune.now = true;
+    OK(fi_share_prune(machines.b.ws, NULL, &prune, &pruned, &err));
+    assert_int_equal(pruned.removed_packs, 0);
+    assert_whole(&machines.a, machines.saved);
     close_machines(&machines);
 }
 
@@ -708,6 +765,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_remote_is_written_anew),
         cmocka_unit_test(it_can_be_done_again),
+        cmocka_unit_test(what_a_delta_leans_on_stays),
         cmocka_unit_test(only_keys_that_nothing_needs_are_dropped),
         cmocka_unit_test(what_cannot_be_renewed_is_told),
         cmocka_unit_test(a_damaged_pack_is_named),
