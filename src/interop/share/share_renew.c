@@ -66,10 +66,12 @@ struct renewing {
     struct fi_hash_map looked;
     struct fi_hash_map replaced;
     struct fi_remote_table strays; /* files that no state names as needed, with older keys */
+    bool has_more_strays;          /* than one state dooms */
     uint64_t outdated;             /* packs of the present state with older keys */
     uint64_t outdated_bytes;
     uint64_t written; /* since the last state */
     uint64_t fetched;
+    uint64_t total; /* to be fetched, as far as it is known */
     struct fi_buf bytes;
 };
 
@@ -300,7 +302,7 @@ fetch_tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     struct renewing *renewing = ctx;
     renewing->fetched += bytes;
-    return fi_share_progress(renewing->share, "fetch", renewing->fetched, 0, err);
+    return fi_share_progress(renewing->share, "fetch", renewing->fetched, renewing->total, err);
 }
 
 static int
@@ -360,7 +362,7 @@ put_joined(struct renewing *renewing, struct set *set, const struct fi_outgoing_
     renewing->written += joined->size_bytes;
     renewing->result->bytes += joined->size_bytes;
     renewing->result->packs += set->count;
-    FI_TRY(fi_share_progress(share, "send", renewing->result->bytes, 0, err));
+    FI_TRY(fi_share_progress(share, "send", renewing->result->bytes, renewing->total, err));
     rc = fi_share_note_commit(share, &nothing, err);
     rc = rc == FIRN_BUSY ? FIRN_OK : rc; /* a run that is killed writes the pack again */
 out:
@@ -415,6 +417,7 @@ write_slice(struct renewing *renewing, firn_error *err)
     while (has_more && renewing->written < SLICE_BYTES && !has_enough(renewing)) {
         struct set set = {.count = 0};
         int rc = look_at_packs(renewing, err);
+        renewing->total = renewing->fetched == 0 ? renewing->outdated_bytes : renewing->total;
         rc = rc == FIRN_OK ? choose_set(renewing, &set, err) : rc;
         rc = rc == FIRN_OK && set.count > 0 ? rewrite_set(renewing, &set, err) : rc;
         has_more = set.count > 0;
@@ -437,7 +440,8 @@ note_stray(void *ctx, const struct fi_bucket_object *object)
         fi_remote_table_find(&remote->uploads, name) != NULL) {
         return FIRN_OK;
     }
-    if (renewing->strays.count == FI_REMOTE_ITEMS_RESERVE / 2) {
+    renewing->has_more_strays = renewing->strays.count == FI_REMOTE_ITEMS_RESERVE / 2;
+    if (renewing->has_more_strays) {
         return FIRN_LIMIT; /* enough for now */
     }
     return fi_remote_table_put(&renewing->strays, name, firn_bytes(NULL, 0), 0, NULL);
@@ -474,7 +478,8 @@ list_strays(struct renewing *renewing, firn_error *err)
     static const char *const folders[] = {"packs/", "runs/"};
     struct fi_bucket *bucket = renewing->share->bucket;
     fi_remote_table_clear(&renewing->strays);
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    renewing->has_more_strays = false;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && !renewing->has_more_strays; i++) {
         int rc = fi_bucket_list(bucket, folders[i], NULL, note_stray, renewing, err);
         if (rc == FIRN_NO_MEMORY) {
             return fi_error_no_memory(err, "the files of a remote");
@@ -533,6 +538,9 @@ static void
 count_left(struct renewing *renewing)
 {
     renewing->result->left_packs = renewing->outdated + renewing->strays.count;
+    if (renewing->has_more_strays) {
+        renewing->result->left_packs++; /* at least */
+    }
 }
 
 /* One slice. *out_is_done: nothing was left to do. */
@@ -547,8 +555,8 @@ renew_round(struct renewing *renewing, bool *out_is_done, firn_error *err)
     FI_TRY_RETURN(write_slice(renewing, err));
     FI_TRY_RETURN(look_at_packs(renewing, err));
     FI_TRY_RETURN(list_strays(renewing, err));
-    *out_is_done = renewing->outdated == 0 && renewing->strays.count == 0;
     count_left(renewing);
+    *out_is_done = renewing->result->left_packs == 0;
     if (*out_is_done) {
         return FIRN_OK;
     }
@@ -568,24 +576,23 @@ renew_packs(struct renewing *renewing, firn_error *err)
     unsigned idle = 0;
     unsigned tries = 0;
     bool is_done = false;
-    while (!is_done && idle < IDLE_ROUNDS_MAX && !has_enough(renewing)) {
+    bool is_lost;
+    do {
         const uint64_t number = remote->state.number;
         const uint64_t before = renewing->result->packs;
         int rc = renew_round(renewing, &is_done, err);
-        if (rc == FIRN_NOT_FOUND && ++tries < TRIES_MAX &&
-            fi_remote_sync(remote, NULL) == FIRN_OK && remote->state.number > number) {
-            continue;
-        }
-        if (rc == FIRN_NOT_FOUND) {
+        is_lost = rc == FIRN_NOT_FOUND && ++tries < TRIES_MAX &&
+                  fi_remote_sync(remote, NULL) == FIRN_OK && remote->state.number > number;
+        if (rc == FIRN_NOT_FOUND && !is_lost) {
             fi_error_prefix(err, "firn check --remote --repair may help");
             if (err != NULL) {
                 err->code = FIRN_CORRUPT;
             }
             return FIRN_CORRUPT;
         }
-        FI_TRY_RETURN(rc);
-        idle = renewing->result->packs > before ? 0 : idle + 1;
-    }
+        FI_TRY_RETURN(is_lost ? FIRN_OK : rc);
+        idle = renewing->result->packs > before || is_lost ? 0 : idle + 1;
+    } while (is_lost || (!is_done && idle < IDLE_ROUNDS_MAX && !has_enough(renewing)));
     return FIRN_OK;
 }
 
@@ -624,11 +631,7 @@ renew_opened(struct renewing *renewing, bool *out, firn_error *err)
     result->states = states.removed;
     result->left_states = states.left;
     result->left_s = states.wait_s;
-    /* What others have published meanwhile (I10). */
-    FI_TRY_RETURN(fi_remote_sync(&share->remote, err));
-    FI_TRY_RETURN(look_at_packs(renewing, err));
-    FI_TRY_RETURN(list_strays(renewing, err));
-    count_left(renewing);
+    FI_TRY_RETURN(renew_packs(renewing, err)); /* what others have published meanwhile (I10) */
     *out = result->left_packs + result->left_states == 0;
     return FIRN_OK;
 }
