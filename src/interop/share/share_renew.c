@@ -611,28 +611,37 @@ take_newest_keys(struct fi_share *share, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+renew_states(struct renewing *renewing, firn_error *err)
+{
+    firn_remote_rekey_result *result = renewing->result;
+    struct fi_remote_renewed states;
+    FI_TRY_RETURN(fi_remote_renew_states(&renewing->share->remote, &states, err));
+    result->states += states.removed;
+    result->left_states = states.left;
+    result->left_s = states.wait_s;
+    return FIRN_OK;
+}
+
 /* *out: nothing is left that an older key opens. */
 static int
 renew_opened(struct renewing *renewing, bool *out, firn_error *err)
 {
     struct fi_share *share = renewing->share;
     firn_remote_rekey_result *result = renewing->result;
-    struct fi_remote_renewed states = {.left = 0};
     *out = false;
     FI_TRY_RETURN(take_newest_keys(share, err));
     FI_TRY_RETURN(fi_share_stage_open(share, &renewing->stage, err));
     FI_TRY_RETURN(fi_bucket_fetch_create(share->ws->os, share->bucket, fetch_tick, renewing,
                                          &renewing->fetch, err));
     FI_TRY_RETURN(renew_packs(renewing, err));
-    if (result->left_packs > 0) {
-        return FIRN_OK;
+    /* Once more what others have published meanwhile; and all, if keys were rotated again (I10). */
+    for (uint32_t newest = 0; newest != renewing->newest && result->left_packs == 0;) {
+        newest = renewing->newest;
+        FI_TRY_RETURN(renew_states(renewing, err));
+        FI_TRY_RETURN(renew_packs(renewing, err));
+        *out = newest == renewing->newest && result->left_packs + result->left_states == 0;
     }
-    FI_TRY_RETURN(fi_remote_renew_states(&share->remote, &states, err));
-    result->states = states.removed;
-    result->left_states = states.left;
-    result->left_s = states.wait_s;
-    FI_TRY_RETURN(renew_packs(renewing, err)); /* what others have published meanwhile (I10) */
-    *out = result->left_packs + result->left_states == 0;
     return FIRN_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "cipher/cipher.h"
 #include "share/share_internal.h"
 #include "share_support.h"
+#include "sim/sim_fault.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
 #include "support/workspace/ws_break.h"
@@ -591,6 +592,62 @@ others_may_do_anything_meanwhile(void **state)
 }
 
 static void
+act_at_object(void *ctx, const struct fi_sim_fault_call *call)
+{
+    (void)ctx;
+    const bool is_object = strcmp(call->operation, "link") == 0 ||
+                           (strcmp(call->operation, "remove_file") == 0 && call->name != NULL &&
+                            strspn(call->name, "0123456789") == 10);
+    if (is_object && calls_left > 0 && --calls_left == 0) {
+        const firn_error before = err;
+        act();
+        err = before;
+    }
+}
+
+/* The same before each object that is made or removed: packs, the states that name them, those that
+ * change nothing, those that an older key opens, and the last keys files. */
+static void
+others_may_act_before_any_object(void **state)
+{
+    static void (*const acts[])(void) = {rotates, pushes, prunes};
+    (void)state;
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+        unsigned n = 1;
+        for (bool was_hit = true; was_hit; n++) {
+            struct machines machines;
+            firn_remote_rekey_result result;
+            open_machines(&machines, false);
+            OK(rotate(&machines.a));
+            save_and_push(&machines, &machines.a, "first", SMALL);
+            sleep_for(&machines.a, NINE_HOURS);
+            scan_world_wrap(&machines.a.tree);
+            ws_world_reopen(&machines.a);
+            give(&machines.a);
+            beside = &machines;
+            calls_left = n;
+            act = acts[i];
+            fi_sim_fault_set_hook(machines.a.tree.outer, act_at_object, NULL);
+            const int rc = try_renew(&machines.a, 0, &result);
+            fi_sim_fault_set_hook(machines.a.tree.outer, NULL, NULL);
+            was_hit = calls_left == 0;
+            if (rc != FIRN_OK && rc != FIRN_BUSY) {
+                fail_msg("act %zu at object %u: %s: %s", i, n, firn_code_name(rc), err.text);
+            }
+            uint64_t master_keys;
+            const uint64_t outdated = count_outdated(&machines.b, &master_keys);
+            assert_true(master_keys > 1 || outdated == 0);
+            assert_whole(&machines.b, machines.saved);
+            renew_all(&machines.b);
+            assert_done(&machines.b);
+            assert_whole(&machines.b, machines.saved);
+            close_machines(&machines);
+        }
+        assert_true(n > FI_REMOTE_FULL_EVERY);
+    }
+}
+
+static void
 renews_to_the_end(void)
 {
     OK(rotate(&beside->a));
@@ -778,6 +835,7 @@ main(void)
         cmocka_unit_test(what_cannot_be_renewed_is_told),
         cmocka_unit_test(a_damaged_pack_is_named),
         cmocka_unit_test(others_may_do_anything_meanwhile),
+        cmocka_unit_test(others_may_act_before_any_object),
         cmocka_unit_test(a_push_that_meets_it_sends_again),
         cmocka_unit_test(uploads_from_before_are_forgotten),
         cmocka_unit_test(any_call_may_fail),
