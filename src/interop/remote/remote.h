@@ -162,7 +162,7 @@ FIRN_MUST_CHECK int fi_remote_prune(struct fi_remote *remote,
 
 /* After the keys of an encrypted remote were rotated: removes states that an older master key
  * opens, once no reader needs them. For that it makes states that change nothing, until a full one
- * is encrypted with the newest key. */
+ * is encrypted with the newest key; where there is none, the first. */
 struct fi_remote_renewed {
     uint64_t made;    /* states that change nothing */
     uint64_t removed; /* states that an older key opens */

@@ -14,7 +14,9 @@
  * A full state makes all before it unnecessary, so only those go that come before the newest full
  * one, which has the newest key (I2). They go at the age at which any prune may remove states: a
  * machine that slept must not take the number of one for free and believe that it has published
- * (rule (g) of remote.h; I3). What removes them is a request each, in ascending order; if it is
+ * (rule (g) of remote.h; I3). Afterwards the newest state has the newest key: whoever makes the
+ * next one knows it. So a remote without states gets one (I4; not asserted: unit/share has one).
+ * What removes them is a request each, in ascending order; if it is
  * killed, the rest is what a prune may leave as well.
  */
 #include "base/check.h"
@@ -24,6 +26,8 @@
 
 /* The longest pause before a state that was not made is made again. */
 #define PAUSE_NS INT64_C(100000000)
+
+enum { TRIES_MAX = 8 };
 
 struct listed {
     uint64_t number;
@@ -92,20 +96,44 @@ newest_full(const struct fi_remote *remote)
     return remote->state.number - remote->state.number % FI_REMOTE_FULL_EVERY;
 }
 
+/* One that changes nothing, by this machine. */
+static int
+make_state(struct fi_remote *remote, uint64_t *made, firn_error *err)
+{
+    const struct fi_remote_change nothing = {.set = {NULL, 0, 0}};
+    bool is_published;
+    FI_TRY_RETURN(fi_remote_publish(remote, &nothing, &is_published, err));
+    *made += is_published ? 1 : 0;
+    return is_published ? FIRN_OK
+                        : fi_remote_pause(remote, PAUSE_NS << remote->unknown_put_count, err);
+}
+
 /* Makes at least one, and until no reader needs that state. */
 static int
 make_full(struct fi_remote *remote, uint64_t last, uint64_t *made, firn_error *err)
 {
-    const struct fi_remote_change nothing = {.set = {NULL, 0, 0}};
-    while (*made == 0 || newest_full(remote) <= last) {
-        bool is_published;
-        FI_TRY_RETURN(fi_remote_publish(remote, &nothing, &is_published, err));
-        *made += is_published ? 1 : 0;
-        if (!is_published) {
-            FI_TRY_RETURN(fi_remote_pause(remote, PAUSE_NS << remote->unknown_put_count, err));
-        }
+    const uint64_t before = *made;
+    while (*made == before || newest_full(remote) <= last) {
+        FI_TRY_RETURN(make_state(remote, made, err));
     }
     return FIRN_OK;
+}
+
+/* Those that are there and known here; another machine may make more meanwhile. */
+static int
+list_states(struct fi_remote *remote, struct listing *listing, firn_error *err)
+{
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        listing->count = 0;
+        listing->listed = 0;
+        FI_TRY_RETURN(fi_bucket_list(remote->bucket, "states/", NULL, note_state, listing, err));
+        if (listing->count == 0 ||
+            listing->states[listing->count - 1].number <= remote->state.number) {
+            return FIRN_OK;
+        }
+        FI_TRY_RETURN(fi_remote_sync(remote, err));
+    }
+    return fi_error_set(err, FIRN_BUSY, "other machines are making states all the time");
 }
 
 static bool
@@ -114,36 +142,40 @@ is_young(const struct listed *state)
     return state->age_s < FI_REMOTE_STATE_AGE_MIN_S;
 }
 
-static int
-list_states(struct fi_remote *remote, struct listing *listing, firn_error *err)
+static bool
+is_any_young(const struct listing *listing, size_t count)
 {
-    listing->count = 0;
-    listing->listed = 0;
-    return fi_bucket_list(remote->bucket, "states/", NULL, note_state, listing, err);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        any = any || is_young(&listing->states[i]);
+    }
+    return any;
 }
 
-/* Before those up to `last` are removed. A directory tells the age of a file by the last change
- * beside it, so where one seems young, a state is made that is new. */
+/* Finds the outdated ones when a full state follows them. What others make meanwhile may be one of
+ * them, until they have read one that is not. A directory tells the age of a file by the last
+ * change beside it: so where one seems young, a state is made that is new. */
 static int
-prepare(struct fi_remote *remote, struct listing *listing, uint64_t last, uint64_t *made,
+prepare(struct fi_remote *remote, struct listing *listing, size_t *count, uint64_t *made,
         firn_error *err)
 {
-    bool any_young = false;
-    for (size_t i = 0; i < listing->count && listing->states[i].number <= last; i++) {
-        any_young = any_young || is_young(&listing->states[i]);
+    for (;;) {
+        FI_TRY_RETURN(list_states(remote, listing, err));
+        FI_TRY_RETURN(count_outdated(remote, listing, count, err));
+        const uint64_t last = *count > 0 ? listing->states[*count - 1].number : 0;
+        if (*count == 0 ||
+            (newest_full(remote) > last && (*made > 0 || !is_any_young(listing, *count)))) {
+            return FIRN_OK;
+        }
+        FI_TRY_RETURN(make_full(remote, last, made, err));
     }
-    if (!any_young && newest_full(remote) > last) {
-        return FIRN_OK;
-    }
-    FI_TRY_RETURN(make_full(remote, last, made, err));
-    return list_states(remote, listing, err);
 }
 
 static int
-remove_states(struct fi_remote *remote, const struct listing *listing, uint64_t last,
+remove_states(struct fi_remote *remote, const struct listing *listing, size_t count,
               struct fi_remote_renewed *out, firn_error *err)
 {
-    for (size_t i = 0; i < listing->count && listing->states[i].number <= last; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct listed *state = &listing->states[i];
         char name[FI_REMOTE_STATE_NAME_SIZE];
         CHECK(state->number < newest_full(remote)); /* (I2) */
@@ -169,13 +201,11 @@ fi_remote_renew_states(struct fi_remote *remote, struct fi_remote_renewed *out, 
     CHECK(remote->seal != NULL);
     *out = (struct fi_remote_renewed){.left = 0};
     FI_TRY(fi_remote_sync(remote, err));
-    FI_TRY(list_states(remote, &listing, err));
-    FI_TRY(count_outdated(remote, &listing, &count, err));
-    if (count > 0) {
-        const uint64_t last = listing.states[count - 1].number;
-        FI_TRY(prepare(remote, &listing, last, &out->made, err));
-        rc = remove_states(remote, &listing, last, out, err);
+    while (remote->state.number == 0) { /* (I4) */
+        FI_TRY(make_state(remote, &out->made, err));
     }
+    FI_TRY(prepare(remote, &listing, &count, &out->made, err));
+    rc = remove_states(remote, &listing, count, out, err);
 out:
     fi_free(listing.states);
     return rc;

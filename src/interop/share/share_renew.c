@@ -615,8 +615,12 @@ static int
 renew_states(struct renewing *renewing, firn_error *err)
 {
     firn_remote_rekey_result *result = renewing->result;
+    struct fi_share *share = renewing->share;
     struct fi_remote_renewed states;
-    FI_TRY_RETURN(fi_remote_renew_states(&renewing->share->remote, &states, err));
+    if (share->remote.state.number == 0 && fi_keys_master_count(share->keys.keys) == 1) {
+        return FIRN_OK; /* nothing was ever there */
+    }
+    FI_TRY_RETURN(fi_remote_renew_states(&share->remote, &states, err));
     result->states += states.removed;
     result->left_states = states.left;
     result->left_s = states.wait_s;

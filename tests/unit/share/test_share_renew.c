@@ -399,6 +399,28 @@ what_a_delta_leans_on_stays(void **state)
     close_machines(&machines);
 }
 
+/* No state tells a machine of the rotation, but for one that this makes. */
+static void
+a_remote_without_a_state_is_renewed(void **state)
+{
+    struct machines machines = {.seed = 1};
+    (void)state;
+    ws_world_open_memory(&machines.a, 7);
+    give(&machines.a);
+    gc_neighbour_open_store(&machines.a, "/b", "/bs", &machines.b);
+    give(&machines.b);
+    OK(add_remote(&machines.a));
+    OK(add_remote(&machines.b));
+    assert_true(renew(&machines.a).is_done);
+    assert_int_equal(share_pull(&machines.a).requests, 1);
+    OK(rotate(&machines.a));
+    assert_true(renew(&machines.a).is_done);
+    save_and_push(&machines, &machines.b, "large", LARGE);
+    assert_done(&machines.a);
+    assert_whole(&machines.a, machines.saved);
+    close_machines(&machines);
+}
+
 /* ==== what is refused ==== */
 
 /* Keys that were rotated since all was looked at: what is encrypted with the last but one is not
@@ -610,16 +632,18 @@ act_at_object(void *ctx, const struct fi_sim_fault_call *call)
 static void
 others_may_act_before_any_object(void **state)
 {
-    static void (*const acts[])(void) = {rotates, pushes, prunes};
+    static void (*const acts[])(void) = {rotates, pushes, prunes, pushes};
     (void)state;
-    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) { /* the last time, none has met it */
         unsigned n = 1;
         for (bool was_hit = true; was_hit; n++) {
             struct machines machines;
             firn_remote_rekey_result result;
             open_machines(&machines, false);
             OK(rotate(&machines.a));
-            save_and_push(&machines, &machines.a, "first", SMALL);
+            if (i < 3) {
+                save_and_push(&machines, &machines.a, "first", SMALL);
+            }
             sleep_for(&machines.a, NINE_HOURS);
             scan_world_wrap(&machines.a.tree);
             ws_world_reopen(&machines.a);
@@ -831,6 +855,7 @@ main(void)
         cmocka_unit_test(a_remote_is_written_anew),
         cmocka_unit_test(it_can_be_done_again),
         cmocka_unit_test(what_a_delta_leans_on_stays),
+        cmocka_unit_test(a_remote_without_a_state_is_renewed),
         cmocka_unit_test(only_keys_that_nothing_needs_are_dropped),
         cmocka_unit_test(what_cannot_be_renewed_is_told),
         cmocka_unit_test(a_damaged_pack_is_named),
