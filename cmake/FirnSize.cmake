@@ -93,6 +93,7 @@ set(FIRN_COLD_PROGRAMS
     remotes
     report
     secrets
+    turn
     seed
     browse
     task)

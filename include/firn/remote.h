@@ -119,6 +119,12 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_keys_remove(firn_workspace *workspace, 
 FIRN_API FIRN_MUST_CHECK int firn_remote_keys_rotate(firn_workspace *workspace, const char *remote,
                                                      const firn_keys_options *options,
                                                      firn_error *err);
+/* Other machines then have to be given a key of now. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_keys_replace(firn_workspace *workspace, const char *remote,
+                                                      const firn_keys_secret *secret,
+                                                      const char *label,
+                                                      const firn_keys_options *options,
+                                                      unsigned *out_number, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_remote_keys_remember(firn_workspace *workspace,
                                                        const char *remote, uint32_t seconds,
                                                        const firn_keys_options *options,

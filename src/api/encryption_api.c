@@ -191,6 +191,24 @@ firn_keys_rotate(const char *path, const firn_keys_options *options, firn_error 
     return api_check_told(fi_rekey_rotate(&rekey, err), err);
 }
 
+int
+firn_keys_replace(const char *path, const firn_keys_secret *secret, const char *label,
+                  const firn_keys_options *options, unsigned *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_rekey rekey;
+    uint16_t number;
+    FI_TRY_RETURN(read_place(path, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    int rc = fi_rekey_replace(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    if (rc == FIRN_OK && out_number != NULL) {
+        *out_number = number;
+    }
+    return api_check_told(rc, err);
+}
+
 /* ---- writing a store anew ---- */
 
 int
@@ -426,6 +444,28 @@ firn_remote_keys_rotate(firn_workspace *workspace, const char *remote,
     API_OWN(workspace, "workspace", err);
     FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
     return api_check_told(fi_share_rekey_rotate(&rekey, err), err);
+}
+
+int
+firn_remote_keys_replace(firn_workspace *workspace, const char *remote,
+                         const firn_keys_secret *secret, const char *label,
+                         const firn_keys_options *options, unsigned *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_unlock_source source;
+    struct fi_keys_secret given;
+    struct fi_share_rekey rekey;
+    uint16_t number;
+    API_OWN(workspace, "workspace", err);
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &source, &rekey, err));
+    FI_TRY_RETURN(read_secret(secret, &given, err));
+    given.cost = fi_cipher_passphrase_remote;
+    int rc =
+        fi_share_rekey_replace(&rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    if (rc == FIRN_OK && out_number != NULL) {
+        *out_number = number;
+    }
+    return api_check_told(rc, err);
 }
 
 int

@@ -137,6 +137,32 @@ Stores of data.
   <n> files written anew, none is left with an older key
   $ firn db compact --rekey app.firn --json
   {"rekeyed":0,"left":0}
+  $ cp app.firn/FIRN.keys older && firn key replace --key-file other app.firn
+  ! firn: key replace: none of the keys of the store opens it then, the recovery code neither: confirm with --yes
+  ! usage: firn key replace [options] [STORE]
+  ! help: firn help key replace
+  [2]
+  $ firn key replace --yes --new app.firn
+  ! firn: key replace: --new is for --key-file
+  ! usage: firn key replace [options] [STORE]
+  ! help: firn help key replace
+  [2]
+  $ firn key replace --yes --key-file other --new --label desk app.firn
+  replaced all keys by key 2
+  ! hint: firn db compact --rekey writes anew what the old ones still open; firn key add --recovery makes a recovery code
+  $ firn db get app.firn users ada
+  ! firn: could not unlock 'app.firn': FIRN_KEY_FILE: this key file opens no slot of the keys file
+  [1]
+  $ export FIRN_KEY_FILE=other
+  $ firn key list app.firn
+  XChaCha20-Poly1305, 2 master keys; locked
+      2  key file       <time>  desk
+  $ firn db put app.firn users grace 1906 && firn db get app.firn users ada && echo
+  1816
+  $ firn db compact --rekey -q app.firn && cp app.firn/FIRN.keys now && cp older app.firn/FIRN.keys && FIRN_KEY_FILE=key firn db get app.firn users ada 2>&1 | sed 's/, that is not.*//; s/.*offset/offset/'
+  offset 128: it is encrypted with a master key, number <n>
+  $ cp now app.firn/FIRN.keys && firn key list app.firn | head -n 1
+  XChaCha20-Poly1305, 1 master key; locked
   $ firn db check --no-key app.firn
   <n> files, <n> blocks, <size> read, <n> log records: checksums match
   not verified without a key: what is encrypted in files; whether files belong together, and whether one is missing
@@ -144,4 +170,18 @@ Stores of data.
   the store is in clear: <n> files written anew
   $ unset FIRN_KEY_FILE
   $ firn db check app.firn
-  3 keyspaces, 3 entries, 0 log records, 1 table of 1 row: no damage
+  3 keyspaces, 4 entries, 0 log records, 1 table of 1 row: no damage
+
+An attempt that failed after the keys were made has made no recovery code. The next one makes it, once.
+
+  $ mkdir undone && cd undone && head -c 3000000 /dev/urandom >large && firn db put half.firn k large - <large && head -c 32 /dev/urandom >key
+  $ (ulimit -f 2000; trap '' XFSZ; firn key encrypt-store -q --key-file key half.firn 2>/dev/null) || firn key list half.firn
+  becoming encrypted: firn key encrypt-store, given again, ends that
+  <any>, 1 master key; locked
+      1  key file       <time>
+  $ firn key encrypt-store -q --key-file key --recovery half.firn | sed 's/: .*/: CODE/'
+  recovery code: CODE
+  ! firn: write the recovery code down, and keep it away from this machine: it opens the store, and is not shown again
+  $ firn key list half.firn | sed 1d
+      1  key file       <time>
+      2  recovery code  <time>

@@ -19,8 +19,8 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget push pull fetch clone remote hook mcp init config workspaces trust key
-    gc check repair db import export chkp alxs help completion version
+    forget push pull fetch clone remote run hook mcp init config workspaces trust
+    key gc check repair db import export chkp alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -75,6 +75,7 @@ The program explains itself, and every command does.
     remote     Add, list, log, prune, show or remove remotes
   
   Agent commands:
+    run        Run a command, and save before and after it
     hook       Save before and after each turn of a coding agent
     mcp        Serve coding agents by the Model Context Protocol
   
@@ -176,6 +177,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   key remove
   key recover
   key rotate
+  key replace
   key unlock
   key lock
   hook install

@@ -124,6 +124,33 @@ Two machines lose one another nothing, and older files are gone.
   one
   two
 
+All keys are replaced by one: the others open nothing of now, and each machine has to be given it.
+
+  $ echo last words | FIRN_KEY_COMMAND='echo more words' firn key replace --remote ../bucket
+  ! firn: key replace: none of the keys of the remote opens it then, the recovery code neither: confirm with --yes
+  ! usage: firn key replace [options] [STORE]
+  ! help: firn help key replace
+  [2]
+  $ echo last words | FIRN_KEY_COMMAND='echo more words' firn key replace --remote ../bucket --yes
+  replaced all keys by key 8
+  ! hint: firn gc --rekey writes anew what the old ones still open; firn key add --recovery makes a recovery code
+  $ FIRN_KEY_COMMAND='echo last words' firn key list --remote ../bucket
+  XChaCha20-Poly1305, 3 master keys; locked
+      8  passphrase     <time>
+  $ FIRN_KEY_COMMAND='echo more words' firn pull
+  ! firn: could not unlock '<T>/w/bucket': FIRN_KEY_COMMAND: this passphrase opens no slot of the keys file
+  [1]
+  $ echo four >four && firn save -q && FIRN_KEY_COMMAND='echo last words' firn push
+  1
+  pushed 1 checkpoint, <size> in 2 requests
+  $ cd ../locked && FIRN_KEY_FILE=../mary firn pull
+  ! firn: the keys of the remote 'origin' were changed: could not unlock '<T>/w/bucket': FIRN_KEY_FILE: no slot of the keys file has a key file
+  [1]
+  $ FIRN_KEY_FILE=../mary FIRN_REMOTE_KEY_COMMAND='echo last words' firn pull && FIRN_KEY_FILE=../mary firn pull
+  pulled 1 checkpoint, <size> in 4 requests
+  no new checkpoint to pull: 1 request
+  $ cd ../late
+
 What cannot be done:
 
   $ firn key list --remote

@@ -182,6 +182,24 @@ fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err)
     return change(rekey, apply_rotate, &slot, err);
 }
 
+static int
+apply_replace(void *ctx, struct fi_keys *keys, firn_error *err)
+{
+    const struct slot_change *slot = ctx;
+    FI_TRY_RETURN(fi_keys_renew(keys, slot->os, err));
+    return apply_add(ctx, keys, err);
+}
+
+int
+fi_rekey_replace(const struct fi_rekey *rekey, const struct fi_keys_secret *secret,
+                 firn_slice label, uint16_t *out_number, firn_error *err)
+{
+    struct slot_change slot = {.os = rekey->os, .secret = secret, .label = label};
+    int rc = change(rekey, apply_replace, &slot, err);
+    *out_number = slot.number;
+    return rc;
+}
+
 /* ---- looking, and the session keyring: no lock ---- */
 
 int

@@ -39,6 +39,9 @@ FIRN_MUST_CHECK int fi_rekey_change(const struct fi_rekey *rekey, uint16_t numbe
                                     const struct fi_keys_secret *secret, firn_error *err);
 FIRN_MUST_CHECK int fi_rekey_remove(const struct fi_rekey *rekey, uint16_t number, firn_error *err);
 FIRN_MUST_CHECK int fi_rekey_rotate(const struct fi_rekey *rekey, firn_error *err);
+FIRN_MUST_CHECK int fi_rekey_replace(const struct fi_rekey *rekey,
+                                     const struct fi_keys_secret *secret, firn_slice label,
+                                     uint16_t *out_number, firn_error *err);
 /* FIRN_INVALID: the store is in clear. */
 FIRN_MUST_CHECK int fi_rekey_check_encrypted(const struct fi_rekey *rekey, firn_error *err);
 

@@ -3,7 +3,8 @@
  * os/os_library.c: dlopen. A library is loaded under one lock for all, since libraries may not be
  * started by two threads at once. It is never unloaded: others may use it, too.
  *
- * A static program has no loader, so nothing can be loaded.
+ * A static program loads libraries with the system's own glibc, which has to be of the version that
+ * it was linked with; otherwise nothing can be loaded.
  */
 #include "posix/os_library.h"
 

@@ -50,6 +50,9 @@ FIRN_MUST_CHECK int fi_share_rekey_change(const struct fi_share_rekey *rekey, ui
                                           const struct fi_keys_secret *secret, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_remove(const struct fi_share_rekey *rekey, uint16_t number,
                                           firn_error *err);
+FIRN_MUST_CHECK int fi_share_rekey_replace(const struct fi_share_rekey *rekey,
+                                           const struct fi_keys_secret *secret, firn_slice label,
+                                           uint16_t *out_number, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err);
 /* Drops all master keys but the newest, which has to be the newest of `used`, too: FIRN_BUSY.
  * Requires: nothing in the remote is encrypted with an older one. */

@@ -97,7 +97,7 @@ unlock(struct changing *changing, firn_error *err)
 
 /* ==== a change ==== */
 
-enum kind { ADD, CHANGE, REMOVE, ROTATE, DROP };
+enum kind { ADD, CHANGE, REMOVE, ROTATE, REPLACE, DROP };
 
 struct change {
     enum kind kind;
@@ -184,6 +184,11 @@ apply(struct change *change, struct fi_os *os, struct fi_keys *keys, firn_error 
     case ROTATE:
         FI_TRY_RETURN(fi_keys_rotate(keys, os, err));
         return mark_master(change, keys, err);
+    case REPLACE:
+        FI_TRY_RETURN(fi_keys_renew(keys, os, err));
+        FI_TRY_RETURN(
+            fi_keys_add_slot(keys, os, change->secret, change->label, &change->number, err));
+        return mark_slot(change, keys);
     case DROP:
         return drop_old(change, keys, err);
     }
@@ -354,6 +359,16 @@ fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err)
 {
     struct change change = {.kind = ROTATE};
     return change_keys(rekey, &change, err);
+}
+
+int
+fi_share_rekey_replace(const struct fi_share_rekey *rekey, const struct fi_keys_secret *secret,
+                       firn_slice label, uint16_t *out_number, firn_error *err)
+{
+    struct change change = {.kind = REPLACE, .secret = secret, .label = label};
+    int rc = change_keys(rekey, &change, err);
+    *out_number = change.number;
+    return rc;
 }
 
 int

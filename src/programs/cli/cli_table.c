@@ -16,6 +16,7 @@
 #include "report/report.h"
 #include "secrets/secrets.h"
 #include "seed/seed.h"
+#include "turn/turn.h"
 
 static const char about[] =
     "firn saves the state of a directory tree as a checkpoint, shows what has changed\n"
@@ -61,6 +62,7 @@ static const struct fi_command *const commands[] = {
     &fi_remotes_clone,
     &fi_remotes_names,
 
+    &fi_turn_run,
     &fi_hook,
     &fi_cli_mcp,
 
@@ -88,15 +90,9 @@ static const struct fi_command *const commands[] = {
 /* clang-format on */
 
 static const struct fi_command_section sections[] = {
-    {"Everyday", &fi_dir_save},
-    {"History", &fi_dir_log},
-    {"Sharing", &fi_remotes_push},
-    {"Agent", &fi_hook},
-    {"Maintenance", &fi_dir_init},
-    {"Database", &fi_data},
-    {"Import and export", &fi_import},
-    {"Help", &fi_command_help},
-    {NULL, NULL},
+    {"Everyday", &fi_dir_save},        {"History", &fi_dir_log},      {"Sharing", &fi_remotes_push},
+    {"Agent", &fi_turn_run},           {"Maintenance", &fi_dir_init}, {"Database", &fi_data},
+    {"Import and export", &fi_import}, {"Help", &fi_command_help},    {NULL, NULL},
 };
 
 static const struct fi_command_global globals[] = {

@@ -62,6 +62,9 @@ struct fi_command {
     unsigned uses;            /* of enum fi_command_uses */
     /* --json is not offered: what follows the refusal, may be ""; NULL: it is */
     const char *refuses_json;
+    /* The first argument begins the command line of another program: what follows it are arguments,
+     * also what begins with a dash. */
+    bool takes_line;
     /* Returns the exit code, of enum fi_exit. NULL for a group. */
     int (*run)(struct fi_cli *cli);
     /* A group's commands, ending with NULL; NULL for a command. */

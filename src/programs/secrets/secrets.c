@@ -189,6 +189,16 @@ fi_secrets_keys_rotate(struct fi_secrets_store *store, firn_error *err)
 }
 
 int
+fi_secrets_keys_replace(struct fi_secrets_store *store, const firn_keys_secret *secret,
+                        const char *label, unsigned *out_number, firn_error *err)
+{
+    return store->is_remote
+               ? firn_remote_keys_replace(store->workspace, store->path, secret, label,
+                                          &store->options, out_number, err)
+               : firn_keys_replace(store->path, secret, label, &store->options, out_number, err);
+}
+
+int
 fi_secrets_keys_remember(struct fi_secrets_store *store, uint32_t seconds, firn_error *err)
 {
     return store->is_remote ? firn_remote_keys_remember(store->workspace, store->path, seconds,
@@ -252,17 +262,11 @@ fi_secrets_given_passphrase(struct fi_cli *cli, const struct fi_secrets_store *s
 
 /* ---- the group ---- */
 
-static const struct fi_command *const members[] = {&fi_secrets_list,
-                                                   &fi_secrets_slots_add,
-                                                   &fi_secrets_slots_change,
-                                                   &fi_secrets_slots_remove,
-                                                   &fi_secrets_slots_recover,
-                                                   &fi_secrets_slots_rotate,
-                                                   &fi_secrets_session_unlock,
-                                                   &fi_secrets_session_lock,
-                                                   &fi_secrets_change_encrypt,
-                                                   &fi_secrets_change_decrypt,
-                                                   NULL};
+static const struct fi_command *const members[] = {
+    &fi_secrets_list,           &fi_secrets_slots_add,      &fi_secrets_slots_change,
+    &fi_secrets_slots_remove,   &fi_secrets_slots_recover,  &fi_secrets_slots_rotate,
+    &fi_secrets_slots_replace,  &fi_secrets_session_unlock, &fi_secrets_session_lock,
+    &fi_secrets_change_encrypt, &fi_secrets_change_decrypt, NULL};
 
 const struct fi_command fi_secrets = {
     .name = "key",

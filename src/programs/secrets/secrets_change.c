@@ -111,11 +111,24 @@ close_workspace(struct fi_cli *cli, struct renewal *renewal)
 
 /* ---- encrypt-store ---- */
 
-static bool
-wants_recovery(struct fi_cli *cli)
+static int
+note_recovery(void *ctx, const firn_keys_slot *slot)
 {
-    return fi_command_has(cli, "recovery") ||
-           (!fi_command_has(cli, "no-recovery") && fi_command_report_may_prompt(cli));
+    bool *has_recovery = ctx;
+    *has_recovery = *has_recovery || slot->kind == FIRN_KEYS_RECOVERY;
+    return FIRN_OK;
+}
+
+/* Whether a code is to be made: an attempt that was interrupted may have made none. */
+static bool
+wants_recovery(struct fi_cli *cli, const struct fi_secrets_store *store)
+{
+    bool is_wanted = fi_command_has(cli, "recovery") ||
+                     (!fi_command_has(cli, "no-recovery") && fi_command_report_may_prompt(cli));
+    bool has_recovery = false;
+    return is_wanted &&
+           firn_keys_list(store->path, note_recovery, &has_recovery, NULL, NULL) == FIRN_OK &&
+           !has_recovery;
 }
 
 /* Gives the store keys, unless it has them from an earlier attempt. Returns an exit code. */
@@ -133,11 +146,10 @@ begin_encrypting(struct fi_cli *cli, struct fi_secrets_store *store, firn_cipher
             is_settled ? "firn key rotate and firn gc --rekey replace its master key" : NULL);
     }
     cli->is_done = true;
-    const bool is_new = store->info.cipher == FIRN_CIPHER_NONE;
-    if (is_new && wants_recovery(cli)) {
+    if (wants_recovery(cli, store)) {
         FI_TRY_RETURN(fi_command_key_print_recovery(cli, NULL, store->path, NULL));
     }
-    if (is_new && !cli->quiet) {
+    if (store->info.cipher == FIRN_CIPHER_NONE && !cli->quiet) {
         fi_command_report_line(
             "without its passphrase, key file or recovery code nobody can read this store again");
     }

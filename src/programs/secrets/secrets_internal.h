@@ -17,6 +17,7 @@ extern const struct fi_command fi_secrets_slots_add;
 extern const struct fi_command fi_secrets_slots_change;
 extern const struct fi_command fi_secrets_slots_recover;
 extern const struct fi_command fi_secrets_slots_remove;
+extern const struct fi_command fi_secrets_slots_replace;
 extern const struct fi_command fi_secrets_slots_rotate;
 extern const struct fi_command fi_secrets_session_unlock;
 extern const struct fi_command fi_secrets_session_lock;
@@ -51,6 +52,8 @@ int fi_secrets_keys_change(struct fi_secrets_store *store, unsigned number,
                            const firn_keys_secret *secret, firn_error *err);
 int fi_secrets_keys_remove(struct fi_secrets_store *store, unsigned number, firn_error *err);
 int fi_secrets_keys_rotate(struct fi_secrets_store *store, firn_error *err);
+int fi_secrets_keys_replace(struct fi_secrets_store *store, const firn_keys_secret *secret,
+                            const char *label, unsigned *out_number, firn_error *err);
 int fi_secrets_keys_remember(struct fi_secrets_store *store, uint32_t seconds, firn_error *err);
 int fi_secrets_keys_forget(struct fi_secrets_store *store, size_t *out_count, firn_error *err);
 

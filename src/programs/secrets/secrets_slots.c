@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * secrets/secrets_slots.c: firn key add, change, remove, recover and rotate.
+ * secrets/secrets_slots.c: firn key add, change, remove, recover, rotate and replace.
  *
  * A key of a store is what people call a key here: a passphrase, a key file or a recovery code. It
  * wraps the master keys, with which files are encrypted. So a key that is changed or removed still
@@ -361,6 +361,73 @@ run_rotate(struct fi_cli *cli)
     return fi_secrets_with(cli, 0, rotate);
 }
 
+/* ---- replace ---- */
+
+static int
+check_replace(struct fi_cli *cli)
+{
+    bool is_file = fi_command_value(cli, "key-file") != NULL;
+    if (is_file && fi_command_has(cli, "passphrase")) {
+        return fi_command_misused(cli, "--passphrase and --key-file exclude each other");
+    }
+    return fi_command_has(cli, "new") && !is_file
+               ? fi_command_misused(cli, "--new is for --key-file")
+               : FI_EXIT_OK;
+}
+
+/* Returns an exit code. */
+static int
+confirm_replace(struct fi_cli *cli, const struct fi_secrets_store *store)
+{
+    if (fi_command_has(cli, "yes")) {
+        return FI_EXIT_OK;
+    }
+    if (!fi_command_report_may_prompt(cli)) {
+        return fi_command_misused(cli,
+                                  "none of the keys of %s opens it then, the recovery code "
+                                  "neither: confirm with --yes",
+                                  fi_secrets_word(store));
+    }
+    fi_command_report_line("none of the %u keys of %s opens it then, the recovery code neither",
+                           store->info.slots, fi_secrets_word(store));
+    return fi_command_report_prompt("replace them?") ? FI_EXIT_OK : FI_EXIT_FAILED;
+}
+
+static int
+replace(struct fi_cli *cli, struct fi_secrets_store *store)
+{
+    firn_error err;
+    struct fi_secrets_given given = {.bytes = NULL};
+    unsigned number = 0;
+    int exit_code;
+    FI_TRY_OUT(exit_code, confirm_replace(cli, store));
+    FI_TRY_OUT(exit_code, take_new(cli, store, fi_command_value(cli, "key-file"), &given));
+    const firn_keys_secret secret = fi_secrets_given_secret(&given);
+    const char *label = fi_command_value(cli, "label");
+    int code = fi_secrets_keys_replace(store, &secret, label, &number, &err);
+    exit_code = code == FIRN_OK ? report(cli, number, "replaced all keys by")
+                                : fi_command_report_failure(cli, &err, hint_of(code));
+    if (code == FIRN_OK && !cli->quiet) {
+        fi_command_report_more("hint", cli->argument_count > 0
+                                           ? "firn db compact --rekey writes anew what the old "
+                                             "ones still open; firn key add --recovery makes a "
+                                             "recovery code"
+                                           : "firn gc --rekey writes anew what the old ones still "
+                                             "open; firn key add --recovery makes a recovery code");
+    }
+out:
+    fi_secrets_given_deinit(&given);
+    return exit_code;
+}
+
+static int
+run_replace(struct fi_cli *cli)
+{
+    assert(cli->argument_count <= 1);
+    FI_TRY_RETURN(check_replace(cli));
+    return fi_secrets_with(cli, 0, replace);
+}
+
 /* ---- descriptions ---- */
 
 static const struct fi_command_option add_options[] = {
@@ -436,7 +503,7 @@ const struct fi_command fi_secrets_slots_change = {
     .help = "KEY is a number that firn key list shows. One small file is written anew. This\n"
             "is no rotation: the master keys stay, and copies of the store from before still\n"
             "open with the old passphrase. If somebody else knows it, they may have kept the\n"
-            "master keys, too: only a new store makes that worthless.",
+            "master keys, too: firn key replace and firn gc --rekey make that worthless.",
     .examples = change_examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_change,
@@ -474,4 +541,34 @@ const struct fi_command fi_secrets_slots_rotate = {
             "A changed passphrase is no rotation (firn help key change).",
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_rotate,
+};
+
+static const struct fi_command_option replace_options[] = {
+    {"passphrase", 0, NULL, "by a passphrase, which is asked for (the default)"},
+    {"key-file", 0, "FILE", "by what is in FILE"},
+    {"new", 0, NULL, "with --key-file, make FILE first, of random bytes"},
+    {"label", 0, "TEXT", "a name for people, in clear"},
+    {"yes", 'y', NULL, "do not ask"},
+    FI_SECRETS_REMOTE,
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct fi_command_example replace_examples[] = {
+    {"firn key replace && firn gc --rekey", "make worthless what somebody may have copied"},
+    {NULL, NULL},
+};
+
+const struct fi_command fi_secrets_slots_replace = {
+    .name = "replace",
+    .summary = "Set one new passphrase or key file in place of all",
+    .arguments = "[STORE]",
+    .options = replace_options,
+    .help = "For when a passphrase or key file became known, and somebody may have a copy of\n"
+            "FIRN.keys from before. What opened the store so far, recovery codes included,\n"
+            "opens nothing that is written from then on, whatever copy they have. Files get a\n"
+            "new master key, as by firn key rotate; firn gc --rekey writes those anew that\n"
+            "are there, for a store of data firn db compact --rekey.",
+    .examples = replace_examples,
+    .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
+    .run = run_replace,
 };

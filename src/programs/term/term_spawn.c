@@ -2,9 +2,9 @@
  *
  * term/term_spawn.c: starts another program, such as a pager, a browser, or git.
  *
- * This program ignores SIGPIPE, and a signal that is ignored or blocked stays so in programs that
- * it starts. They expect to be ended by a closed pipe, so they get the default, and no signal
- * blocked.
+ * This program ignores SIGPIPE and SIGXFSZ, and a signal that is ignored or blocked stays so in
+ * programs that it starts. They expect to be ended by a closed pipe, so they get the default, and
+ * no signal blocked.
  */
 #include "term/term.h"
 
@@ -31,6 +31,7 @@ reset_signals(posix_spawnattr_t *attributes)
     (void)sigemptyset(&none);
     (void)sigemptyset(&defaults);
     (void)sigaddset(&defaults, SIGPIPE);
+    (void)sigaddset(&defaults, SIGXFSZ);
     int rc = posix_spawnattr_setsigmask(attributes, &none);
     rc = rc == 0 ? posix_spawnattr_setsigdefault(attributes, &defaults) : rc;
     return rc == 0 ? posix_spawnattr_setflags(attributes,

@@ -239,6 +239,35 @@ after_a_rotation_old_and_new_files_are_read(void **state)
 }
 
 static void
+all_keys_are_replaced_by_one(void **state)
+{
+    struct place place;
+    struct person person = {KEY_A, FIRN_KEYS_FILE, 0, 0, 0};
+    const firn_keys_source source = {answer, &person};
+    firn_keys_options options = FIRN_KEYS_OPTIONS_INIT;
+    firn_keys_info info = FIRN_KEYS_INFO_INIT;
+    const firn_keys_secret secret = {FIRN_KEYS_FILE, firn_str(KEY_B)};
+    const firn_keys_secret bad = {FIRN_KEYS_FILE, firn_str("too short")};
+    char code[FIRN_KEYS_RECOVERY_SIZE];
+    unsigned number;
+    (void)state;
+    options.source = &source;
+    place_init(&place);
+    make_store(&place, &person, FIRN_CIPHER_XCHACHA20_POLY1305);
+    OK(firn_keys_add_recovery(place.store, NULL, &options, code, NULL, &err));
+    assert_int_equal(firn_keys_replace(place.store, &bad, NULL, &options, &number, &err),
+                     FIRN_INVALID);
+    assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_OK); /* nothing has changed */
+    OK(firn_keys_replace(place.store, &secret, "the new one", &options, &number, &err));
+    assert_opens(&place, KEY_A, FIRN_KEYS_FILE, FIRN_DENIED);
+    assert_opens(&place, code, FIRN_KEYS_PASSPHRASE, FIRN_DENIED);
+    assert_opens(&place, KEY_B, FIRN_KEYS_FILE, FIRN_OK);
+    OK(firn_keys_list(place.store, NULL, NULL, &info, &err));
+    assert_true(info.slots == 1 && info.master_keys == 2 && number == 3);
+    remove_all(place.dir);
+}
+
+static void
 count_notice(void *ctx, const firn_notice *notice)
 {
     unsigned *count = ctx;
@@ -449,6 +478,7 @@ main(void)
         cmocka_unit_test(a_store_in_clear_has_no_keys),
         cmocka_unit_test(slots_come_change_and_go),
         cmocka_unit_test(after_a_rotation_old_and_new_files_are_read),
+        cmocka_unit_test(all_keys_are_replaced_by_one),
         cmocka_unit_test(a_locked_store_is_checked_without_a_question),
         cmocka_unit_test(a_reader_is_told_that_the_keys_were_rotated),
         cmocka_unit_test(a_workspace_asks_once),

@@ -494,6 +494,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_remote_keys_list, opened.workspace, NULL, NULL, NULL, NULL)                             \
     X(firn_remote_keys_remember, opened.workspace, NULL, 1, NULL)                                  \
     X(firn_remote_keys_remove, opened.workspace, NULL, 1, NULL)                                    \
+    X(firn_remote_keys_replace, opened.workspace, NULL, NULL, NULL, NULL, NULL)                    \
     X(firn_remote_keys_rotate, opened.workspace, NULL, NULL)                                       \
     X(firn_remote_list, opened.workspace, VISIT(const firn_remote_info *), NULL)                   \
     X(firn_remote_log, opened.workspace, NULL, 0, VISIT(const firn_remote_change *), NULL)         \
@@ -676,6 +677,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_keys_add_recovery",
                                         "firn_keys_change",
                                         "firn_keys_remove",
+                                        "firn_keys_replace",
                                         "firn_keys_rotate",
                                         "firn_keys_encrypt",
                                         "firn_keys_decrypt",
