@@ -917,6 +917,30 @@ export interface Pruned {
   requests: number
 }
 
+export interface RemoteRekeyOptions extends LongOptions {
+  remote?: string
+  /** Ends after about so many bytes were written anew; the next call goes on. Default 0: no limit. */
+  bytesMax?: number | bigint
+  /** Default 0: no limit. */
+  bytesPerSecondMax?: number | bigint
+}
+
+/** What was encrypted anew in a remote after a rotation of its keys. */
+export interface RemoteRekeyed {
+  /** Packs that were written anew, and their bytes. */
+  packs: number
+  bytes: number
+  /** States that were removed. */
+  states: number
+  /** What older keys still open; in `leftSeconds` all of these states can be removed. */
+  leftPacks: number
+  leftStates: number
+  leftSeconds: number
+  /** Older keys open nothing, and the remote has none any more. */
+  isDone: boolean
+  requests: number
+}
+
 export interface RemoteCheckOptions extends LongOptions {
   remote?: string
   /** Fetches and verifies every byte; else only tables and directories. */
@@ -1063,6 +1087,8 @@ export class Workspace implements Closable {
   lines (remote: string): Promise<Line[]>
   /** Removes from a remote what no checkpoint there needs, and first the checkpoints that `keep` does not keep. */
   remotePrune (options?: PruneOptions | string): Promise<Pruned>
+  /** Encrypts anew, with the newest master key, what a rotation of the keys has left in an encrypted remote. */
+  remoteRekey (options?: RemoteRekeyOptions | string): Promise<RemoteRekeyed>
   /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */
   remoteCheck (options?: RemoteCheckOptions | string): Promise<RemoteCheck>
   /**

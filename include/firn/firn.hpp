@@ -2523,6 +2523,19 @@ class workspace
         guard.check(firn_remote_prune(handle_.get(), name(remote), &given, &out, &err), err);
         return out;
     }
+    // Encrypts anew, with the newest master key, what a rotation has left in an encrypted remote; is_done: nothing is left, and
+    // the older keys are dropped.
+    firn_remote_rekey_result
+    remote_rekey(const std::optional<std::string> &remote = std::nullopt,
+                 const firn_remote_rekey_options &options = FIRN_REMOTE_REKEY_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_remote_rekey_options given = options;
+        firn_remote_rekey_result out = FIRN_REMOTE_REKEY_RESULT_INIT;
+        detail::guard guard(given.callbacks);
+        guard.check(firn_remote_rekey(handle_.get(), name(remote), &given, &out, &err), err);
+        return out;
+    }
     // Whether a remote has all that its checkpoints need; with options.repair, what is damaged there and whole here is sent
     // again, and with options.drop_broken what cannot be mended is removed. FIRN_CORRUPT: damage is left; notices name it.
     firn_remote_check_result

@@ -293,6 +293,48 @@ FIRN_API FIRN_MUST_CHECK int firn_remote_prune(firn_workspace *workspace, const 
                                                const firn_prune_options *options,
                                                firn_prune_result *out, firn_error *err);
 
+typedef struct firn_remote_rekey_options {
+    size_t size;        /* sizeof(firn_remote_rekey_options) */
+    uint64_t bytes_max; /* of packs; then it ends, and the next call goes on; 0: no limit */
+    int64_t bytes_per_second_max; /* 0: no limit */
+    firn_callbacks callbacks;
+} firn_remote_rekey_options;
+#define FIRN_REMOTE_REKEY_OPTIONS_INIT                               \
+    {                                                                \
+        sizeof(firn_remote_rekey_options), 0, 0, FIRN_CALLBACKS_INIT \
+    }
+typedef struct firn_remote_rekey_result {
+    size_t size;          /* sizeof(firn_remote_rekey_result) */
+    uint64_t packs;       /* that were written anew */
+    uint64_t bytes;       /* of these, as they are now */
+    uint64_t states;      /* that an older key opened, and that were removed */
+    uint64_t left_packs;  /* that an older key opens, and that are still there */
+    uint64_t left_states; /* the same of states */
+    int64_t left_s;       /* in so many seconds all of these states can be removed */
+    bool is_done;         /* older keys open nothing, and the remote has none any more */
+    uint64_t requests;
+} firn_remote_rekey_result;
+#define FIRN_REMOTE_REKEY_RESULT_INIT                                \
+    {                                                                \
+        sizeof(firn_remote_rekey_result), 0, 0, 0, 0, 0, 0, false, 0 \
+    }
+/* Writes anew, with the newest master key, what a rotation has left in an encrypted remote
+ * (firn_remote_keys_rotate), beside other machines that push, pull and prune. remote: its name here,
+ * or the URL of one that has a name. What is older is found by looking at each file, so an
+ * interrupted call has lost nothing: the next one goes on. Packs are fetched one by one, written
+ * anew and put; then a state names them instead of the old ones, which are removed, each time when
+ * some 256 MiB have come together. States that an older key opens are removed when they are about
+ * eight hours old, so a call on the next day ends it. When nothing is left that an older key opens,
+ * the older keys are dropped: is_done. The store needs room for two files of the remote. out may be
+ * NULL.
+ *
+ * FIRN_INVALID: the remote is not encrypted. FIRN_BUSY: another push of this store is running, or
+ * another machine has rotated the keys again meanwhile. FIRN_CORRUPT: a pack is missing or damaged,
+ * and stays as it is: firn_remote_check repairs it. FIRN_DENIED: the storage lets nothing be removed. */
+FIRN_API FIRN_MUST_CHECK int firn_remote_rekey(firn_workspace *workspace, const char *remote,
+                                               const firn_remote_rekey_options *options,
+                                               firn_remote_rekey_result *out, firn_error *err);
+
 typedef struct firn_remote_check_options {
     size_t size;                  /* sizeof(firn_remote_check_options) */
     bool read_data;               /* every byte of every pack; else only tables and directories */

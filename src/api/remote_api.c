@@ -171,6 +171,24 @@ firn_remote_prune(firn_workspace *workspace, const char *remote, const firn_prun
 }
 
 int
+firn_remote_rekey(firn_workspace *workspace, const char *remote,
+                  const firn_remote_rekey_options *options, firn_remote_rekey_result *out,
+                  firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_remote_rekey_options given = FIRN_REMOTE_REKEY_OPTIONS_INIT;
+    firn_remote_rekey_result result;
+    FI_TRY_RETURN(fi_api_options_begin_result(out, sizeof out->size, err));
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    int rc = fi_share_renew(workspace, remote, &given, &result, err);
+    if (rc == FIRN_OK && out != NULL) {
+        fi_api_options_write(out, &result, sizeof result);
+    }
+    return api_check_told(rc, err);
+}
+
+int
 firn_remote_check(firn_workspace *workspace, const char *remote,
                   const firn_remote_check_options *options, firn_remote_check_result *out,
                   firn_error *err)

@@ -69,6 +69,7 @@ A rotation: what is pushed from then on has the new master key. A machine that m
   what is pushed is encrypted with master key 2 from now on; other machines use it once they have met a push of this one
   2
   pushed 1 checkpoint, <size> in 2 requests
+  ! hint: firn gc --rekey --remote encrypts anew what is there
   $ cd ../mary.work && export FIRN_KEY_FILE=../mary; firn pull && firn pull
   pulled 1 checkpoint, <size> in 4 requests
   no new checkpoint to pull: 1 request

@@ -657,6 +657,8 @@ shares_a_directory(const std::filesystem::path &beside)
                 (void)grace.remote_prune(std::nullopt, prune);
             }) == FIRN_INVALID,
             "a policy that is none");
+    require(code_of([&] { (void)grace.remote_rekey("hub"); }) == FIRN_INVALID,
+            "a remote in clear has no keys");
     require(grace.remote_cat("2", "notes", "hub") == "two", "a file of a remote");
     firn_remote_check_result checked = grace.remote_check("hub");
     require(checked.checkpoints == 2 && checked.damaged == 0 && checked.broken == 0,

@@ -42,6 +42,7 @@ const accepted = {
   prune: [...named.long, 'remote', 'keep', 'dryRun', 'now'],
   remoteCheck: [...named.long, 'remote', 'readData', 'repair', 'dropBroken', 'bytesPerSecondMax'],
   remoteCheckLocked: [...named.long, 'remote', 'readData', 'bytesPerSecondMax'],
+  remoteRekey: [...named.long, 'remote', 'bytesMax', 'bytesPerSecondMax'],
   remoteLog: ['remote', 'limit']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
@@ -242,6 +243,12 @@ class Workspace extends Handle {
   async remotePrune (options) {
     options = withRemote(options, accepted.prune)
     return monitored(options, (monitor) => native.wsPrune(this[handle], options.remote, options.keep, options.dryRun, options.now, monitor))
+  }
+
+  /** Encrypts anew what a rotation of the keys has left in an encrypted remote. */
+  async remoteRekey (options) {
+    options = withRemote(options, accepted.remoteRekey)
+    return monitored(options, (monitor) => native.wsRemoteRekey(this[handle], options.remote, options.bytesMax, options.bytesPerSecondMax, monitor))
   }
 
   /** Whether a remote has all that its checkpoints need. FIRN_CORRUPT, with `checked`, if damage is left. */

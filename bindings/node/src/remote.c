@@ -56,6 +56,10 @@ struct remote_call {
             firn_prune_result result;
         } prune;
         struct {
+            firn_remote_rekey_options options;
+            firn_remote_rekey_result result;
+        } rekey;
+        struct {
             firn_remote_check_options options;
             firn_remote_check_result result;
             bool is_damaged;
@@ -231,6 +235,48 @@ ws_prune_finish(napi_env env, struct call *call)
     set_number(env, object, "bytes", (double)result->bytes);
     set_number(env, object, "removedPacks", (double)result->removed_packs);
     set_number(env, object, "removedBytes", (double)result->removed_bytes);
+    set_number(env, object, "requests", (double)result->requests);
+    return object;
+}
+
+/* ---- rekey ---- */
+
+/* wsRemoteRekey(workspace, remote, bytesMax, bytesPerSecondMax, monitor) */
+static bool
+ws_remote_rekey_parse(struct args *args, struct call *call)
+{
+    struct remote_call *self = remote_call(call);
+    firn_remote_rekey_options options = FIRN_REMOTE_REKEY_OPTIONS_INIT;
+    firn_remote_rekey_result result = FIRN_REMOTE_REKEY_RESULT_INIT;
+    self->as.rekey.options = options;
+    self->as.rekey.result = result;
+    return ws_begin(args, &self->ws) && arg_text_or_none(args, 1, "remote", &self->remote) &&
+           arg_u64(args, 2, "bytesMax", 0, &self->as.rekey.options.bytes_max) &&
+           arg_rate(args, 3, &self->as.rekey.options.bytes_per_second_max) &&
+           arg_monitor(args, 4, &self->as.rekey.options.callbacks);
+}
+
+static int
+ws_remote_rekey_run(struct call *call, firn_error *err)
+{
+    struct remote_call *self = remote_call(call);
+    return firn_remote_rekey(workspace_of(self), self->remote, &self->as.rekey.options,
+                             &self->as.rekey.result, err);
+}
+
+static napi_value
+ws_remote_rekey_finish(napi_env env, struct call *call)
+{
+    const firn_remote_rekey_result *result = &remote_call(call)->as.rekey.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_number(env, object, "packs", (double)result->packs);
+    set_number(env, object, "bytes", (double)result->bytes);
+    set_number(env, object, "states", (double)result->states);
+    set_number(env, object, "leftPacks", (double)result->left_packs);
+    set_number(env, object, "leftStates", (double)result->left_states);
+    set_number(env, object, "leftSeconds", (double)result->left_s);
+    set_bool(env, object, "isDone", result->is_done);
     set_number(env, object, "requests", (double)result->requests);
     return object;
 }
@@ -580,6 +626,8 @@ const struct call_kind remote_calls[] = {
      ws_remote_check_run, ws_remote_check_finish, NULL},
     {"wsRemoteCheckLocked", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_check_locked_parse,
      ws_remote_check_locked_run, ws_remote_check_locked_finish, NULL},
+    {"wsRemoteRekey", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_rekey_parse,
+     ws_remote_rekey_run, ws_remote_rekey_finish, NULL},
     {"wsRemoteLog", sizeof(struct remote_call), CALL_IN_LANE, ws_remote_log_parse,
      ws_remote_log_run, ws_remote_log_finish, NULL},
     {"wsPush", sizeof(struct remote_call), CALL_IN_LANE, ws_push_parse, ws_push_run, ws_push_finish,

@@ -147,6 +147,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Workspace.pull': (o) => work.pull(o),
     'Workspace.remoteAdd': (o) => work.remoteAdd('never', '/nowhere', o),
     'Workspace.remotePrune': (o) => work.remotePrune(o),
+    'Workspace.remoteRekey': (o) => work.remoteRekey(o),
     'Workspace.remoteCheck': (o) => work.remoteCheck(o),
     'Workspace.remoteCheckLocked': (o) => work.remoteCheckLocked(o),
     'Workspace.remoteLog': (o) => work.remoteLog(o),
@@ -180,7 +181,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
       await assert.rejects(async () => call({ [option]: undefined, creat: undefined }), /"creat"/, `${name}: ${option}`)
     }
     for (const wrong of ['text', 5, [], () => {}]) {
-      if ((wrong === 'text' && /\.(save|push|pull|remotePrune|remoteCheck|remoteCheckLocked|remoteLog)$/.test(name)) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference, a remote
+      if ((wrong === 'text' && /\.(save|push|pull|remotePrune|remoteRekey|remoteCheck|remoteCheckLocked|remoteLog)$/.test(name)) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference, a remote
       if (isSync) assert.throws(() => call(wrong), code('FIRN_INVALID'), name)
       else await assert.rejects(async () => call(wrong), code('FIRN_INVALID'), name)
     }

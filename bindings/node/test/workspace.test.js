@@ -219,7 +219,7 @@ test('two workspaces share a directory as their remote', async (t) => {
   const { opened: ada, root, place } = await workspace(t)
   const shared = path.join(place, 'shared')
   fs.mkdirSync(shared)
-  for (const call of ['push', 'pull', 'remotePrune', 'remoteCheck', 'remoteCheckLocked', 'remoteLog']) await assert.rejects(ada[call](), code('FIRN_NOT_FOUND'))
+  for (const call of ['push', 'pull', 'remotePrune', 'remoteRekey', 'remoteCheck', 'remoteCheckLocked', 'remoteLog']) await assert.rejects(ada[call](), code('FIRN_NOT_FOUND'))
   assert.deepStrictEqual(await ada.remotes(), [])
   assert.strictEqual(await ada.remoteAdd('origin', shared), undefined)
   const [remote] = await ada.remotes()
@@ -275,6 +275,7 @@ test('two workspaces share a directory as their remote', async (t) => {
   assert.deepStrictEqual([pruned.checkpoints, pruned.removedCheckpoints, pruned.removedPacks], [4, 0, 0])
   assert.ok(pruned.packs > 0 && pruned.bytes > 0)
   await assert.rejects(bob.remotePrune({ keep: 'often' }), code('FIRN_INVALID'))
+  await assert.rejects(bob.remoteRekey('hub'), code('FIRN_INVALID')) // it is in clear
   const checked = await bob.remoteCheck({ remote: 'hub', readData: true })
   assert.deepStrictEqual([checked.checkpoints, checked.damaged, checked.broken, checked.sent], [4, 0, 0, 0])
   const changes = await bob.remoteLog('hub')

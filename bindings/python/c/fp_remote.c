@@ -316,6 +316,44 @@ fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords)
                : NULL;
 }
 
+PyObject *
+fp_remote_rekey(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"remote",   "max_bytes", "max_bytes_per_second",
+                            "progress", "notice",    NULL};
+    const char *remote = NULL;
+    PyObject *on_progress = Py_None, *on_notice = Py_None;
+    struct fp_count most = {"max_bytes", 0};
+    struct fp_count limit = {"max_bytes_per_second", 0};
+    struct fp_progress progress;
+    firn_remote_rekey_options options = FIRN_REMOTE_REKEY_OPTIONS_INIT;
+    firn_remote_rekey_result result = FIRN_REMOTE_REKEY_RESULT_INIT;
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|z$O&O&OO", names, &remote, fp_count_take,
+                                     &most, fp_count_take, &limit, &on_progress, &on_notice) ||
+        !fp_progress_init(&progress, on_progress, on_notice) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    options.bytes_max = most.value;
+    options.bytes_per_second_max = rate(limit);
+    options.callbacks = fp_progress_callbacks(&progress);
+    firn_error err;
+    int code;
+    FP_UNLOCKED(code, firn_remote_rekey(workspace, remote, &options, &result, &err));
+    fp_workspace_end(self);
+    return fp_progress_end(&progress, code, &err)
+               ? fp_result("RemoteRekeyed",
+                           Py_BuildValue("(KKKKKLNK)", (unsigned long long)result.packs,
+                                         (unsigned long long)result.bytes,
+                                         (unsigned long long)result.states,
+                                         (unsigned long long)result.left_packs,
+                                         (unsigned long long)result.left_states,
+                                         (long long)result.left_s, PyBool_FromLong(result.is_done),
+                                         (unsigned long long)result.requests))
+               : NULL;
+}
+
 /* ---- checking, and the log ---- */
 
 static PyObject *

@@ -943,6 +943,11 @@ static PyMethodDef methods[] = {
               "remote_prune(remote=None, *, keep=None, dry_run=False, now=False, progress=None, "
               "notice=None) -> Pruned\n\nRemoves from a remote what no checkpoint there needs, and "
               "first those that a policy keep ('all:1d daily:90d') does not keep."),
+    FP_METHOD("remote_rekey", fp_remote_rekey, FP_KEYWORDS,
+              "remote_rekey(remote=None, *, max_bytes=0, max_bytes_per_second=0, progress=None, "
+              "notice=None) -> RemoteRekeyed\n\nEncrypts anew, with the newest master key, what a "
+              "rotation has left in an encrypted remote. done of the result: nothing is left, and "
+              "the older keys are dropped. max_bytes: end after so many; the next call goes on."),
     FP_METHOD("remote_check", fp_remote_check, FP_KEYWORDS,
               "remote_check(remote=None, *, read_data=False, repair=False, drop_broken=False, "
               "max_bytes_per_second=0, progress=None, notice=None) -> RemoteCheck\n\nWhether a "

@@ -40,6 +40,7 @@ PyObject *fp_remote_lines(PyObject *self, PyObject *args);
 PyObject *fp_remote_push(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_pull(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_prune(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_remote_rekey(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_check(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_check_locked(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_remote_log(PyObject *self, PyObject *args, PyObject *keywords);

@@ -33,6 +33,7 @@ from ._results import (
     Remote,
     RemoteChange,
     RemoteCheck,
+    RemoteRekeyed,
     Restored,
     RestoredTree,
     Reverted,
@@ -599,6 +600,15 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> Pruned: ...
+    def remote_rekey(
+        self,
+        remote: Optional[str] = None,
+        *,
+        max_bytes: int = 0,
+        max_bytes_per_second: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> RemoteRekeyed: ...
     def remote_check(
         self,
         remote: Optional[str] = None,

@@ -418,6 +418,20 @@ class LockedRemoteCheck(NamedTuple):
     bytes_read: int
     foreign: int
     damaged: int
+
+
+class RemoteRekeyed(NamedTuple):
+    """What was encrypted anew in a remote after a rotation: packs and bytes that were written, states that were removed. left_packs
+    and left_states are what older keys still open; in left_s seconds all of these states can be removed. done: older keys open
+    nothing, and the remote has none any more."""
+
+    packs: int
+    bytes: int
+    states: int
+    left_packs: int
+    left_states: int
+    left_s: int
+    done: bool
     requests: int
 
 

@@ -248,6 +248,10 @@ def test_a_remote_can_be_encrypted(ws, tree, tmp_path, monkeypatch):
     ws.remote_add("origin", tmp_path / "shared", encrypt=True)
     ws.save(message="about winter")
     assert ws.push().checkpoints == 1
+    rekeyed = ws.remote_rekey("origin", max_bytes=1000)
+    assert rekeyed.done and (rekeyed.packs, rekeyed.left_packs, rekeyed.left_states) == (0, 0, 0) and rekeyed.requests > 0
+    with pytest.raises(firn.NotFound):
+        ws.remote_rekey("nowhere")
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and b"winter" in path.read_bytes()]
     monkeypatch.delenv("FIRN_KEY_FILE")
     with firn.Workspace(tree) as other, pytest.raises(firn.Denied):

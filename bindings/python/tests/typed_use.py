@@ -70,10 +70,11 @@ def directories(path: str) -> int:
         pulled: firn.Pulled = workspace.pull()
         remote: firn.Remote = workspace.remotes()[0]
         pruned: firn.Pruned = workspace.remote_prune(remote.name, keep="all:30d", dry_run=True)
+        rekeyed: firn.RemoteRekeyed = workspace.remote_rekey("origin", max_bytes=1 << 30)
         checked: firn.RemoteCheck = workspace.remote_check("origin", read_data=True, repair=True)
         locked: firn.LockedRemoteCheck = workspace.remote_check_locked("origin", read_data=True)
         change: firn.RemoteChange = workspace.remote_log(limit=3)[0]
-        print(checked.broken, locked.damaged, change.by)
+        print(checked.broken, locked.damaged, change.by, rekeyed.done)
         line: firn.Line = workspace.lines("origin")[0]
         theirs: list[firn.SavedTree] = workspace.checkpoints(3, remote=f"origin/{line.name}")
         print(pushed.bytes, pulled.lines, pruned.removed_packs, theirs, workspace.log(remote="origin"))

@@ -227,6 +227,11 @@ FIRN_MUST_CHECK int fi_block_reader_verify_chunk(struct fi_block_reader *reader,
  * FIRN_CORRUPT. block_seal.c. */
 FIRN_MUST_CHECK int fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out,
                                              firn_error *err);
+/* The same of a file that lies elsewhere, by its first FI_BLOCK_SEAL_HEADER_SIZE bytes, or all it
+ * has. seal: that of the directory of new files; path: for messages. */
+enum { FI_BLOCK_SEAL_HEADER_SIZE = 128 };
+FIRN_MUST_CHECK int fi_block_seal_header_is_current(const struct fi_os_seal *seal, firn_slice begin,
+                                                    const char *path, bool *out, firn_error *err);
 
 /* ---- salvage (block_salvage.c) ---- */
 

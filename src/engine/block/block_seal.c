@@ -100,34 +100,22 @@ fi_block_seal_open(const struct fi_os_seal *seal, enum fi_block_file_kind kind,
     return FIRN_OK;
 }
 
-static int
-read_header(struct fi_os_dir *dir, const char *name, struct fi_block_format_seal *out,
-            firn_error *err)
-{
-    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE] = {0};
-    struct fi_block_file_id id;
-    struct fi_os_file *file = NULL;
-    size_t size;
-    int rc;
-    *out = (struct fi_block_format_seal){0};
-    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, err));
-    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
-    if (fi_block_format_is_header(bytes)) {
-        rc = fi_block_format_decode_header(bytes, fi_block_format_header_kind(bytes),
-                                           fi_os_file_path(file), &id, out, err);
-    }
-out:
-    fi_os_file_close(file);
-    return rc;
-}
+_Static_assert((int)FI_BLOCK_SEAL_HEADER_SIZE == (int)FI_BLOCK_FORMAT_HEADER_SIZE,
+               "what callers read is a header");
 
 int
-fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out, firn_error *err)
+fi_block_seal_header_is_current(const struct fi_os_seal *seal, firn_slice begin, const char *path,
+                                bool *out, firn_error *err)
 {
-    const struct fi_os_seal *seal = fi_os_dir_seal(dir);
     const struct fi_cipher_keyring *keyring = seal != NULL ? fi_cipher_keyring_of(seal) : NULL;
-    struct fi_block_format_seal format;
-    FI_TRY_RETURN(read_header(dir, name, &format, err));
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE] = {0};
+    struct fi_block_format_seal format = {0};
+    struct fi_block_file_id id;
+    memcpy(bytes, begin.data, begin.size < sizeof bytes ? begin.size : sizeof bytes);
+    if (fi_block_format_is_header(bytes)) {
+        FI_TRY_RETURN(fi_block_format_decode_header(bytes, fi_block_format_header_kind(bytes), path,
+                                                    &id, &format, err));
+    }
     bool is_sealed = format.tag_size != 0;
     if (keyring == NULL || !fi_cipher_keyring_encrypts(keyring)) {
         *out = !is_sealed;
@@ -137,6 +125,22 @@ fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out, fir
     memcpy(use.check, format.key_check, sizeof use.check);
     *out = is_sealed && fi_cipher_keyring_is_newest(keyring, &use);
     return FIRN_OK;
+}
+
+int
+fi_block_seal_is_current(struct fi_os_dir *dir, const char *name, bool *out, firn_error *err)
+{
+    uint8_t bytes[FI_BLOCK_FORMAT_HEADER_SIZE];
+    struct fi_os_file *file = NULL;
+    size_t size;
+    int rc;
+    FI_TRY(fi_os_file_open(dir, name, FI_OS_READ, 0, &file, err));
+    FI_TRY(fi_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
+    rc = fi_block_seal_header_is_current(fi_os_dir_seal(dir), firn_bytes(bytes, size),
+                                         fi_os_file_path(file), out, err);
+out:
+    fi_os_file_close(file);
+    return rc;
 }
 
 void

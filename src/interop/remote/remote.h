@@ -165,4 +165,18 @@ FIRN_MUST_CHECK int fi_remote_prune(struct fi_remote *remote,
                                     const struct fi_remote_prune_options *options,
                                     fi_remote_plan *plan, void *ctx, firn_error *err);
 
+/* After the keys of an encrypted remote were rotated: removes states that an older master key
+ * opens, once no reader needs them. For that it makes states that change nothing, until a full one
+ * is encrypted with the newest key; where there is none, the first. */
+struct fi_remote_renewed {
+    uint64_t made;    /* states that change nothing */
+    uint64_t removed; /* states that an older key opens */
+    uint64_t left;    /* of these: younger than FI_REMOTE_STATE_AGE_MIN_S, so they stay (g) */
+    int64_t wait_s;   /* until all of them are as old */
+};
+/* Requires: the seal has the newest master key. FIRN_LIMIT: the storage lists millions of
+ * objects. */
+FIRN_MUST_CHECK int fi_remote_renew_states(struct fi_remote *remote, struct fi_remote_renewed *out,
+                                           firn_error *err);
+
 #endif

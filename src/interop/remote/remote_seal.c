@@ -176,6 +176,25 @@ open_key(const struct fi_remote_seal *seal, uint64_t number,
                               number);
 }
 
+_Static_assert((int)FI_REMOTE_SEAL_HEAD_SIZE == (int)LINE_SIZE_MAX + (int)HEADER_SIZE,
+               "what callers read has the header");
+
+bool
+fi_remote_seal_is_newest(const struct fi_remote_seal *seal, firn_slice head)
+{
+    struct fi_cipher_keyring_use use;
+    const size_t line_max = head.size < LINE_SIZE_MAX ? head.size : LINE_SIZE_MAX;
+    const uint8_t *header = line_max > 0 ? memchr(head.data, '\n', line_max) : NULL;
+    if (header == NULL || head.size - (size_t)(++header - head.data) < HEADER_SIZE ||
+        header[0] != VERSION) {
+        return false;
+    }
+    use.cipher = header[CIPHER_AT];
+    use.number = fi_load_le32(header + NUMBER_AT);
+    memcpy(use.check, header + CHECK_AT, sizeof use.check);
+    return fi_cipher_keyring_is_newest(seal->keyring, &use);
+}
+
 int
 fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number, firn_slice sealed,
                        struct fi_buf *out, firn_error *err)

@@ -37,5 +37,10 @@ FIRN_MUST_CHECK int fi_remote_seal_verify(uint64_t number, firn_slice sealed,
  * of another remote, or of another number. FIRN_NEWER. Failures of renew. */
 FIRN_MUST_CHECK int fi_remote_seal_decrypt(const struct fi_remote_seal *seal, uint64_t number,
                                            firn_slice sealed, struct fi_buf *out, firn_error *err);
+/* Whether a state is encrypted with the newest master key of the seal, by its first
+ * FI_REMOTE_SEAL_HEAD_SIZE bytes, or all it has; they need no key to be read. Not if they are no
+ * such head. */
+enum { FI_REMOTE_SEAL_HEAD_SIZE = 2048 + 30 };
+bool fi_remote_seal_is_newest(const struct fi_remote_seal *seal, firn_slice head);
 
 #endif

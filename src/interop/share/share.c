@@ -233,8 +233,8 @@ add_pack(struct fi_share *share, const struct fi_remote_item *item, bool is_inli
     FI_TRY_RETURN(insert_pack(share, &pack, err));
     /* Notes and bases may still name the packs that this one replaced. */
     for (size_t at = 0; at < pack.joined.size; at += sizeof pack.number) {
-        const struct fi_share_pack joined = {.number = fi_load_le64(pack.joined.data + at),
-                                             .is_joined = true};
+        const struct fi_share_pack joined = {
+            .number = fi_load_le64(pack.joined.data + at), .is_joined = true, .by = pack.number};
         FI_TRY_RETURN(insert_pack(share, &joined, err));
     }
     return FIRN_OK;

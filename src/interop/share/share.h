@@ -54,6 +54,10 @@ FIRN_MUST_CHECK int fi_share_rekey_replace(const struct fi_share_rekey *rekey,
                                            const struct fi_keys_secret *secret, firn_slice label,
                                            uint16_t *out_number, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_rotate(const struct fi_share_rekey *rekey, firn_error *err);
+/* Drops all master keys but the newest, which has to be the newest of `used`, too: FIRN_BUSY.
+ * Requires: nothing in the remote is encrypted with an older one. */
+FIRN_MUST_CHECK int fi_share_rekey_drop(const struct fi_share_rekey *rekey,
+                                        const struct fi_keys *used, firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_remember(const struct fi_share_rekey *rekey, uint32_t seconds,
                                             firn_error *err);
 FIRN_MUST_CHECK int fi_share_rekey_forget(const struct fi_share_rekey *rekey, size_t *out_count,
@@ -80,6 +84,9 @@ FIRN_MUST_CHECK int fi_share_take(struct firn_ws *ws, const char *name, const ch
 FIRN_MUST_CHECK int fi_share_prune(struct firn_ws *ws, const char *name,
                                    const firn_prune_options *options, firn_prune_result *out,
                                    firn_error *err);
+FIRN_MUST_CHECK int fi_share_renew(struct firn_ws *ws, const char *remote,
+                                   const firn_remote_rekey_options *options,
+                                   firn_remote_rekey_result *out, firn_error *err);
 FIRN_MUST_CHECK int fi_share_check(struct firn_ws *ws, const char *name,
                                    const firn_remote_check_options *options,
                                    firn_remote_check_result *out, firn_error *err);

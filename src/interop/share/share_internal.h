@@ -89,6 +89,7 @@ struct fi_share_pack {
     firn_slice name;   /* of the file or the entry; borrowed */
     bool is_inline;
     bool is_joined; /* its objects are in another one: it has nothing but its number */
+    uint64_t by;    /* then the number of that one; 0: it is not known */
 };
 /* The name of a pack that is a file, in the bucket; for messages, as much of an entry's key as
  * fits: a remote may have longer ones. */
@@ -431,6 +432,9 @@ FIRN_MUST_CHECK int fi_share_recode(struct fi_share_recode *recode,
                                     const struct fi_share_pack *pack, uint64_t bytes_max,
                                     struct fi_os_file *to, struct fi_block_file_id *out_id,
                                     firn_error *err);
+/* Whether a file has the pack that it should. FIRN_CORRUPT, FIRN_DENIED. */
+FIRN_MUST_CHECK int fi_share_recode_check(struct fi_os_dir *dir, const char *name,
+                                          const struct fi_share_pack *pack, firn_error *err);
 /* Those that were written so far; borrowed until the next one is. recode may be NULL. */
 const struct fi_share_renumbered *fi_share_recode_numbers(const struct fi_share_recode *recode,
                                                           size_t *out_count);
@@ -577,7 +581,12 @@ FIRN_MUST_CHECK int fi_share_note_commit(struct fi_share *share, const struct fi
  * notes are used. */
 FIRN_MUST_CHECK int fi_share_note_number_seen(const struct fi_share *share, uint64_t *out,
                                               firn_error *err);
-/* Takes states, uploads and the highest number from the store. */
+/* Puts into a batch that no upload is noted any more. */
+FIRN_MUST_CHECK int fi_share_note_forget_uploads(const struct fi_share *share,
+                                                 struct firn_db_batch *batch,
+                                                 struct firn_db_keyspace *notes, firn_error *err);
+/* Takes states, uploads and the highest number from the store; not the uploads, if the store keeps
+ * older keys. */
 FIRN_MUST_CHECK int fi_share_note_load(struct fi_share *share, firn_error *err);
 /* fi_remote.keep; ctx is the share. */
 int fi_share_note_keep(void *ctx, uint64_t number, firn_slice bytes, firn_error *err);

@@ -18,9 +18,14 @@
  * is encrypted with it: then the newest file is read, and opened with the ring key, which it
  * shares with all before it. It is written to the store together with that state (share_note.c),
  * so a store that knows a state has the master key of each pack that the state names: master keys
- * are only added, and a state is encrypted with the newest one that its author knows (I2; not
- * checked: it takes two machines). Another passphrase shows where the one that was given does not
- * open the kept file.
+ * are only added, until nothing needs the older ones (share_renew.c), and a state is encrypted with
+ * the newest one that its author knows (I2; not checked: it takes two machines). Another passphrase
+ * shows where the one that was given does not open the kept file.
+ *
+ * So that older keys can go, a state names no pack that is encrypted with an older key than its
+ * author knows, but those that the state before it names: who learns of newer keys forgets what it
+ * has put and no state names (I3; not checked: unit/share has a push that meets a rotation). Where
+ * a store keeps newer keys, it keeps no note of such a pack.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -339,6 +344,7 @@ fi_share_keys_write(const struct fi_share *share, struct firn_db *db, struct fir
     const bool with_secret = fi_share_keys_are_kept(share->opened.store_dir);
     struct fi_share_keys_kept kept = {.ring_key = NULL};
     struct firn_db_keyspace *names;
+    struct firn_db_keyspace *notes;
     struct fi_buf value = {0};
     int rc = FIRN_OK;
     if (!share->keys_are_new) {
@@ -355,7 +361,9 @@ fi_share_keys_write(const struct fi_share *share, struct firn_db *db, struct fir
                : fi_error_no_memory(err, "a remote"));
     FI_TRY(fi_share_keys_append(&share->keys, with_secret, &value, err));
     FI_TRY(fi_db_keyspace_open(db, FI_SHARE_REMOTES, &names, err));
-    rc = fi_db_batch_put(batch, names, firn_str(share->name.name), fi_buf_slice(&value), err);
+    FI_TRY(fi_db_batch_put(batch, names, firn_str(share->name.name), fi_buf_slice(&value), err));
+    FI_TRY(fi_db_keyspace_open(db, FI_SHARE_NOTES, &notes, err));
+    rc = fi_share_note_forget_uploads(share, batch, notes, err); /* (I3) */
 out:
     fi_share_keys_forget(&value);
     fi_share_keys_kept_deinit(&kept);
@@ -410,6 +418,7 @@ take_over(struct fi_share *share, struct fi_share_keys *newer)
     *newer = (struct fi_share_keys){.keys = NULL};
     share->keys_are_new = true;
     share->is_changed = true;
+    fi_remote_table_clear(&share->remote.uploads); /* (I3) */
 }
 
 /* All versions of a file have one ring key, unless a later firn makes another one. */

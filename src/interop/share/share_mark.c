@@ -223,8 +223,17 @@ out:
 
 /* ==== opening ==== */
 
+/* Where the bases of a pack that another one took the place of are now. */
+static uint64_t
+present_base(const struct fi_share *share, uint64_t number)
+{
+    const struct fi_share_pack *base = fi_hash_map_find(&share->packs, number, &number);
+    return base != NULL && base->by != 0 ? base->by : number;
+}
+
 static int
-add_far(struct fi_far *far, const struct fi_share_pack *pack, firn_error *err)
+add_far(const struct fi_share *share, struct fi_far *far, const struct fi_share_pack *pack,
+        firn_error *err)
 {
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
     const size_t count = pack->bases.size / sizeof(uint64_t);
@@ -236,7 +245,9 @@ add_far(struct fi_far *far, const struct fi_share_pack *pack, firn_error *err)
         if (bases == NULL) {
             return fi_error_no_memory(err, "the packs of a remote");
         }
-        memcpy(bases, pack->bases.data, count * sizeof *bases);
+        for (size_t i = 0; i < count; i++) {
+            bases[i] = present_base(share, fi_load_le64(pack->bases.data + i * sizeof *bases));
+        }
     }
     const struct fi_far_pack added = {.name = name,
                                       .id = pack->id,
@@ -275,7 +286,7 @@ fi_share_mark_open(struct fi_share *share, struct fi_os_dir *dir, const struct f
         bool is_out =
             pack->is_joined ||
             (without != NULL && fi_hash_map_find(without, pack->number, &pack->number) != NULL);
-        FI_TRY(is_out ? FIRN_OK : add_far(far, pack, err));
+        FI_TRY(is_out ? FIRN_OK : add_far(share, far, pack, err));
     }
     *out = far;
     return FIRN_OK;
@@ -348,7 +359,7 @@ add_new(struct fi_share_mark *mark, firn_error *err)
             continue;
         }
         const struct known known = {.number = pack->number, .is_inline = pack->is_inline};
-        FI_TRY_RETURN(add_far(mark->far, pack, err));
+        FI_TRY_RETURN(add_far(mark->share, mark->far, pack, err));
         if (fi_hash_map_insert(&mark->known, known.number, &known) == NULL) {
             return fi_error_no_memory(err, "the packs of a remote");
         }

@@ -351,7 +351,8 @@ fi_share_note_load(struct fi_share *share, firn_error *err)
 {
     FI_TRY_RETURN(load_states(share, err));
     FI_TRY_RETURN(fi_share_note_number_seen(share, &share->remote.number_seen, err));
-    return share->notes != NULL ? load_uploads(share, err) : FIRN_OK;
+    return share->notes != NULL && !share->keys_are_new ? load_uploads(share, err)
+                                                        : FIRN_OK; /* (I3) of share_keys.c */
 }
 
 /* ==== writing ==== */
@@ -434,17 +435,23 @@ write_states(struct writing *writing, firn_error *err)
     return FIRN_OK;
 }
 
+int
+fi_share_note_forget_uploads(const struct fi_share *share, struct firn_db_batch *batch,
+                             struct firn_db_keyspace *notes, firn_error *err)
+{
+    uint8_t lower[PREFIX_SIZE];
+    uint8_t upper[PREFIX_SIZE];
+    return fi_db_batch_delete_range(batch, notes, make_key(share, 'u', NULL, 0, lower),
+                                    make_key(share, 'u' + 1, NULL, 0, upper), err);
+}
+
 /* Those that are still to be named by a state take the place of all. */
 static int
 write_uploads(struct writing *writing, firn_error *err)
 {
     struct fi_share *share = writing->share;
-    uint8_t lower[PREFIX_SIZE];
-    uint8_t upper[PREFIX_SIZE];
     uint8_t key[PREFIX_SIZE + FI_BUCKET_NAME_SIZE_MAX];
-    FI_TRY_RETURN(fi_db_batch_delete_range(writing->batch, writing->notes,
-                                           make_key(share, 'u', NULL, 0, lower),
-                                           make_key(share, 'u' + 1, NULL, 0, upper), err));
+    FI_TRY_RETURN(fi_share_note_forget_uploads(share, writing->batch, writing->notes, err));
     for (size_t i = 0; i < share->remote.uploads.count; i++) {
         const struct fi_remote_item *upload = &share->remote.uploads.items[i];
         CHECK(upload->key.size <= FI_BUCKET_NAME_SIZE_MAX);

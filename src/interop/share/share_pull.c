@@ -164,14 +164,22 @@ choose_coming(struct pulling *pulling, firn_error *err)
 /* ==== packs ==== */
 
 static int
+note_fetched(struct pulling *pulling, uint64_t number, firn_error *err)
+{
+    FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
+                                 pulling->fetched_capacity, err));
+    pulling->fetched[pulling->fetched_count++] = number;
+    return FIRN_OK;
+}
+
+static int
 pack_added(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error *err)
 {
     struct pulling *pulling = ctx;
+    const struct fi_share_pack *pack = fi_hash_map_find(&pulling->share->packs, number, &number);
+    CHECK(pack != NULL);
     if (rc != FIRN_OK && rc != FIRN_EXISTS) {
-        const struct fi_share_pack *pack =
-            fi_hash_map_find(&pulling->share->packs, number, &number);
         firn_error named = *why;
-        CHECK(pack != NULL);
         fi_error_prefix(&named, "a pack of the remote, %.*s", (int)pack->name.size,
                         (const char *)pack->name.data);
         return report(pulling, rc, &named, err);
@@ -179,10 +187,11 @@ pack_added(void *ctx, uint64_t number, int rc, const firn_error *why, firn_error
     if (rc == FIRN_OK && pulling->recode != NULL) { /* even if this pull is killed */
         FI_TRY_RETURN(fi_share_note_renumbered(pulling->share, number, pulling->recode, err));
     }
-    FI_TRY_RETURN(FI_VEC_RESERVE(pulling->fetched, pulling->fetched_count + 1,
-                                 pulling->fetched_capacity, err));
-    pulling->fetched[pulling->fetched_count++] = number;
-    return FIRN_OK;
+    /* And those whose place it took: one that takes its place in turn is not fetched. */
+    for (size_t at = 0; at < pack->joined.size; at += sizeof number) {
+        FI_TRY_RETURN(note_fetched(pulling, fi_load_le64(pack->joined.data + at), err));
+    }
+    return note_fetched(pulling, number, err);
 }
 
 static int
@@ -323,7 +332,10 @@ is_wanted(struct pulling *pulling, const struct fi_share_pack *pack, bool again,
             uint64_t part = fi_load_le64(pack->joined.data + at);
             FI_TRY_RETURN(fi_share_note_has_pack(share, part, &has_parts, err));
         }
-        is_there = is_there || has_parts;
+        if (!is_there && has_parts) { /* for another one that takes its place in turn */
+            is_there = true;
+            FI_TRY_RETURN(note_fetched(pulling, pack->number, err));
+        }
     }
     *out = !pack->is_joined && !is_there;
     return FIRN_OK;

@@ -94,13 +94,12 @@ fi_share_recode_file(struct fi_share_recode *recode, struct fi_os_file **out, fi
     return FIRN_OK;
 }
 
-/* Whether the file has the pack that it should. */
-static int
-check_identity(const struct fi_share_recode *recode, const struct fi_share_pack *pack,
-               firn_error *err)
+int
+fi_share_recode_check(struct fi_os_dir *dir, const char *name, const struct fi_share_pack *pack,
+                      firn_error *err)
 {
     struct firn_pack *fetched;
-    FI_TRY_RETURN(fi_pack_open(recode->theirs, FETCHED, &fetched, err));
+    FI_TRY_RETURN(fi_pack_open(dir, name, &fetched, err));
     const bool is_it = memcmp(fi_pack_id(fetched), &pack->id, sizeof pack->id) == 0;
     fi_pack_close(fetched);
     return is_it ? FIRN_OK
@@ -143,13 +142,13 @@ fi_share_recode(struct fi_share_recode *recode, const struct fi_share_pack *pack
                                           .out_name = RECODED,
                                           .bytes_max = bytes_max};
     struct fi_outgoing_joined joined;
-    int rc = check_identity(recode, pack, err);
+    int rc = fi_share_recode_check(recode->theirs, FETCHED, pack, err);
     if (rc == FIRN_DENIED &&
         !recode->has_renewed) { /* a store that was put back knows states only */
         recode->has_renewed = true;
         rc = fi_share_keys_renew(recode->share, err);
         rc = rc == FIRN_NOT_FOUND ? FIRN_DENIED : rc;
-        rc = rc == FIRN_OK ? check_identity(recode, pack, err) : rc;
+        rc = rc == FIRN_OK ? fi_share_recode_check(recode->theirs, FETCHED, pack, err) : rc;
     }
     rc = rc == FIRN_OK ? fi_outgoing_join(&join, &joined, err) : rc;
     if (rc == FIRN_DENIED) { /* nobody who has the key of the remote has made it */

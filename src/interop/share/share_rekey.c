@@ -11,6 +11,9 @@
  * slept may put a number that was removed as old: then the newest file lacks its change, which is
  * made again.
  *
+ * Older master keys are dropped only if the newest one is still that with which all was found to be
+ * encrypted: another machine may have rotated the keys since (I3).
+ *
  * Earlier files are removed afterwards: what opened them would go on to open the remote (I2). A
  * file that was copied before is out of reach.
  */
@@ -94,14 +97,15 @@ unlock(struct changing *changing, firn_error *err)
 
 /* ==== a change ==== */
 
-enum kind { ADD, CHANGE, REMOVE, ROTATE, REPLACE };
+enum kind { ADD, CHANGE, REMOVE, ROTATE, REPLACE, DROP };
 
 struct change {
     enum kind kind;
     const struct fi_keys_secret *secret;
     firn_slice label;
     uint16_t number; /* of the slot */
-    /* By which it is known again: the salt of the slot; what tells the new master key apart. */
+    /* By which it is known again: the salt of the slot; what tells the new master key apart, or the
+     * one that alone stays. */
     uint8_t mark[FI_CIPHER_PASSPHRASE_SALT_SIZE];
     uint32_t master;
 };
@@ -137,6 +141,33 @@ mark_master(struct change *change, const struct fi_keys *keys, firn_error *err)
     return FIRN_OK;
 }
 
+/* Whether the keys have the master key of the change. */
+static bool
+has_master(const struct change *change, const struct fi_keys *keys)
+{
+    uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
+    const uint8_t *key;
+    if (fi_keys_master(keys, change->master, &key, NULL, NULL) != FIRN_OK) {
+        return false;
+    }
+    fi_cipher_derive_check(key, check);
+    return memcmp(check, change->mark, sizeof check) == 0;
+}
+
+/* (I3) */
+static int
+drop_old(const struct change *change, struct fi_keys *keys, firn_error *err)
+{
+    const uint8_t *key;
+    uint32_t newest;
+    FI_TRY_RETURN(fi_keys_master(keys, 0, &key, &newest, err));
+    return newest == change->master && has_master(change, keys)
+               ? fi_keys_drop_old(keys, err)
+               : fi_error_set(err, FIRN_BUSY,
+                              "the keys of the remote were rotated again meanwhile: firn gc "
+                              "--rekey --remote, given again, goes on");
+}
+
 static int
 apply(struct change *change, struct fi_os *os, struct fi_keys *keys, firn_error *err)
 {
@@ -158,6 +189,8 @@ apply(struct change *change, struct fi_os *os, struct fi_keys *keys, firn_error 
         FI_TRY_RETURN(
             fi_keys_add_slot(keys, os, change->secret, change->label, &change->number, err));
         return mark_slot(change, keys);
+    case DROP:
+        return drop_old(change, keys, err);
     }
     return fi_error_set(err, FIRN_INTERNAL, "no such change of keys");
 }
@@ -167,17 +200,15 @@ static bool
 has_change(const struct change *change, const struct fi_keys *keys)
 {
     const struct fi_keys_slot *slot = find_slot(keys, change->number);
-    uint8_t check[FI_CIPHER_DERIVE_CHECK_SIZE];
-    const uint8_t *key;
+    int64_t made_ns;
     if (change->kind == REMOVE) {
         return slot == NULL; /* numbers are not used again */
     }
     if (change->kind == ROTATE) {
-        if (fi_keys_master(keys, change->master, &key, NULL, NULL) != FIRN_OK) {
-            return false;
-        }
-        fi_cipher_derive_check(key, check);
-        return memcmp(check, change->mark, sizeof check) == 0;
+        return has_master(change, keys);
+    }
+    if (change->kind == DROP) { /* they are in the order of their numbers */
+        return fi_keys_master_number(keys, 0, &made_ns) >= change->master;
     }
     return slot != NULL && memcmp(slot->salt, change->mark, sizeof slot->salt) == 0;
 }
@@ -338,6 +369,14 @@ fi_share_rekey_replace(const struct fi_share_rekey *rekey, const struct fi_keys_
     int rc = change_keys(rekey, &change, err);
     *out_number = change.number;
     return rc;
+}
+
+int
+fi_share_rekey_drop(const struct fi_share_rekey *rekey, const struct fi_keys *used, firn_error *err)
+{
+    struct change change = {.kind = DROP};
+    FI_TRY_RETURN(mark_master(&change, used, err));
+    return change_keys(rekey, &change, err);
 }
 
 /* ==== looking, and the session keyring ==== */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "remotes/remotes.h"
 #include "task/task.h"
 #include "term/term.h"
 
@@ -178,6 +179,19 @@ read_level(struct fi_cli *cli, int *out)
 }
 
 static int
+run_remote(struct fi_cli *cli)
+{
+    static const char *const others[] = {"auto", "full", "now", "dry-run", "recompress", "level"};
+    bool is_alone = fi_command_has(cli, "rekey");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        is_alone = is_alone && !fi_command_has(cli, others[i]);
+    }
+    return is_alone ? fi_remotes_rekey_run(cli)
+                    : fi_command_misused(cli, "--remote goes with --rekey alone; firn remote prune "
+                                              "removes what a remote does not need");
+}
+
+static int
 dir_gc_run(struct fi_cli *cli)
 {
     assert(cli->argument_count == 0);
@@ -189,6 +203,9 @@ dir_gc_run(struct fi_cli *cli)
     if (is_auto && (fi_command_has(cli, "full") || fi_command_has(cli, "now") ||
                     fi_command_has(cli, "rekey") || fi_command_has(cli, "recompress"))) {
         return fi_command_misused(cli, "--auto excludes --full, --now, --rekey and --recompress");
+    }
+    if (fi_command_has(cli, "remote")) {
+        return run_remote(cli);
     }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
     if (exit_code == FI_EXIT_OK) {
@@ -238,6 +255,7 @@ static const struct fi_command_option options[] = {
     {"full", 0, NULL, "rewrite every pack that has any unneeded data"},
     {"now", 0, NULL, "free what deleted checkpoints needed, too"},
     {"rekey", 0, NULL, "write anew all that older master keys have encrypted"},
+    {"remote", 0, "REMOTE", "with --rekey: do that to a remote, not to the store"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
     {"level", 0, "N", "zstd level for --recompress, 2 to 19 (default 9)"},
     {NULL, 0, NULL, NULL},
@@ -247,6 +265,7 @@ static const struct fi_command_example examples[] = {
     {"firn gc --dry-run", "show how much would be freed"},
     {"firn gc --recompress", "make the store smaller, for example overnight"},
     {"firn gc --rekey", "encrypt all of the store with the newest master key"},
+    {"firn gc --rekey --remote nas", "the same of the remote nas"},
     {NULL, NULL},
 };
 
@@ -281,6 +300,10 @@ const struct fi_command fi_dir_gc = {
             "With --rekey every file of an encrypted store is written anew that is not\n"
             "encrypted with the newest master key (firn key rotate). If none is left then,\n"
             "older master keys are dropped. Interrupted, it goes on when it is given again.\n"
+            "With --remote REMOTE, the name of a remote or its URL, its packs are fetched,\n"
+            "written anew and sent, while others push and pull. States that older keys open\n"
+            "are removed when they are eight hours old, so on the next day the same command\n"
+            "ends it: then the remote's older master keys are dropped.\n"
             "\n"
             "A damaged pack is kept and named, and the exit code is 5. If damage makes it\n"
             "impossible to know what a checkpoint needs, nothing is deleted.",

@@ -16,6 +16,9 @@ extern const struct fi_command fi_remotes_pull_fetch; /* another name of it */
 /* Runs firn check --remote, and returns an exit code. */
 int fi_remotes_check_run(struct fi_cli *cli);
 
+/* The same of firn gc --rekey --remote. */
+int fi_remotes_rekey_run(struct fi_cli *cli);
+
 /* Calls put for the name of each remote, for struct fi_command_program. */
 void fi_remotes_put(struct fi_cli *cli, void (*put)(firn_slice name));
 

@@ -343,6 +343,7 @@ rotate(struct fi_cli *cli, struct fi_secrets_store *store)
         fi_term_out_format("what is pushed is encrypted with master key %u from now on; other "
                            "machines use it once they have met a push of this one\n",
                            store->info.master_keys);
+        fi_command_report_more("hint", "firn gc --rekey --remote encrypts anew what is there");
     } else if (!cli->quiet) {
         fi_term_out_text("new files are encrypted with a new master key; files that are there keep "
                          "theirs\n");
@@ -535,7 +536,8 @@ const struct fi_command fi_secrets_slots_rotate = {
     .help = "Passphrases, key files and recovery codes stay, and open all master keys. Files\n"
             "that are there keep the master key that they have. firn gc --rekey writes all of\n"
             "them anew, for a store of data firn db compact --rekey; then the old master key\n"
-            "opens nothing in this store any more, and is dropped.\n"
+            "opens nothing in this store any more, and is dropped. firn gc --rekey --remote\n"
+            "does that to a remote.\n"
             "A changed passphrase is no rotation (firn help key change).",
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_rotate,

@@ -500,6 +500,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_remote_list, opened.workspace, VISIT(const firn_remote_info *), NULL)                   \
     X(firn_remote_log, opened.workspace, NULL, 0, VISIT(const firn_remote_change *), NULL)         \
     X(firn_remote_prune, opened.workspace, NULL, NULL, NULL)                                       \
+    X(firn_remote_rekey, opened.workspace, NULL, NULL, NULL)                                       \
     X(firn_remote_remove, opened.workspace, "r")                                                   \
     X(firn_workspace_pull, opened.workspace, NULL, NULL, NULL)                                     \
     X(firn_workspace_push, opened.workspace, NULL, NULL, NULL)                                     \

@@ -60,6 +60,7 @@ async function main (): Promise<void> {
     await assert.rejects(workspace.push(push).then(({ bytes }: firn.Pushed) => bytes))
     await assert.rejects(workspace.pull('origin').then(({ lines }: firn.Pulled) => lines))
     await assert.rejects(workspace.remotePrune({ keep: 'all:30d', dryRun: true }).then(({ removedPacks }: firn.Pruned) => removedPacks))
+    await assert.rejects(workspace.remoteRekey({ bytesMax: 1_000_000 }).then(({ isDone }: firn.RemoteRekeyed) => isDone))
     await assert.rejects(workspace.remoteCheck({ readData: true }).then(({ broken }: firn.RemoteCheck) => broken))
     await assert.rejects(workspace.remoteCheckLocked({ readData: true }).then(({ damaged }: firn.LockedRemoteCheck) => damaged))
     await assert.rejects(workspace.remoteLog('origin').then(([change]: firn.RemoteChange[]) => change.at))
