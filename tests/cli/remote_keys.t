@@ -133,7 +133,7 @@ All keys are replaced by one: the others open nothing of now, and each machine h
   [2]
   $ echo last words | FIRN_KEY_COMMAND='echo more words' firn key replace --remote ../bucket --yes
   replaced all keys by key 8
-  ! hint: firn gc --rekey writes anew what the old ones still open; firn key add --recovery makes a recovery code
+  ! hint: firn gc --rekey --remote encrypts anew what the old ones still open; firn key add --remote --recovery makes a recovery code
   $ FIRN_KEY_COMMAND='echo last words' firn key list --remote ../bucket
   XChaCha20-Poly1305, 3 master keys; locked
       8  passphrase     <time>

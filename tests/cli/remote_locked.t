@@ -1,6 +1,6 @@
 Checking an encrypted remote without its key: what checksums can tell, and what they cannot.
 
-  $ mkdir work && cd work && head -c 64 /dev/zero >../key && head -c 64 /dev/urandom >../wrong
+  $ mkdir desk && cd desk && head -c 64 /dev/zero >../key && head -c 64 /dev/urandom >../wrong
   $ export FIRN_KEY_FILE="$PWD/../key"
   $ head -c 200000 /dev/urandom >big && firn save -q && firn remote add -q --encrypt origin ../bucket && firn push -q
   1
@@ -75,7 +75,7 @@ Its URL is enough, where there is no store, and where the store is encrypted as 
   ! firn: the store '<T>/data/firn/locked-<hex>' is encrypted, and so are the names of its remotes: without its key, give the URL of the remote
   [1]
   $ firn check --remote ../bucket --no-key --data -q
-  $ cd ../work
+  $ cd ../desk
 
 Nothing is written, and no file is left.
 
@@ -223,7 +223,7 @@ That a pack is missing is seen only with the key; that it is of another remote, 
 
   $ rm $p; firn check --remote --no-key --data -q && FIRN_KEY_FILE=../key firn check --remote -q 2>/dev/null; clean
   [5]
-  $ (mkdir ../other && cd ../other && cp ../work/big . && export FIRN_KEY_FILE=../wrong && firn save -q && firn remote add -q --encrypt origin ../foreign && firn push -q)
+  $ (mkdir ../other && cd ../other && cp ../desk/big . && export FIRN_KEY_FILE=../wrong && firn save -q && firn remote add -q --encrypt origin ../foreign && firn push -q)
   1
   ! firn: an encrypted store is locked, and may hold the history of this directory, if that was moved: <T>/data/firn/locked-<hex>
   ! hint: firn key unlock THAT-STORE opens it; firn init --adopt then continues the history
@@ -232,7 +232,7 @@ That a pack is missing is seen only with the key; that it is of another remote, 
   ! firn: the remote is damaged: see above
   ! hint: a machine that has the key and a name for the remote can repair it: firn check --remote NAME --repair
   [5]
-  $ (cd ../open && cp ../work/big . && firn save -q && firn push -q); cp ../clear/packs/*.pack $p; firn check --remote --no-key --data -q; clean
+  $ (cd ../open && cp ../desk/big . && firn save -q && firn push -q); cp ../clear/packs/*.pack $p; firn check --remote --no-key --data -q; clean
   2
   ! firn: damaged: 'packs/<any>.pack' is in clear, among files that are encrypted
   ! firn: the remote is damaged: see above

@@ -408,12 +408,15 @@ replace(struct fi_cli *cli, struct fi_secrets_store *store)
     exit_code = code == FIRN_OK ? report(cli, number, "replaced all keys by")
                                 : fi_command_report_failure(cli, &err, hint_of(code));
     if (code == FIRN_OK && !cli->quiet) {
-        fi_command_report_more("hint", cli->argument_count > 0
-                                           ? "firn db compact --rekey writes anew what the old "
-                                             "ones still open; firn key add --recovery makes a "
-                                             "recovery code"
-                                           : "firn gc --rekey writes anew what the old ones still "
-                                             "open; firn key add --recovery makes a recovery code");
+        fi_command_report_more(
+            "hint", store->is_remote
+                        ? "firn gc --rekey --remote encrypts anew what the old ones still open; "
+                          "firn key add --remote --recovery makes a recovery code"
+                    : cli->argument_count > 0
+                        ? "firn db compact --rekey writes anew what the old ones still open; firn "
+                          "key add --recovery makes a recovery code"
+                        : "firn gc --rekey writes anew what the old ones still open; firn key add "
+                          "--recovery makes a recovery code");
     }
 out:
     fi_secrets_given_deinit(&given);
