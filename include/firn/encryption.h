@@ -156,7 +156,8 @@ FIRN_API FIRN_MUST_CHECK int firn_keys_rotate(const char *path, const firn_keys_
 /* Removes all slots, adds one that this secret opens, and adds a master key as firn_keys_rotate does.
  * For when what opens the store became known together with a copy of FIRN.keys: nothing that opened
  * the store before, and no older FIRN.keys, opens what is written from now on; after firn_keys_rekey
- * it opens nothing in the store. Otherwise as firn_keys_add. */
+ * it opens nothing in the store. A copy of the store still opens its remotes: firn_remote_keys_replace. Otherwise as
+ * firn_keys_add. */
 FIRN_API FIRN_MUST_CHECK int firn_keys_replace(const char *path, const firn_keys_secret *secret,
                                                const char *label, const firn_keys_options *options,
                                                unsigned *out_number, firn_error *err);

@@ -40,6 +40,9 @@ Until then the keys stay: a machine that has not met them goes on, and makes no 
   $ firn pull && firn check --remote --data | sed 's/with .*:/with N B:/; s/;.*//'
   pulled 1 checkpoint, <size> in <n> requests
   3 checkpoints, <n> packs with N B: no damage
+  $ (unset FIRN_KEY_FILE; firn check --remote ../bucket --data --no-key | sed 's/[0-9]* packs with .*/N packs/; s/:.*//')
+  <n> states, 1 keys file, N packs
+  not verified without a key
   $ cd .. && firn clone bucket late | tail -n 1
   restored origin/latest into late: 4 files
 

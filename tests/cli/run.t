@@ -59,6 +59,11 @@ What cannot be run, and what a signal ends:
   $ firn run -q sh -c 'kill -KILL $$'
   [137]
 
+Ctrl-C is for the command, also if it has left the process group. What came before it was started stops firn.
+
+  $ firn run -q sh -c 'kill -STOP $$; echo went on' & sleep 0.3; kill -CONT $!; wait $!
+  went on
+
 What asks firn to stop is handed on to the command, and its work is saved all the same.
 
   $ firn run sh -c 'trap "echo stopped >stopped; exit 7" TERM; : >ready; while :; do sleep 0.05; done' & until test -e ready; do sleep 0.05; done; kill -TERM $!; wait $!
@@ -77,6 +82,28 @@ A command may end firn, and call firn: nothing is locked, and what was there bef
   9
   run (exit 0): sh -c 'echo i >i; firn save -q -m inner; rm i'
   inner
+
+Where the command, or a program beside it, has saved meanwhile, its changes are known and taken back all the same; so where it removes the current directory.
+
+  $ echo good >x && firn run --undo-on-failure sh -c 'echo bad >x; firn save -q -m inner; exit 1'; cat x
+  12
+  ! firn: exit 1 in <any> s: files changed; saved as 12
+  ! firn: restored what was there before; firn undo brings the command's changes back
+  good
+  $ firn run sh -c 'echo bad >x; firn save -q -m inner'
+  14
+  ! firn: exit 0 in <any> s: files changed; saved as 14, firn restore 13 takes it back
+  $ firn restore -q 13 && cat x
+  good
+  $ mkdir sub && echo deep >sub/file && cd sub && firn run -q --undo-on-failure sh -c 'cd ..; rm -rf sub; exit 9'
+  [9]
+  $ cd .. && cat sub/file
+  deep
+
+The exit code is the command's, whatever its words are.
+
+  $ firn run -q sh -c 'exit 2' hook run
+  [2]
 
 Without a state before there is no command; long and odd command lines are cut.
 

@@ -230,12 +230,25 @@ add_pack(struct fi_share *share, const struct fi_remote_item *item, bool is_inli
         return FIRN_OK;
     }
     pack.name = item->key;
-    FI_TRY_RETURN(insert_pack(share, &pack, err));
-    /* Notes and bases may still name the packs that this one replaced. */
-    for (size_t at = 0; at < pack.joined.size; at += sizeof pack.number) {
-        const struct fi_share_pack joined = {
-            .number = fi_load_le64(pack.joined.data + at), .is_joined = true, .by = pack.number};
-        FI_TRY_RETURN(insert_pack(share, &joined, err));
+    return insert_pack(share, &pack, err);
+}
+
+/* Notes and bases may still name the packs that others replaced. One that is there itself as well
+ * is still seen. */
+static int
+add_joined(struct fi_share *share, firn_error *err)
+{
+    const size_t count = share->packs.count;
+    for (size_t i = 0; i < count; i++) {
+        /* A copy: it moves when others are inserted. */
+        const struct fi_share_pack pack =
+            *(const struct fi_share_pack *)fi_hash_map_at(&share->packs, i);
+        for (size_t at = 0; at < pack.joined.size; at += sizeof pack.number) {
+            const struct fi_share_pack joined = {.number = fi_load_le64(pack.joined.data + at),
+                                                 .is_joined = true,
+                                                 .by = pack.number};
+            FI_TRY_RETURN(insert_pack(share, &joined, err));
+        }
     }
     return FIRN_OK;
 }
@@ -247,6 +260,10 @@ fi_share_look(struct fi_share *share, firn_error *err)
     const struct fi_remote_item *prune =
         fi_remote_table_find(&state->entries, firn_str(FI_SHARE_ENTRY_PRUNE));
     fi_hash_map_clear(&share->packs);
+    if (share->uploads_are_outdated) { /* no pack of the last look borrows of them any more */
+        fi_remote_table_clear(&share->remote.uploads);
+        share->uploads_are_outdated = false;
+    }
     share->packs_rc = FIRN_OK;
     share->epoch = prune != NULL && prune->value.size == 8 ? fi_load_le64(prune->value.data) : 0;
     for (size_t i = 0; i < state->entries.count; i++) {
@@ -255,7 +272,6 @@ fi_share_look(struct fi_share *share, firn_error *err)
             FI_TRY_RETURN(add_pack(share, &state->entries.items[i], true, err));
         }
     }
-    /* After these, so that a small pack is still seen if a file has taken its place as well. */
     for (size_t i = 0; i < state->files.count; i++) {
         if (state->files.items[i].status == FI_REMOTE_LIVE) {
             FI_TRY_RETURN(add_pack(share, &state->files.items[i], false, err));
@@ -264,5 +280,5 @@ fi_share_look(struct fi_share *share, firn_error *err)
     for (size_t i = 0; i < share->remote.uploads.count; i++) {
         FI_TRY_RETURN(add_pack(share, &share->remote.uploads.items[i], false, err));
     }
-    return FIRN_OK;
+    return add_joined(share, err);
 }

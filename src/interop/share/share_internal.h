@@ -230,6 +230,7 @@ struct fi_share {
     bool has_remote;
     struct fi_share_keys keys;         /* of an encrypted remote, unlocked */
     bool keys_are_new;                 /* the store keeps older ones */
+    bool uploads_are_outdated;         /* remote.uploads: they have older keys, and do not count */
     struct fi_cipher_keyring *keyring; /* NULL: the remote is in clear */
     struct fi_remote_seal seal;
     char by[FI_SHARE_BY_SIZE];
@@ -328,8 +329,10 @@ FIRN_MUST_CHECK int fi_share_keys_compare(const struct fi_keys *here, const stru
                                           firn_error *err);
 /* Unlocks the keys of an encrypted remote, and sets keys, keyring and seal. */
 FIRN_MUST_CHECK int fi_share_keys_open(struct fi_share *share, firn_error *err);
-/* fi_remote_seal.renew; ctx is the share. */
+/* fi_remote_seal.renew; ctx is the share. Its packs have to be looked at again. */
 int fi_share_keys_renew(void *ctx, firn_error *err);
+/* The same between two looks: what packs borrow of uploads stays until the next one. */
+FIRN_MUST_CHECK int fi_share_keys_renew_within(struct fi_share *share, firn_error *err);
 /* Puts keys that are newer than those that the store keeps into a batch. */
 FIRN_MUST_CHECK int fi_share_keys_write(const struct fi_share *share, struct firn_db *db,
                                         struct firn_db_batch *batch, firn_error *err);

@@ -418,10 +418,10 @@ take_over(struct fi_share *share, struct fi_share_keys *newer)
     *newer = (struct fi_share_keys){.keys = NULL};
     share->keys_are_new = true;
     share->is_changed = true;
-    fi_remote_table_clear(&share->remote.uploads); /* (I3) */
+    share->uploads_are_outdated = true; /* (I3) */
 }
 
-/* All versions of a file have one ring key, unless a later firn makes another one. */
+/* All versions of a file have one ring key, until all keys are replaced by one. */
 static int
 unlock_newer(const struct fi_share *share, struct fi_share_keys *newer, firn_error *err)
 {
@@ -440,9 +440,8 @@ unlock_newer(const struct fi_share *share, struct fi_share_keys *newer, firn_err
 }
 
 int
-fi_share_keys_renew(void *ctx, firn_error *err)
+fi_share_keys_renew_within(struct fi_share *share, firn_error *err)
 {
-    struct fi_share *share = ctx;
     struct fi_share_keys newer = {.keys = NULL};
     int rc;
     FI_TRY(read_newer(share, &newer, err));
@@ -452,6 +451,22 @@ fi_share_keys_renew(void *ctx, firn_error *err)
 out:
     fi_share_keys_deinit(&newer);
     return rc;
+}
+
+static void
+drop_uploads(struct fi_share *share)
+{
+    fi_remote_table_clear(&share->remote.uploads); /* (I3) */
+    share->uploads_are_outdated = false;
+}
+
+int
+fi_share_keys_renew(void *ctx, firn_error *err)
+{
+    struct fi_share *share = ctx;
+    FI_TRY_RETURN(fi_share_keys_renew_within(share, err));
+    drop_uploads(share);
+    return FIRN_OK;
 }
 
 /* ==== opening one ==== */
@@ -466,6 +481,7 @@ open_newer(struct fi_share *share, firn_error *err)
     FI_TRY(read_newer(share, &newer, err));
     FI_TRY(fi_unlock_keys(share->ws->os, share->name.url, newer.keys, &source, err));
     take_over(share, &newer);
+    drop_uploads(share);
 out:
     fi_share_keys_deinit(&newer);
     return rc;

@@ -128,17 +128,30 @@ no_memory(firn_error *err)
     return fi_error_no_memory(err, "the objects of a remote");
 }
 
-/* FIRN_OK if an object that was listed and could not be got was removed since (I1). */
+static int
+find_listed(void *ctx, const struct fi_bucket_object *object)
+{
+    const char **name = ctx;
+    if (*name == NULL || strcmp(object->name, *name) != 0) {
+        return FIRN_LIMIT; /* those that come after it do not matter */
+    }
+    *name = NULL;
+    return FIRN_LIMIT;
+}
+
+/* FIRN_OK if an object that was listed and could not be got was removed since (I1): it is not
+ * listed any more. */
 static int
 check_removed(const struct share_locked *locked, const char *name, firn_error *err)
 {
-    uint64_t size;
-    int rc = fi_bucket_head(locked->share->bucket, name, &size, err);
-    if (rc == FIRN_OK) {
-        return fi_error_set(err, FIRN_CORRUPT, "'%s': the storage lists it, and does not give it",
-                            name);
+    const char *wanted = name; /* NULL: it was found; the first that a list of it can have */
+    int rc = fi_bucket_list(locked->share->bucket, name, NULL, find_listed, &wanted, err);
+    if (rc != FIRN_OK && rc != FIRN_LIMIT) {
+        return rc;
     }
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    return wanted != NULL ? FIRN_OK
+                          : fi_error_set(err, FIRN_CORRUPT,
+                                         "'%s': the storage lists it, and does not give it", name);
 }
 
 static int
@@ -477,6 +490,17 @@ tell_missing(struct share_locked *locked, uint64_t from, uint64_t to)
     tell_damage(locked, &why);
 }
 
+/* The first state that later ones need, or that has to be there: where master keys were rotated, all
+ * states before a full one are removed that older keys open. */
+static uint64_t
+first_needed(const uint64_t *numbers, size_t count)
+{
+    const uint64_t last = count > 0 ? numbers[count - 1] : 0;
+    const uint64_t full = last - last % FI_REMOTE_FULL_EVERY;
+    const uint64_t first = first_kept(last);
+    return full > 0 && numbers[0] <= full && numbers[0] > first ? numbers[0] : first;
+}
+
 /* Whether one is missing that later ones need, or that was there. */
 static void
 check_numbers(struct share_locked *locked)
@@ -485,7 +509,7 @@ check_numbers(struct share_locked *locked)
     const size_t count = locked->states.size / sizeof *numbers;
     const uint64_t last = count > 0 ? numbers[count - 1] : 0;
     firn_error why;
-    uint64_t next = first_kept(last);
+    uint64_t next = first_needed(numbers, count);
     for (size_t i = 0; i < count; i++) {
         if (numbers[i] > next) {
             tell_missing(locked, next, numbers[i] - 1);

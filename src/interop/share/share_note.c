@@ -445,14 +445,34 @@ fi_share_note_forget_uploads(const struct fi_share *share, struct firn_db_batch 
                                     make_key(share, 'u' + 1, NULL, 0, upper), err);
 }
 
+/* Whether uploads have the newest keys that this machine knows: another process may have noted newer
+ * ones since this one read the remote's ((I3) of share_keys.c). */
+static int
+have_newest_keys(const struct writing *writing, bool *out, firn_error *err)
+{
+    const struct fi_share *share = writing->share;
+    struct fi_share_keys_kept kept = {.ring_key = NULL};
+    *out = !share->uploads_are_outdated;
+    if (share->keys.keys == NULL || !*out) {
+        return FIRN_OK;
+    }
+    int rc = fi_share_keys_kept(writing->db, share->name.name, &kept, err);
+    *out = rc != FIRN_OK || kept.keys.keys == NULL || kept.name.number != share->name.number ||
+           !fi_share_keys_are_older(share->keys.keys, kept.keys.keys);
+    fi_share_keys_kept_deinit(&kept);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* Those that are still to be named by a state take the place of all. */
 static int
 write_uploads(struct writing *writing, firn_error *err)
 {
     struct fi_share *share = writing->share;
     uint8_t key[PREFIX_SIZE + FI_BUCKET_NAME_SIZE_MAX];
+    bool are_noted;
     FI_TRY_RETURN(fi_share_note_forget_uploads(share, writing->batch, writing->notes, err));
-    for (size_t i = 0; i < share->remote.uploads.count; i++) {
+    FI_TRY_RETURN(have_newest_keys(writing, &are_noted, err));
+    for (size_t i = 0; are_noted && i < share->remote.uploads.count; i++) {
         const struct fi_remote_item *upload = &share->remote.uploads.items[i];
         CHECK(upload->key.size <= FI_BUCKET_NAME_SIZE_MAX);
         FI_TRY_RETURN(fi_db_batch_put(writing->batch, writing->notes,

@@ -146,7 +146,7 @@ fi_share_recode(struct fi_share_recode *recode, const struct fi_share_pack *pack
     if (rc == FIRN_DENIED &&
         !recode->has_renewed) { /* a store that was put back knows states only */
         recode->has_renewed = true;
-        rc = fi_share_keys_renew(recode->share, err);
+        rc = fi_share_keys_renew_within(recode->share, err);
         rc = rc == FIRN_NOT_FOUND ? FIRN_DENIED : rc;
         rc = rc == FIRN_OK ? fi_share_recode_check(recode->theirs, FETCHED, pack, err) : rc;
     }

@@ -213,7 +213,7 @@ has_change(const struct change *change, const struct fi_keys *keys)
     return slot != NULL && memcmp(slot->salt, change->mark, sizeof slot->salt) == 0;
 }
 
-/* Later files have the ring key of the first one. */
+/* Later files have the ring key of the first one, unless all keys were replaced. */
 static int
 unlock_again(struct changing *changing, const struct fi_keys *before, firn_error *err)
 {

@@ -54,6 +54,7 @@ struct looked {
 struct replaced {
     uint64_t number; /* first: the key */
     uint64_t by;
+    uint64_t object_count; /* of that one */
 };
 
 struct renewing {
@@ -67,6 +68,7 @@ struct renewing {
     struct fi_hash_map replaced;
     struct fi_remote_table strays; /* files that no state names as needed, with older keys */
     bool has_more_strays;          /* than one state dooms */
+    uint64_t listed;               /* while they are listed */
     uint64_t outdated;             /* packs of the present state with older keys */
     uint64_t outdated_bytes;
     uint64_t written; /* since the last state */
@@ -145,9 +147,13 @@ static int
 note_replaced(struct renewing *renewing, const struct fi_share_pack *pack, firn_error *err)
 {
     for (size_t at = 0; at < pack->joined.size; at += sizeof(uint64_t)) {
-        const struct replaced replaced = {fi_load_le64(pack->joined.data + at), pack->number};
-        if (fi_hash_map_find(&renewing->replaced, replaced.number, &replaced.number) == NULL &&
-            fi_hash_map_insert(&renewing->replaced, replaced.number, &replaced) == NULL) {
+        const struct replaced replaced = {fi_load_le64(pack->joined.data + at), pack->number,
+                                          pack->object_count};
+        struct replaced *known =
+            fi_hash_map_find(&renewing->replaced, replaced.number, &replaced.number);
+        if (known != NULL) { /* the larger one: the other may be no replacement */
+            *known = replaced.object_count > known->object_count ? replaced : *known;
+        } else if (fi_hash_map_insert(&renewing->replaced, replaced.number, &replaced) == NULL) {
             return fi_error_no_memory(err, "the packs of a remote");
         }
     }
@@ -436,6 +442,9 @@ note_stray(void *ctx, const struct fi_bucket_object *object)
     const struct fi_remote *remote = &renewing->share->remote;
     const firn_slice name = firn_str(object->name);
     const struct fi_remote_item *file = fi_remote_table_find(&remote->state.files, name);
+    if (++renewing->listed > FI_REMOTE_LISTED_MAX) {
+        return FIRN_BUSY; /* told by list_strays */
+    }
     if (!fi_bucket_is_name(object->name) || (file != NULL && file->status == FI_REMOTE_LIVE) ||
         fi_remote_table_find(&remote->uploads, name) != NULL) {
         return FIRN_OK;
@@ -459,10 +468,12 @@ drop_current(struct renewing *renewing, firn_error *err)
         fi_remote_file_name(&strays->items[i - 1], name);
         int rc = fi_bucket_get(renewing->share->bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE,
                                &renewing->bytes, err);
-        if (rc == FIRN_OK && fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
-                                                             fi_buf_slice(&renewing->bytes), name,
-                                                             &current, &why) != FIRN_OK) {
-            current = false; /* damaged */
+        if (rc == FIRN_OK) {
+            rc = fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
+                                                 fi_buf_slice(&renewing->bytes), name, &current,
+                                                 &why);
+            current = current && rc != FIRN_CORRUPT; /* what is damaged goes as well */
+            rc = rc == FIRN_NEWER ? fi_error_set(err, rc, "%s", why.text) : FIRN_OK;
         }
         FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
         if (current) {
@@ -479,10 +490,15 @@ list_strays(struct renewing *renewing, firn_error *err)
     struct fi_bucket *bucket = renewing->share->bucket;
     fi_remote_table_clear(&renewing->strays);
     renewing->has_more_strays = false;
+    renewing->listed = 0;
     for (size_t i = 0; i < sizeof folders / sizeof *folders && !renewing->has_more_strays; i++) {
         int rc = fi_bucket_list(bucket, folders[i], NULL, note_stray, renewing, err);
         if (rc == FIRN_NO_MEMORY) {
             return fi_error_no_memory(err, "the files of a remote");
+        }
+        if (renewing->listed > FI_REMOTE_LISTED_MAX) {
+            return fi_error_set(err, FIRN_LIMIT, "the storage lists more than %d objects",
+                                FI_REMOTE_LISTED_MAX);
         }
         FI_TRY_RETURN(rc == FIRN_LIMIT ? FIRN_OK : rc);
     }

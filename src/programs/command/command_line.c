@@ -504,7 +504,8 @@ fi_command_line_main(const struct fi_command_program *program, int argc, char *c
     bool is_asked = argc > 2 && strcmp(argv[1], FI_COMMAND_COMPLETION_WORD) == 0;
     int exit_code = is_asked ? fi_command_completion_answer(&cli, argc - 2, words + 2)
                              : run_line(&parse, argc, words);
-    if (exit_code == FI_EXIT_USAGE && is_hook_line(argc, argv)) {
+    if (exit_code == FI_EXIT_USAGE && is_hook_line(argc, argv) &&
+        (cli.command == NULL || !cli.command->takes_line)) {
         exit_code = FI_EXIT_FAILED;
     }
     fi_term_json_finish();

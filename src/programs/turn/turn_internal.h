@@ -9,22 +9,23 @@
 
 /* How a program ended. */
 struct fi_turn_process {
-    int error;      /* an errno: it could not be started; 0: it was */
-    int exit_code;  /* if no signal ended it */
-    int signal;     /* the signal that ended it; 0: none */
-    double seconds; /* of wall time */
+    int interrupted; /* a signal had asked this program to stop: it was not started; 0: none had */
+    int error;       /* an errno: it could not be started; 0: it was */
+    int exit_code;   /* if no signal ended it */
+    int signal;      /* the signal that ended it; 0: none */
+    double seconds;  /* of wall time */
 };
 
 /* Runs the program words[0], which is looked for in PATH, with the descriptors and the directory of
- * this one, and returns when it has ended. Ctrl-C and Ctrl-\ at the terminal are for the program;
- * what else asks this process to stop is handed on to it. No other thread runs. */
+ * this one, and returns when it has ended. Ctrl-C and Ctrl-\ at the terminal are for the program,
+ * and what else asks this process to stop is handed on to it. No other thread runs. */
 void fi_turn_process_run(char *const words[], struct fi_turn_process *out);
 
-/* Whether it was started, and ended with exit code 0. */
+/* Requires: it was started. Whether it ended with exit code 0. */
 static inline bool
 fi_turn_process_succeeded(const struct fi_turn_process *process)
 {
-    return process->error == 0 && process->signal == 0 && process->exit_code == 0;
+    return process->signal == 0 && process->exit_code == 0;
 }
 
 #endif

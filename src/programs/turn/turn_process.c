@@ -3,16 +3,20 @@
  * turn/turn_process.c: runs another program, and waits for it.
  *
  * The signals that matter are blocked from before the start until the end, and fetched one by one:
- * so none is lost, and none sets the flag that would cancel the save afterwards. What a person
- * types, Ctrl-C and Ctrl-\, the kernel sends to the program as well, as both are in the foreground
- * of the terminal; what another process sends to this one alone is handed on. The program starts
- * with no signal blocked (term_spawn.c).
+ * so none is lost, and none sets the flag that would cancel the save afterwards. One that came
+ * before keeps the program from being started. What a person types, Ctrl-C and Ctrl-\, the kernel
+ * sends to the program as well, unless it has left the process group; all else is handed on. The
+ * program starts with no signal blocked (term_spawn.c).
+ *
+ * Where the program stops itself, this one stops too, so that a shell sees a job that is stopped.
+ * Ctrl-Z stops both without that.
  */
 #include <errno.h>
 #include <signal.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "term/term.h"
 #include "turn/turn_internal.h"
@@ -29,12 +33,19 @@ now_seconds(void)
 static bool
 has_ended(pid_t pid, int *status)
 {
-    pid_t ended = waitpid(pid, status, WNOHANG);
-    if (ended < 0 && errno != EINTR) {
+    pid_t changed = waitpid(pid, status, WNOHANG | WUNTRACED);
+    if (changed < 0 && errno != EINTR) {
         *status = 0; /* nobody can tell */
         return true;
     }
-    return ended == pid;
+    if (changed == pid && WIFSTOPPED(*status)) {
+        if (WSTOPSIG(*status) != SIGTSTP) {
+            (void)raise(SIGSTOP);
+            (void)kill(pid, SIGCONT);
+        }
+        return false;
+    }
+    return changed == pid;
 }
 
 static int
@@ -44,8 +55,8 @@ wait_for(pid_t pid, const sigset_t *signals)
     while (!has_ended(pid, &status)) {
         siginfo_t info;
         int number = sigwaitinfo(signals, &info);
-        const bool is_typed = info.si_code == SI_KERNEL;
-        if (number > 0 && number != SIGCHLD && !is_typed) {
+        const bool has_it = info.si_code == SI_KERNEL && getpgid(pid) == getpgrp();
+        if (number > 0 && number != SIGCHLD && !has_it) {
             (void)kill(pid, number);
         }
     }
@@ -69,14 +80,18 @@ fi_turn_process_run(char *const words[], struct fi_turn_process *out)
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGCHLD, &action, &child_before); /* ignored, it would take the status away */
     (void)sigprocmask(SIG_BLOCK, &signals, &before);
+    out->interrupted = fi_term_signals_caught();
     const double began = now_seconds();
-    out->error = fi_term_spawn(words, -1, -1, &pid);
+    out->error = out->interrupted != 0 ? EINTR : fi_term_spawn(words, -1, -1, &pid);
     if (out->error == 0) {
         const int status = wait_for(pid, &signals);
         out->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     }
     out->seconds = now_seconds() - began;
+    while (sigtimedwait(&signals, NULL, &(struct timespec){0, 0}) > 0) {
+        /* it was for the program */
+    }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     (void)sigaction(SIGCHLD, &child_before, NULL);
 }

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "task/task.h"
@@ -26,7 +27,10 @@ struct running {
     struct fi_cli *cli;
     char text[TEXT_SIZE]; /* the command, as a shell takes it, for people */
     struct fi_turn_process process;
-    char before[FIRN_CHECKPOINT_ID_SIZE];
+    char before[FIRN_CHECKPOINT_ID_SIZE]; /* the checkpoint of the state before */
+    uint64_t before_number;
+    firn_hash before_root;
+    char *root; /* of the workspace: the command may remove the current directory */
 };
 
 /* ---- the command in words ---- */
@@ -105,10 +109,11 @@ describe_end(const struct fi_turn_process *process, char out[TEXT_SIZE])
 
 /* ---- saving ---- */
 
-/* Saves what has changed. Returns an exit code; saving->workspace is open if it is FI_EXIT_OK or
- * FI_EXIT_PARTIAL. */
+/* Saves what has changed. keeps_all: no older checkpoint is deleted for it. Returns an exit code;
+ * saving->workspace is open if it is FI_EXIT_OK or FI_EXIT_PARTIAL. */
 static int
-turn_run_save(struct fi_cli *cli, const char *message, struct fi_task_patience_saving *saving)
+turn_run_save(struct fi_cli *cli, const char *message, bool keeps_all,
+              struct fi_task_patience_saving *saving)
 {
     firn_error err;
     struct fi_task_notices notices;
@@ -127,6 +132,7 @@ turn_run_save(struct fi_cli *cli, const char *message, struct fi_task_patience_s
     fi_task_notices_init(&notices, cli);
     fi_task_settings_save(&cli->settings, &saving->options);
     saving->options.message = firn_str(message);
+    saving->options.keep = keeps_all ? NULL : saving->options.keep;
     saving->options.if_changed = true;
     saving->options.strict |= cli->strict;
     saving->options.callbacks = fi_task_notices_callbacks(&notices);
@@ -161,9 +167,13 @@ save_before(struct running *running)
     struct fi_task_patience_saving saving;
     char message[TEXT_SIZE + 32];
     (void)snprintf(message, sizeof(message), "before run: %s", running->text);
-    int exit_code = turn_run_save(running->cli, message, &saving);
+    int exit_code = turn_run_save(running->cli, message, false, &saving);
     if (is_saved(exit_code)) {
-        memcpy(running->before, saving.result.checkpoint->id, sizeof(running->before));
+        const firn_workspace_checkpoint *checkpoint = saving.result.checkpoint;
+        memcpy(running->before, checkpoint->id, sizeof(running->before));
+        running->before_number = checkpoint->number;
+        running->before_root = checkpoint->root;
+        running->root = strdup(firn_workspace_root(saving.workspace));
     }
     end_saving(running->cli, &saving);
     return exit_code;
@@ -216,24 +226,33 @@ take_back(struct running *running, firn_workspace *workspace)
     return exit_code;
 }
 
+/* The command, or a program beside it, may have made checkpoints meanwhile. */
 static void
 report_changes(const struct running *running, const firn_workspace_save_result *result,
-               bool is_taken_back)
+               bool is_changed, bool is_taken_back)
 {
     char end[TEXT_SIZE];
+    const double seconds = running->process.seconds;
+    const unsigned long long number = result->checkpoint->number;
     describe_end(&running->process, end);
     if (running->cli->quiet) {
         return;
     }
-    if (!result->is_made) {
-        fi_command_report_line("%s in %.1f s: no file changed", end, running->process.seconds);
-        return;
+    if (!is_changed) {
+        fi_command_report_line("%s in %.1f s: no file changed", end, seconds);
+    } else if (result->is_made && result->previous == running->before_number) {
+        fi_command_report_line(
+            "%s in %.1f s: %llu new, %llu changed, %llu removed; saved as %llu%s", end, seconds,
+            (unsigned long long)result->added, (unsigned long long)result->changed,
+            (unsigned long long)result->removed, number,
+            is_taken_back ? "" : ", firn undo takes it back");
+    } else if (is_taken_back) {
+        fi_command_report_line("%s in %.1f s: files changed; saved as %llu", end, seconds, number);
+    } else {
+        fi_command_report_line("%s in %.1f s: files changed; saved as %llu, firn restore %llu "
+                               "takes it back",
+                               end, seconds, number, (unsigned long long)running->before_number);
     }
-    fi_command_report_line("%s in %.1f s: %llu new, %llu changed, %llu removed; saved as %llu%s",
-                           end, running->process.seconds, (unsigned long long)result->added,
-                           (unsigned long long)result->changed, (unsigned long long)result->removed,
-                           (unsigned long long)result->checkpoint->number,
-                           is_taken_back ? "" : ", firn undo takes it back");
 }
 
 /* Returns an exit code, of firn's work alone. */
@@ -244,21 +263,24 @@ finish(struct running *running)
     struct fi_task_patience_saving saving;
     char end[TEXT_SIZE];
     char message[3 * TEXT_SIZE];
+    const bool may_take_back =
+        !fi_turn_process_succeeded(&running->process) && fi_command_has(cli, "undo-on-failure");
     describe_end(&running->process, end);
     (void)snprintf(message, sizeof(message), "run (%s, %.1f s): %s", end, running->process.seconds,
                    running->text);
-    int exit_code = turn_run_save(cli, message, &saving);
+    cli->workspace_path = running->root;
+    int exit_code = turn_run_save(cli, message, may_take_back, &saving);
     if (is_saved(exit_code)) {
-        const bool is_taken_back = saving.result.is_made &&
-                                   !fi_turn_process_succeeded(&running->process) &&
-                                   fi_command_has(cli, "undo-on-failure");
-        report_changes(running, &saving.result, is_taken_back);
-        if (is_taken_back) {
+        const firn_hash *root = &saving.result.checkpoint->root;
+        const bool is_changed = memcmp(root, &running->before_root, sizeof(*root)) != 0;
+        report_changes(running, &saving.result, is_changed, may_take_back);
+        if (is_changed && may_take_back) {
             exit_code = take_back(running, saving.workspace);
         }
         fi_task_push_after_save(saving.workspace, &cli->settings, false);
     }
     end_saving(cli, &saving);
+    cli->workspace_path = NULL;
     return exit_code;
 }
 
@@ -269,6 +291,26 @@ report_not_started(struct running *running)
     (void)fi_command_report_error(running->cli, FIRN_NOT_FOUND, NULL, "could not run '%s': %s",
                                   running->cli->arguments[0], strerror(error));
     return error == ENOENT ? EXIT_NO_COMMAND : EXIT_NOT_EXECUTABLE;
+}
+
+/* Runs the command, whose state before is saved. Returns the exit code of all. */
+static int
+run_saved(struct running *running)
+{
+    const struct fi_turn_process *process = &running->process;
+    fi_turn_process_run((char *const *)(uintptr_t)running->cli->arguments, &running->process);
+    if (process->interrupted != 0) {
+        fi_command_report_line("interrupted: the command was not run");
+        return FI_EXIT_SIGNAL + process->interrupted;
+    }
+    if (process->error != 0) {
+        return report_not_started(running);
+    }
+    const bool is_finished = is_saved(finish(running));
+    if (process->signal != 0) {
+        return FI_EXIT_SIGNAL + process->signal;
+    }
+    return process->exit_code == 0 && !is_finished ? EXIT_NOT_RUN : process->exit_code;
 }
 
 static int
@@ -282,16 +324,9 @@ turn_run_run(struct fi_cli *cli)
         return EXIT_NOT_RUN;
     }
     cli->is_done = true;
-    fi_turn_process_run((char *const *)(uintptr_t)cli->arguments, &running.process);
-    if (running.process.error != 0) {
-        return report_not_started(&running);
-    }
-    const bool is_finished = is_saved(finish(&running));
-    if (running.process.signal != 0) {
-        return FI_EXIT_SIGNAL + running.process.signal;
-    }
-    return running.process.exit_code == 0 && !is_finished ? EXIT_NOT_RUN
-                                                          : running.process.exit_code;
+    int exit_code = run_saved(&running);
+    free(running.root);
+    return exit_code;
 }
 
 static const struct fi_command_option options[] = {

@@ -302,7 +302,7 @@ a_missing_state_is_damage_unless_a_prune_may_have_removed_it(void **state)
         bool is_damage;
     } cases[] = {{70, 31, false}, {70, 32, true},  {70, 33, true}, {70, 69, true},
                  {70, 0, false},  {64, 31, false}, {64, 32, true}, {63, 31, true},
-                 {63, 1, true},   {63, 0, false},  {31, 1, true},  {3, 1, true}};
+                 {63, 1, false},  {63, 0, false},  {31, 1, true},  {3, 1, true}};
     (void)state;
     struct ws_world world;
     prepare(&world, 2);
@@ -319,6 +319,18 @@ a_missing_state_is_damage_unless_a_prune_may_have_removed_it(void **state)
         }
         assert_int_equal(found.state, cases[i].last);
     }
+    /* After a rotation all before a full one may go. */
+    put_states(bucket, MANY, 0);
+    for (uint64_t number = 1; number < 64; number++) {
+        char name[FI_REMOTE_STATE_NAME_SIZE];
+        fi_remote_state_name(number, name);
+        OK(fi_bucket_remove(bucket, name, &err));
+        if (number > 32) {
+            assert_sound(&world, "origin");
+        }
+    }
+    OK(fi_bucket_remove(bucket, "states/0000000064", &err));
+    assert_damaged(&world, false, "states/0000000032");
     fi_bucket_close(bucket);
     ws_world_close(&world);
 }
