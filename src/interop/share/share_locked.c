@@ -490,8 +490,8 @@ tell_missing(struct share_locked *locked, uint64_t from, uint64_t to)
     tell_damage(locked, &why);
 }
 
-/* The first state that later ones need, or that has to be there: where master keys were rotated, all
- * states before a full one are removed that older keys open. */
+/* The first state that later ones need, or that has to be there: after a rotation of master keys,
+ * all states before a full one are removed that older keys open. */
 static uint64_t
 first_needed(const uint64_t *numbers, size_t count)
 {

@@ -445,8 +445,8 @@ fi_share_note_forget_uploads(const struct fi_share *share, struct firn_db_batch 
                                     make_key(share, 'u' + 1, NULL, 0, upper), err);
 }
 
-/* Whether uploads have the newest keys that this machine knows: another process may have noted newer
- * ones since this one read the remote's ((I3) of share_keys.c). */
+/* Whether uploads have the newest keys that this machine knows: another process may have noted
+ * newer ones since this one read the remote's ((I3) of share_keys.c). */
 static int
 have_newest_keys(const struct writing *writing, bool *out, firn_error *err)
 {
