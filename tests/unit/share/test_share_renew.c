@@ -688,6 +688,15 @@ pushes_and_ends_it(void)
     cancels = true;
 }
 
+/* Another process of the machine that pushes rotates; the push ends after it has put a pack. */
+static void
+rotates_here_and_ends_it(void)
+{
+    OK(rotate(&beside->b));
+    calls_left = 1;
+    act = pushes_and_ends_it;
+}
+
 static size_t
 count_uploads(struct ws_world *world)
 {
@@ -774,6 +783,32 @@ uploads_from_before_are_forgotten(void **state)
         close_machines(&machines);
     }
     key_file = ONE;
+}
+
+/* A push that goes on with the older key puts no note of its packs beside the newer one. */
+static void
+uploads_are_not_noted_beside_newer_keys(void **state)
+{
+    struct machines machines;
+    firn_push_options options = FIRN_PUSH_OPTIONS_INIT;
+    firn_push_result result;
+    (void)state;
+    open_machines(&machines, false);
+    beside = &machines;
+    calls_left = 1;
+    act = rotates_here_and_ends_it;
+    cancels = false;
+    scan_put_random(&machines.b.tree, "large", 99, LARGE);
+    ws_save(&machines.b);
+    options.callbacks.on_progress = let_act;
+    assert_int_equal(fi_share_push(machines.b.ws, NULL, &options, &result, &err), FIRN_CANCELLED);
+    assert_int_equal(count_uploads(&machines.b), 0);
+    share_push(&machines.b);
+    machines.saved++;
+    renew_all(&machines.a);
+    assert_done(&machines.a);
+    assert_whole(&machines.a, machines.saved);
+    close_machines(&machines);
 }
 
 /* ==== broken ==== */
@@ -863,6 +898,7 @@ main(void)
         cmocka_unit_test(others_may_act_before_any_object),
         cmocka_unit_test(a_push_that_meets_it_sends_again),
         cmocka_unit_test(uploads_from_before_are_forgotten),
+        cmocka_unit_test(uploads_are_not_noted_beside_newer_keys),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
