@@ -247,7 +247,7 @@ read_options(struct parse *parse, int argc, char **argv, const char **arguments)
         }
         if (found == IS_ARGUMENT) {
             arguments[cli->argument_count++] = optarg;
-            if (cli->command->takes_line) {
+            if (cli->command != NULL && cli->command->takes_line) {
                 cli->asks_for_json = cli->json; /* another program's "--json" does not count */
                 break;
             }
