@@ -418,6 +418,7 @@ class LockedRemoteCheck(NamedTuple):
     bytes_read: int
     foreign: int
     damaged: int
+    requests: int
 
 
 class RemoteRekeyed(NamedTuple):

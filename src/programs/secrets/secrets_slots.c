@@ -570,8 +570,8 @@ const struct fi_command fi_secrets_slots_replace = {
             "FIRN.keys from before. What opened the store so far, recovery codes included,\n"
             "opens nothing that is written from then on, whatever copy they have. Files get a\n"
             "new master key, as by firn key rotate; firn gc --rekey writes those anew that\n"
-            "are there, for a store of data firn db compact --rekey. A copy of the store still\n"
-            "opens its remotes: replace the keys of each with --remote.",
+            "are there, for a store of data firn db compact --rekey. A copy of the store\n"
+            "still opens its remotes: replace the keys of each with --remote.",
     .examples = replace_examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
     .run = run_replace,
