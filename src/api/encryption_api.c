@@ -127,21 +127,33 @@ firn_keys_list(const char *path, int (*on_slot)(void *ctx, const firn_keys_slot 
     return api_check_told(rc, err);
 }
 
-int
-firn_keys_add(const char *path, const firn_keys_secret *secret, const char *label,
-              const firn_keys_options *options, unsigned *out_number, firn_error *err)
+typedef int make_slot(const struct fi_rekey *rekey, const struct fi_keys_secret *secret,
+                      firn_slice label, uint16_t *out_number, firn_error *err);
+
+/* What firn_keys_add and firn_keys_replace have in common. */
+static int
+keys_make_slot(const char *path, const firn_keys_secret *secret, const char *label,
+               const firn_keys_options *options, make_slot *make, unsigned *out_number,
+               firn_error *err)
 {
-    API_ANY_ERROR(err);
     struct fi_keys_secret given;
     struct place place;
     uint16_t number;
     FI_TRY_RETURN(read_place(path, options, &place, err));
     FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_local, &given, err));
-    int rc = fi_rekey_add(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    int rc = make(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
     if (rc == FIRN_OK && out_number != NULL) {
         *out_number = number;
     }
     return api_check_told(rc, err);
+}
+
+int
+firn_keys_add(const char *path, const firn_keys_secret *secret, const char *label,
+              const firn_keys_options *options, unsigned *out_number, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    return keys_make_slot(path, secret, label, options, fi_rekey_add, out_number, err);
 }
 
 int
@@ -197,17 +209,7 @@ firn_keys_replace(const char *path, const firn_keys_secret *secret, const char *
                   const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_keys_secret given;
-    struct place place;
-    uint16_t number;
-    FI_TRY_RETURN(read_place(path, options, &place, err));
-    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_local, &given, err));
-    int rc =
-        fi_rekey_replace(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
-    if (rc == FIRN_OK && out_number != NULL) {
-        *out_number = number;
-    }
-    return api_check_told(rc, err);
+    return keys_make_slot(path, secret, label, options, fi_rekey_replace, out_number, err);
 }
 
 /* ---- writing a store anew ---- */
@@ -365,23 +367,35 @@ firn_remote_keys_list(firn_workspace *workspace, const char *remote,
     return api_check_told(rc, err);
 }
 
+typedef int make_remote_slot(const struct fi_share_rekey *rekey,
+                             const struct fi_keys_secret *secret, firn_slice label,
+                             uint16_t *out_number, firn_error *err);
+
+static int
+remote_make_slot(firn_workspace *workspace, const char *remote, const firn_keys_secret *secret,
+                 const char *label, const firn_keys_options *options, make_remote_slot *make,
+                 unsigned *out_number, firn_error *err)
+{
+    struct fi_keys_secret given;
+    struct remote_place place;
+    uint16_t number;
+    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
+    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
+    int rc = make(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number, err);
+    if (rc == FIRN_OK && out_number != NULL) {
+        *out_number = number;
+    }
+    return api_check_told(rc, err);
+}
+
 int
 firn_remote_keys_add(firn_workspace *workspace, const char *remote, const firn_keys_secret *secret,
                      const char *label, const firn_keys_options *options, unsigned *out_number,
                      firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_keys_secret given;
-    struct remote_place place;
-    uint16_t number;
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
-    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
-    int rc = fi_share_rekey_add(&place.rekey, &given, firn_str(label == NULL ? "" : label), &number,
-                                err);
-    if (rc == FIRN_OK && out_number != NULL) {
-        *out_number = number;
-    }
-    return api_check_told(rc, err);
+    return remote_make_slot(workspace, remote, secret, label, options, fi_share_rekey_add,
+                            out_number, err);
 }
 
 int
@@ -442,17 +456,8 @@ firn_remote_keys_replace(firn_workspace *workspace, const char *remote,
                          const firn_keys_options *options, unsigned *out_number, firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct fi_keys_secret given;
-    struct remote_place place;
-    uint16_t number;
-    FI_TRY_RETURN(read_remote(workspace, remote, options, &place, err));
-    FI_TRY_RETURN(read_secret(secret, fi_cipher_passphrase_remote, &given, err));
-    int rc = fi_share_rekey_replace(&place.rekey, &given, firn_str(label == NULL ? "" : label),
-                                    &number, err);
-    if (rc == FIRN_OK && out_number != NULL) {
-        *out_number = number;
-    }
-    return api_check_told(rc, err);
+    return remote_make_slot(workspace, remote, secret, label, options, fi_share_rekey_replace,
+                            out_number, err);
 }
 
 int

@@ -46,7 +46,7 @@ Until then the keys stay: a machine that has not met them goes on, and makes no 
   $ cd .. && firn clone bucket late | tail -n 1
   restored origin/latest into late: 4 files
 
-The keys file of before, put in place of the newest one, opens nothing.
+An older keys file in place of the newest one opens nothing.
 
   $ cp -r bucket stolen && rm stolen/keys/* && cp before/keys/0000000001 stolen/keys && firn clone stolen thief
   no new checkpoint to pull: <n> requests

@@ -13,7 +13,7 @@ firn run saves before and after a command: it is named in the history, with its 
   ! firn: exit 0 in <any> s: no file changed
   [1]
 
-Options before the command are firn's, those behind it the command's.
+What is written before the command are options of firn. What follows the command belongs to it.
 
   $ firn run -q cat --number one
        1	one

@@ -14,10 +14,10 @@
  * A full state makes all before it unnecessary, so only those go that come before the newest full
  * one, which has the newest key (I2). They go at the age at which any prune may remove states: a
  * machine that slept must not take the number of one for free and believe that it has published
- * (rule (g) of remote.h; I3). Afterwards the newest state has the newest key: whoever makes the
- * next one knows it. So a remote without states gets one (I4; not asserted: unit/share has one).
- * What removes them is a request each, in ascending order; if it is
- * killed, the rest is what a prune may leave as well.
+ * (rule (g) of remote.h; I3). Afterwards the newest state has the newest key, so the author of the
+ * next one knows that key. A remote without states gets one for it (I4; not asserted: unit/share has
+ * such a remote). States are removed in ascending order, each by a request; a run that is killed
+ * leaves what a prune may leave as well.
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -451,7 +451,7 @@ note_stray(void *ctx, const struct fi_bucket_object *object)
     }
     renewing->has_more_strays = renewing->strays.count == FI_REMOTE_ITEMS_RESERVE / 2;
     if (renewing->has_more_strays) {
-        return FIRN_LIMIT; /* enough for now */
+        return FIRN_LIMIT; /* the next round lists the rest */
     }
     return fi_remote_table_put(&renewing->strays, name, firn_bytes(NULL, 0), 0, NULL);
 }

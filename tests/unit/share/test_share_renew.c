@@ -243,8 +243,8 @@ put_keys_back(struct ws_world *world, unsigned newest, firn_slice first)
     fi_bucket_close(bucket);
 }
 
-/* What was rotated is written anew, in as many calls as it takes; the states when they are old. Then
- * the keys of before open nothing, and all machines go on. */
+/* After a rotation packs are written anew, in as many calls as it takes, and states go when they
+ * are old. Then the older keys open nothing, and all machines go on. */
 static void
 a_remote_is_written_anew(void **state)
 {
