@@ -15,9 +15,9 @@
  * one, which has the newest key (I2). They go at the age at which any prune may remove states: a
  * machine that slept must not take the number of one for free and believe that it has published
  * (rule (g) of remote.h; I3). Afterwards the newest state has the newest key, so the author of the
- * next one knows that key. A remote without states gets one for it (I4; not asserted: unit/share has
- * such a remote). States are removed in ascending order, each by a request; a run that is killed
- * leaves what a prune may leave as well.
+ * next one knows that key. A remote without states gets one for it (I4; not asserted: unit/share
+ * has such a remote). States are removed in ascending order, each by a request; a run that is
+ * killed leaves what a prune may leave as well.
  */
 #include "base/check.h"
 #include "base/mem.h"
