@@ -138,7 +138,7 @@ Stores of data.
   $ firn db compact --rekey app.firn --json
   {"rekeyed":0,"left":0}
   $ cp app.firn/FIRN.keys older && firn key replace --key-file other app.firn
-  ! firn: key replace: none of the keys of the store opens it then, the recovery code neither: confirm with --yes
+  ! firn: key replace: none of the keys of the store opens it then, nor does a recovery code: confirm with --yes
   ! usage: firn key replace [options] [STORE]
   ! help: firn help key replace
   [2]

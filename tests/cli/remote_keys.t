@@ -127,7 +127,7 @@ Two machines lose one another nothing, and older files are gone.
 All keys are replaced by one: the others open nothing of now, and each machine has to be given it.
 
   $ echo last words | FIRN_KEY_COMMAND='echo more words' firn key replace --remote ../bucket
-  ! firn: key replace: none of the keys of the remote opens it then, the recovery code neither: confirm with --yes
+  ! firn: key replace: none of the keys of the remote opens it then, nor does a recovery code: confirm with --yes
   ! usage: firn key replace [options] [STORE]
   ! help: firn help key replace
   [2]

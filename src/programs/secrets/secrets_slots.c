@@ -384,11 +384,11 @@ confirm_replace(struct fi_cli *cli, const struct fi_secrets_store *store)
     }
     if (!fi_command_report_may_prompt(cli)) {
         return fi_command_misused(cli,
-                                  "none of the keys of %s opens it then, the recovery code "
-                                  "neither: confirm with --yes",
+                                  "none of the keys of %s opens it then, nor does a recovery "
+                                  "code: confirm with --yes",
                                   fi_secrets_word(store));
     }
-    fi_command_report_line("none of the %u keys of %s opens it then, the recovery code neither",
+    fi_command_report_line("none of the %u keys of %s opens it then, nor does a recovery code",
                            store->info.slots, fi_secrets_word(store));
     return fi_command_report_prompt("replace them?") ? FI_EXIT_OK : FI_EXIT_FAILED;
 }
@@ -569,8 +569,8 @@ const struct fi_command fi_secrets_slots_replace = {
     .help = "For when a passphrase or key file became known, and somebody may have a copy of\n"
             "FIRN.keys from before. What opened the store so far, recovery codes included,\n"
             "opens nothing that is written from then on, whatever copy they have. Files get a\n"
-            "new master key, as by firn key rotate; firn gc --rekey writes those anew that\n"
-            "are there, for a store of data firn db compact --rekey. A copy of the store\n"
+            "new master key, as by firn key rotate. firn gc --rekey writes the older files\n"
+            "anew; for a store of data firn db compact --rekey does. A copy of the store\n"
             "still opens its remotes: replace the keys of each with --remote.",
     .examples = replace_examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,

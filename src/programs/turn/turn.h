@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * turn/turn.h: commands that are saved around.
+ * turn/turn.h: running a command with a save before and after it.
  */
 #ifndef FIRN_TURN_TURN_H
 #define FIRN_TURN_TURN_H

@@ -3,8 +3,8 @@
  * turn/turn_run.c: firn run.
  *
  * The workspace is opened for each save and closed again, so nothing is locked while the command
- * runs, and it may call firn itself. The checkpoint before the command is on disk before the
- * command begins, whatever that does to this process.
+ * runs, and it may call firn itself. The state before the command is saved, and on disk, before the
+ * command begins, so it does not matter what that does to this process.
  *
  * Standard output is the command's; what firn says goes to standard error.
  */
