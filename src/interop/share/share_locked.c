@@ -8,7 +8,8 @@
  *   1. one list of all objects: which ones there are, and which of them do not belong there
  *   2. the marker, and the keys files: form, checksum, that each has the generation of its name,
  *      and that all are versions of one file
- *   3. each state: form and checksum; and that no number is missing that no prune removes
+ *   3. each state: form and checksum; and that no number is missing but those that a prune, or
+ *      a renewal after a rotation, removes
  *   4. if the user wants that, each pack, from header to footer (block_verify.c)
  *
  * What states say is encrypted. So nobody knows here which packs there should be, or whether the
@@ -20,8 +21,8 @@
  * store knows, no older keys, and no fewer states. An encrypted store is not opened.
  *
  * (I1) A remote passes only if all that was listed was read: what is listed and cannot be got is
- *      damage, unless a second question shows that it was removed meanwhile, as prunes do; any
- *      other failure ends the check.
+ *      damage, unless another list shows that it was removed meanwhile, as prunes do; any other
+ *      failure ends the check.
  * (I2) A master key with a number has one check. Files that disagree are not of one remote.
  *
  * Other machines may push and prune meanwhile. Nothing is written, here or there, and no file is

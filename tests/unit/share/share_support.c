@@ -162,12 +162,20 @@ unlock_remote(struct ws_world *world, struct share_remote *out)
     }
 }
 
+struct fi_bucket *
+share_open_bucket(struct ws_world *world)
+{
+    firn_error err;
+    struct fi_bucket *bucket;
+    check(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &bucket, &err), &err);
+    return bucket;
+}
+
 void
 share_remote_open(struct ws_world *world, struct share_remote *out)
 {
     firn_error err;
-    *out = (struct share_remote){.bucket = NULL};
-    check(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &out->bucket, &err), &err);
+    *out = (struct share_remote){.bucket = share_open_bucket(world)};
     fi_remote_init(&out->remote, out->bucket, world->tree.os, "tester");
     unlock_remote(world, out);
     check(fi_remote_sync(&out->remote, &err), &err);

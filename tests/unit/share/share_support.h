@@ -42,6 +42,9 @@ void share_drop(struct ws_world *world, const char *keyspace);
 
 /* ==== the remote ==== */
 
+/* The storage of the remote of that world. */
+struct fi_bucket *share_open_bucket(struct ws_world *world);
+
 struct share_remote {
     struct fi_bucket *bucket;
     struct fi_remote remote;   /* with its newest state */

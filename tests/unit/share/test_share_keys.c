@@ -165,18 +165,10 @@ slots_of(struct ws_world *world, firn_keys_info *info)
 
 /* ==== the remote ==== */
 
-static struct fi_bucket *
-open_bucket(struct ws_world *world)
-{
-    struct fi_bucket *bucket;
-    OK(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &bucket, &err));
-    return bucket;
-}
-
 static void
 get_object(struct ws_world *world, const char *name, struct fi_buf *out)
 {
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     OK(fi_bucket_get(bucket, name, 0, UINT64_MAX, out, &err));
     fi_bucket_close(bucket);
 }
@@ -184,7 +176,7 @@ get_object(struct ws_world *world, const char *name, struct fi_buf *out)
 static void
 put_object(struct ws_world *world, const char *name, firn_slice bytes)
 {
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     OK(fi_bucket_put_bytes(bucket, name, bytes, &err));
     fi_bucket_close(bucket);
 }
@@ -192,7 +184,7 @@ put_object(struct ws_world *world, const char *name, firn_slice bytes)
 static void
 remove_object(struct ws_world *world, const char *name)
 {
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     OK(fi_bucket_remove(bucket, name, &err));
     fi_bucket_close(bucket);
 }
@@ -209,7 +201,7 @@ note_object(void *ctx, const struct fi_bucket_object *object)
 static unsigned
 generations(struct ws_world *world)
 {
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     unsigned all = 0;
     OK(fi_bucket_list(bucket, "keys/", NULL, note_object, &all, &err));
     fi_bucket_close(bucket);
@@ -235,7 +227,7 @@ static bool
 opens(struct ws_world *world, const char *key)
 {
     const struct fi_keys_secret secret = {.kind = FI_KEYS_FILE, .bytes = firn_str(key)};
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     struct fi_share_keys keys = {.keys = NULL};
     OK(fi_share_keys_read(bucket, &keys, &err));
     const int rc = fi_keys_unlock(keys.keys, &secret, NULL, &err);
@@ -274,7 +266,7 @@ a_clear_marker_is_refused_where_encryption_is_known(void **state)
     open_machines(&machines, 1, false);
     gc_neighbour_open_store(&machines.a, "/c", "/cs", &third);
     FAILS(fi_share_name_add(third.ws, "known", SHARE_REMOTE, &joins, &err), FIRN_DENIED, "no key");
-    struct fi_bucket *bucket = open_bucket(&machines.a);
+    struct fi_bucket *bucket = share_open_bucket(&machines.a);
     OK(fi_remote_marker_read(bucket, &marker, &err));
     OK(fi_bucket_remove(bucket, FI_REMOTE_MARKER_NAME, &err));
     marker.is_encrypted = false;
@@ -520,7 +512,7 @@ a_ring_key_that_is_worthless_is_told(void **state)
     uint16_t number;
     (void)state;
     open_machines(&machines, 31, true);
-    struct fi_bucket *bucket = open_bucket(&machines.a);
+    struct fi_bucket *bucket = share_open_bucket(&machines.a);
     struct fi_share_keys keys = {.keys = NULL};
     OK(fi_share_keys_read(bucket, &keys, &err));
     OK(fi_keys_unlock(keys.keys, &one, NULL, &err));
@@ -831,7 +823,7 @@ note_pack(void *ctx, const struct fi_bucket_object *object)
 static struct pack_names
 pack_names(struct ws_world *world)
 {
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     struct pack_names packs = {.count = 0};
     OK(fi_bucket_list(bucket, "packs/", NULL, note_pack, &packs, &err));
     fi_bucket_close(bucket);

@@ -54,14 +54,6 @@ prepare(struct ws_world *world, uint64_t seed)
     fi_unlock_memory_deinit(&world->ws->remote_memory);
 }
 
-static struct fi_bucket *
-open_bucket(struct ws_world *world)
-{
-    struct fi_bucket *bucket;
-    OK(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &bucket, &err));
-    return bucket;
-}
-
 static void
 get(struct fi_bucket *bucket, const char *name, struct fi_buf *out)
 {
@@ -193,7 +185,7 @@ each_byte_of_states_keys_and_packs_counts(void **state)
     (void)state;
     struct ws_world world;
     prepare(&world, 1);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     assert_sound(&world, "origin");
     assert_int_equal(found.state, 2);
     assert_int_equal(found.states, 2);
@@ -220,7 +212,7 @@ a_header_that_is_damaged_is_named(void **state)
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
     struct fi_buf bytes = {0};
     prepare(&world, 10);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     find(bucket, "packs/", name);
     get(bucket, name, &bytes);
     bytes.data[20] ^= 1;
@@ -247,7 +239,7 @@ a_large_pack_is_read_once(void **state)
     ws_save(&world);
     share_push(&world);
     world.ws->unlock.get = NULL;
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     assert_sound(&world, "origin");
     assert_int_equal(found.packs, 2);
     assert_true(found.bytes > HUGE && found.bytes_read < found.bytes + (1 << 20));
@@ -306,7 +298,7 @@ a_missing_state_is_damage_unless_a_prune_may_have_removed_it(void **state)
     (void)state;
     struct ws_world world;
     prepare(&world, 2);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char name[FI_REMOTE_STATE_NAME_SIZE];
         fi_remote_state_name(cases[i].without, name);
@@ -342,7 +334,7 @@ what_this_store_has_seen_must_be_there(void **state)
     struct ws_world world;
     struct fi_buf bytes = {0};
     prepare(&world, 3);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     get(bucket, "states/0000000002", &bytes);
     OK(fi_bucket_remove(bucket, "states/0000000002", &err));
     assert_int_equal(try_check(&world, "origin", false), FIRN_CORRUPT);
@@ -386,7 +378,7 @@ a_remote_that_is_empty_is_not_sound(void **state)
     const firn_remote_check_locked_options plain = FIRN_REMOTE_CHECK_LOCKED_OPTIONS_INIT;
     char pack[FI_BUCKET_NAME_SIZE_MAX + 1];
     prepare(&world, 4);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     find(bucket, "packs/", pack);
     OK(fi_bucket_remove(bucket, "states/0000000001", &err));
     OK(fi_bucket_remove(bucket, "states/0000000002", &err));
@@ -414,8 +406,8 @@ what_is_of_another_remote_shows(void **state)
     struct ws_world other;
     prepare(&world, 5);
     prepare(&other, 6);
-    struct fi_bucket *bucket = open_bucket(&world);
-    struct fi_bucket *foreign = open_bucket(&other);
+    struct fi_bucket *bucket = share_open_bucket(&world);
+    struct fi_bucket *foreign = share_open_bucket(&other);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         char name[FI_BUCKET_NAME_SIZE_MAX + 1];
         char there[FI_BUCKET_NAME_SIZE_MAX + 1];
@@ -453,7 +445,7 @@ foreign_files_are_told_and_are_no_damage(void **state)
     (void)state;
     struct ws_world world;
     prepare(&world, 7);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     size_t count = 0;
     for (size_t i = 0; i < COUNT; i++) {
         if (fi_bucket_is_name(names[i])) {
@@ -478,7 +470,7 @@ what_was_removed_meanwhile_is_no_damage(void **state)
     struct ws_world world;
     char pack[FI_BUCKET_NAME_SIZE_MAX + 1];
     prepare(&world, 8);
-    struct fi_bucket *bucket = open_bucket(&world);
+    struct fi_bucket *bucket = share_open_bucket(&world);
     find(bucket, "packs/", pack);
     put_states(bucket, MANY, 0);
     meanwhile.bucket = bucket;
@@ -538,7 +530,7 @@ break_remote(struct ws_world *world, enum operation operation)
                                            [LOST_STATE] = "states/"};
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
     struct fi_buf bytes = {0};
-    struct fi_bucket *bucket = open_bucket(world);
+    struct fi_bucket *bucket = share_open_bucket(world);
     if (operation > SOUND_URL) {
         find(bucket, prefixes[operation], name);
         get(bucket, name, &bytes);

@@ -222,10 +222,9 @@ assert_whole(struct ws_world *world, uint64_t saved)
 static void
 get_keys(struct ws_world *world, unsigned number, struct fi_buf *out)
 {
-    struct fi_bucket *bucket;
     char name[32];
     snprintf(name, sizeof name, "keys/%010u", number);
-    OK(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &bucket, &err));
+    struct fi_bucket *bucket = share_open_bucket(world);
     OK(fi_bucket_get(bucket, name, 0, UINT64_MAX, out, &err));
     fi_bucket_close(bucket);
 }
@@ -234,10 +233,9 @@ get_keys(struct ws_world *world, unsigned number, struct fi_buf *out)
 static void
 put_keys_back(struct ws_world *world, unsigned newest, firn_slice first)
 {
-    struct fi_bucket *bucket;
     char name[32];
     snprintf(name, sizeof name, "keys/%010u", newest);
-    OK(fi_bucket_folder_open(world->tree.os, SHARE_REMOTE, false, &bucket, &err));
+    struct fi_bucket *bucket = share_open_bucket(world);
     OK(fi_bucket_remove(bucket, name, &err));
     OK(fi_bucket_put_bytes(bucket, "keys/0000000001", first, &err));
     fi_bucket_close(bucket);
@@ -430,14 +428,13 @@ only_keys_that_nothing_needs_are_dropped(void **state)
 {
     const struct fi_keys_secret secret = {.kind = FI_KEYS_FILE, .bytes = firn_str(ONE)};
     struct machines machines;
-    struct fi_bucket *bucket;
     struct fi_share_keys used = {.keys = NULL};
     uint64_t master_keys;
     (void)state;
     open_machines(&machines, false);
     const struct fi_share_rekey rekey = {.ws = machines.a.ws};
     OK(rotate(&machines.a));
-    OK(fi_bucket_folder_open(machines.a.tree.os, SHARE_REMOTE, false, &bucket, &err));
+    struct fi_bucket *bucket = share_open_bucket(&machines.a);
     OK(fi_share_keys_read(bucket, &used, &err));
     OK(fi_keys_unlock(used.keys, &secret, NULL, &err));
     OK(rotate(&machines.b));
