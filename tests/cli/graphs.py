@@ -65,6 +65,7 @@ RUNS = {
     "fetch": [["fetch", "far"]],
     "clone": [["clone", "FAR", "OUT"], ["clone", "--at", "1", "FAR", "OUT"], ["clone", "FAR", "OUT", "a"]],
     "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "log", "far"], ["remote", "prune", "far"]],
+    "run": [["run", "true"], ["run", "--undo-on-failure", "false"]],
     "hook": [["hook", "run", "claude", "after"]],
     "mcp": [["mcp"]],
     "init": [["init"]],
