@@ -282,3 +282,11 @@ fi_share_look(struct fi_share *share, firn_error *err)
     }
     return add_joined(share, err);
 }
+
+int
+fi_share_pack_remove(const struct fi_share_pack *pack, struct fi_remote_change *change,
+                     firn_error *err)
+{
+    return fi_remote_table_put(pack->is_inline ? &change->removed : &change->killed, pack->name,
+                               firn_bytes(NULL, 0), 0, err);
+}

@@ -138,8 +138,7 @@ remove_entries(struct folding *folding, struct fi_remote_change *change, firn_er
     for (size_t i = 0; i < packs->count; i++) {
         const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
         if (pack->is_inline) {
-            FI_TRY_RETURN(
-                fi_remote_table_put(&change->removed, pack->name, firn_bytes(NULL, 0), 0, err));
+            FI_TRY_RETURN(fi_share_pack_remove(pack, change, err));
         }
     }
     return FIRN_OK;

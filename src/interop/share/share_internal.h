@@ -270,6 +270,9 @@ FIRN_MUST_CHECK int fi_share_check_trust(const struct firn_ws *ws, struct fi_os_
 /* Finds the packs of the present state, and its epoch. One of which it says nothing that can be
  * read is left out: what it has counts as not there. */
 FIRN_MUST_CHECK int fi_share_look(struct fi_share *share, firn_error *err);
+/* The next state does not name the pack, which the present one has. */
+FIRN_MUST_CHECK int fi_share_pack_remove(const struct fi_share_pack *pack,
+                                         struct fi_remote_change *change, firn_error *err);
 FIRN_MUST_CHECK int fi_share_progress(struct fi_share *share, const char *phase, uint64_t done,
                                       uint64_t total, firn_error *err);
 

@@ -189,16 +189,20 @@ find_state(void *ctx, const struct fi_bucket_object *object)
     return FIRN_CANCELLED;
 }
 
+static int
+refuse_lost(firn_error *err)
+{
+    return fi_error_set(err, FIRN_CORRUPT,
+                        "the remote is encrypted, and has lost its keys: a machine that has a name "
+                        "for it can put them back, with firn check --remote --repair");
+}
+
 int
 fi_share_keys_check_none(struct fi_bucket *bucket, firn_error *err)
 {
     bool has_any = false;
     int rc = fi_bucket_list(bucket, "states/", NULL, find_state, &has_any, err);
-    return has_any ? fi_error_set(err, FIRN_CORRUPT,
-                                  "the remote is encrypted, and has lost its keys: a machine that "
-                                  "has a name for it can put them back, with firn check --remote "
-                                  "--repair")
-                   : rc;
+    return has_any ? refuse_lost(err) : rc;
 }
 
 /* ==== adding a remote ==== */
@@ -399,11 +403,12 @@ fi_share_keys_compare(const struct fi_keys *here, const struct fi_keys *there, f
                               "--remote --repair puts them back");
 }
 
-/* FIRN_NOT_FOUND: the remote has no newer ones than the store. */
+/* FIRN_NOT_FOUND: the remote has no newer ones than the store; FIRN_CORRUPT: it has none. */
 static int
 read_newer(const struct fi_share *share, struct fi_share_keys *out, firn_error *err)
 {
-    FI_TRY_RETURN(fi_share_keys_read(share->bucket, out, err));
+    int rc = fi_share_keys_read(share->bucket, out, err);
+    FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? refuse_lost(err) : rc);
     FI_TRY_RETURN(fi_share_keys_compare(share->keys.keys, out->keys, err));
     return fi_keys_generation(out->keys) > fi_keys_generation(share->keys.keys)
                ? FIRN_OK

@@ -377,8 +377,7 @@ kill_packs(struct mending *mending, struct fi_remote_change *change, firn_error 
             continue;
         }
         mending->epoch = mending->share->epoch + 1;
-        FI_TRY_RETURN(fi_remote_table_put(pack->is_inline ? &change->removed : &change->killed,
-                                          pack->name, firn_bytes(NULL, 0), 0, err));
+        FI_TRY_RETURN(fi_share_pack_remove(pack, change, err));
     }
     if (mending->epoch == mending->share->epoch) {
         return FIRN_OK;

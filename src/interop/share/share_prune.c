@@ -195,8 +195,7 @@ remove_packs(struct pruning *pruning, struct fi_remote_change *change, bool *out
         *out_any = true;
         result->removed_packs++;
         result->removed_bytes += pack->size_bytes;
-        FI_TRY_RETURN(fi_remote_table_put(pack->is_inline ? &change->removed : &change->killed,
-                                          pack->name, firn_bytes(NULL, 0), 0, err));
+        FI_TRY_RETURN(fi_share_pack_remove(pack, change, err));
     }
     return FIRN_OK;
 }

@@ -514,14 +514,43 @@ count_inline(struct pushing *pushing)
     }
 }
 
+static bool
+is_upload(const struct pushing *pushing, const struct fi_share_pack *pack)
+{
+    return !pack->is_joined && !pack->is_inline &&
+           fi_remote_table_find(&pushing->share->remote.uploads, pack->name) != NULL;
+}
+
+/* An upload may have taken the place of packs that the state still names: small ones that were
+ * joined, or some that were written anew. */
+static int
+remove_replaced(struct pushing *pushing, const struct fi_share_pack *by, firn_error *err)
+{
+    const struct fi_hash_map *packs = &pushing->share->packs;
+    for (size_t at = 0; at < by->joined.size; at += sizeof(uint64_t)) {
+        const uint64_t number = fi_load_le64(by->joined.data + at);
+        const struct fi_share_pack *pack = fi_hash_map_find(packs, number, &number);
+        if (pack != NULL && !pack->is_joined && !is_upload(pushing, pack) &&
+            pack->object_count <= by->object_count) {
+            FI_TRY_RETURN(fi_share_pack_remove(pack, pushing->change, err));
+        }
+    }
+    return FIRN_OK;
+}
+
 /* What was put and no state names is named now: this push needs it, or an earlier one did. */
 static int
 put_uploads(struct pushing *pushing, firn_error *err)
 {
     const struct fi_remote_table *uploads = &pushing->share->remote.uploads;
+    const struct fi_hash_map *packs = &pushing->share->packs;
     for (size_t i = 0; i < uploads->count; i++) {
         FI_TRY_RETURN(fi_remote_table_put(&pushing->change->added, uploads->items[i].key,
                                           uploads->items[i].value, FI_REMOTE_LIVE, err));
+    }
+    for (size_t i = 0; i < packs->count; i++) {
+        const struct fi_share_pack *pack = fi_hash_map_at(packs, i);
+        FI_TRY_RETURN(is_upload(pushing, pack) ? remove_replaced(pushing, pack, err) : FIRN_OK);
     }
     return FIRN_OK;
 }

@@ -40,8 +40,9 @@
 enum {
     NAME_SIZE = 32,
     SLICE_BYTES = 256 << 20,
-    TRIES_MAX = 8,      /* to fetch packs that others remove meanwhile */
-    IDLE_ROUNDS_MAX = 4 /* that write nothing: what one dooms, the next one kills */
+    TRIES_MAX = 8,       /* to fetch packs that others remove meanwhile */
+    IDLE_ROUNDS_MAX = 4, /* that write nothing: what one dooms, the next one kills */
+    UNNAMED_MAX = 4096   /* names in memory at a time */
 };
 
 /* A pack whose header was looked at; its identity is never used again. */
@@ -66,10 +67,11 @@ struct renewing {
     uint32_t newest; /* number of the master key by which packs were looked at */
     struct fi_hash_map looked;
     struct fi_hash_map replaced;
-    struct fi_remote_table strays; /* files that no state names as needed, with older keys */
-    bool has_more_strays;          /* than one state dooms */
-    uint64_t listed;               /* while they are listed */
-    uint64_t outdated;             /* packs of the present state with older keys */
+    struct fi_remote_table unnamed; /* files that no state names as needed: a slice of the list */
+    struct fi_remote_table strays;  /* those of all slices that have older keys */
+    bool has_more_strays;           /* than one state dooms */
+    uint64_t listed;                /* while they are listed */
+    uint64_t outdated;              /* packs of the present state with older keys */
     uint64_t outdated_bytes;
     uint64_t written; /* since the last state */
     uint64_t fetched;
@@ -435,74 +437,104 @@ write_slice(struct renewing *renewing, firn_error *err)
 
 /* ==== files that no state needs ==== */
 
+/* Ends the list where the slice is full: FIRN_LIMIT. */
 static int
-note_stray(void *ctx, const struct fi_bucket_object *object)
+note_unnamed(void *ctx, const struct fi_bucket_object *object)
 {
     struct renewing *renewing = ctx;
     const struct fi_remote *remote = &renewing->share->remote;
     const firn_slice name = firn_str(object->name);
     const struct fi_remote_item *file = fi_remote_table_find(&remote->state.files, name);
     if (++renewing->listed > FI_REMOTE_LISTED_MAX) {
-        return FIRN_BUSY; /* told by list_strays */
+        return FIRN_BUSY; /* told by list_unnamed */
     }
     if (!fi_bucket_is_name(object->name) || (file != NULL && file->status == FI_REMOTE_LIVE) ||
         fi_remote_table_find(&remote->uploads, name) != NULL) {
         return FIRN_OK;
     }
-    renewing->has_more_strays = renewing->strays.count == FI_REMOTE_ITEMS_RESERVE / 2;
-    if (renewing->has_more_strays) {
-        return FIRN_LIMIT; /* the next round lists the rest */
-    }
-    return fi_remote_table_put(&renewing->strays, name, firn_bytes(NULL, 0), 0, NULL);
+    FI_TRY_RETURN(fi_remote_table_put(&renewing->unnamed, name, firn_bytes(NULL, 0), 0, NULL));
+    return renewing->unnamed.count < UNNAMED_MAX ? FIRN_OK : FIRN_LIMIT;
 }
 
-/* Keeps only those that an older key opens, or nobody. */
+/* Whether the newest key opens a file, or it is gone. What is damaged has to go as well. */
 static int
-drop_current(struct renewing *renewing, firn_error *err)
+look_at_file(struct renewing *renewing, const char *name, bool *out, firn_error *err)
 {
-    struct fi_remote_table *strays = &renewing->strays;
-    for (size_t i = strays->count; i > 0; i--) {
+    firn_error why;
+    *out = true;
+    int rc = fi_bucket_get(renewing->share->bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE,
+                           &renewing->bytes, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
+                                         fi_buf_slice(&renewing->bytes), name, out, &why);
+    *out = *out && rc != FIRN_CORRUPT;
+    return rc == FIRN_NEWER ? fi_error_set(err, rc, "%s", why.text) : FIRN_OK;
+}
+
+/* Keeps those of a slice that an older key opens, or none. */
+static int
+keep_strays(struct renewing *renewing, firn_error *err)
+{
+    const struct fi_remote_table *unnamed = &renewing->unnamed;
+    for (size_t i = 0; i < unnamed->count && !renewing->has_more_strays; i++) {
         char name[FI_BUCKET_NAME_SIZE_MAX + 1];
-        bool current = true;
-        firn_error why;
-        fi_remote_file_name(&strays->items[i - 1], name);
-        int rc = fi_bucket_get(renewing->share->bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE,
-                               &renewing->bytes, err);
-        if (rc == FIRN_OK) {
-            rc = fi_block_seal_header_is_current(fi_os_dir_seal(renewing->stage.dir),
-                                                 fi_buf_slice(&renewing->bytes), name, &current,
-                                                 &why);
-            current = current && rc != FIRN_CORRUPT; /* what is damaged goes as well */
-            rc = rc == FIRN_NEWER ? fi_error_set(err, rc, "%s", why.text) : FIRN_OK;
-        }
-        FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-        if (current) {
-            fi_remote_table_remove(strays, firn_str(name));
+        bool current;
+        fi_remote_file_name(&unnamed->items[i], name);
+        FI_TRY_RETURN(look_at_file(renewing, name, &current, err));
+        if (!current) {
+            renewing->has_more_strays = renewing->strays.count == FI_REMOTE_ITEMS_RESERVE / 2;
+            FI_TRY_RETURN(renewing->has_more_strays
+                              ? FIRN_OK
+                              : fi_remote_table_put(&renewing->strays, firn_str(name),
+                                                    firn_bytes(NULL, 0), 0, err));
         }
     }
     return FIRN_OK;
 }
 
+/* One slice of a folder, after a name; the last one of the slice replaces it. */
+static int
+list_unnamed(struct renewing *renewing, const char *folder, char after[FI_BUCKET_NAME_SIZE_MAX + 1],
+             bool *out_has_more, firn_error *err)
+{
+    struct fi_remote_table *unnamed = &renewing->unnamed;
+    fi_remote_table_clear(unnamed);
+    int rc = fi_bucket_list(renewing->share->bucket, folder, after[0] != '\0' ? after : NULL,
+                            note_unnamed, renewing, err);
+    *out_has_more = rc == FIRN_LIMIT && unnamed->count == UNNAMED_MAX;
+    if (rc == FIRN_NO_MEMORY) {
+        return fi_error_no_memory(err, "the files of a remote");
+    }
+    if (renewing->listed > FI_REMOTE_LISTED_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "the storage lists more than %d objects",
+                            FI_REMOTE_LISTED_MAX);
+    }
+    if (*out_has_more) {
+        fi_remote_file_name(&unnamed->items[unnamed->count - 1], after);
+        return FIRN_OK;
+    }
+    return rc;
+}
+
+/* If there are more than one state dooms, the next round lists the rest. */
 static int
 list_strays(struct renewing *renewing, firn_error *err)
 {
     static const char *const folders[] = {"packs/", "runs/"};
-    struct fi_bucket *bucket = renewing->share->bucket;
     fi_remote_table_clear(&renewing->strays);
     renewing->has_more_strays = false;
     renewing->listed = 0;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !renewing->has_more_strays; i++) {
-        int rc = fi_bucket_list(bucket, folders[i], NULL, note_stray, renewing, err);
-        if (rc == FIRN_NO_MEMORY) {
-            return fi_error_no_memory(err, "the files of a remote");
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char after[FI_BUCKET_NAME_SIZE_MAX + 1] = "";
+        bool has_more = true;
+        while (has_more && !renewing->has_more_strays) {
+            FI_TRY_RETURN(list_unnamed(renewing, folders[i], after, &has_more, err));
+            FI_TRY_RETURN(keep_strays(renewing, err));
         }
-        if (renewing->listed > FI_REMOTE_LISTED_MAX) {
-            return fi_error_set(err, FIRN_LIMIT, "the storage lists more than %d objects",
-                                FI_REMOTE_LISTED_MAX);
-        }
-        FI_TRY_RETURN(rc == FIRN_LIMIT ? FIRN_OK : rc);
     }
-    return drop_current(renewing, err);
+    return FIRN_OK;
 }
 
 /* ==== the state ==== */
@@ -522,8 +554,7 @@ kill_pack(struct renewing *renewing, const struct fi_share_pack *pack,
         FI_TRY_RETURN(
             fi_remote_table_put(&change->added, upload->key, upload->value, FI_REMOTE_LIVE, err));
     }
-    return fi_remote_table_put(pack->is_inline ? &change->removed : &change->killed, pack->name,
-                               firn_bytes(NULL, 0), 0, err);
+    return fi_share_pack_remove(pack, change, err);
 }
 
 static int
@@ -708,6 +739,7 @@ renew(struct firn_ws *ws, const char *name, const firn_remote_rekey_options *opt
     out->requests = share.bucket->request_count;
     fi_bucket_fetch_destroy(renewing.fetch);
     fi_share_stage_close(&renewing.stage);
+    fi_remote_table_deinit(&renewing.unnamed);
     fi_remote_table_deinit(&renewing.strays);
     fi_hash_map_deinit(&renewing.looked);
     fi_hash_map_deinit(&renewing.replaced);

@@ -17,7 +17,7 @@
 #define TWO "the second key, in a file of more than 32 bytes"
 #define NINE_HOURS (INT64_C(9) * 3600 * 1000000000)
 
-enum { LARGE = 300 << 10, SMALL = 20 << 10 };
+enum { LARGE = 300 << 10, SMALL = 20 << 10, UNNAMED_SLICE = 4096 };
 
 static firn_error err;
 
@@ -419,7 +419,67 @@ a_remote_without_a_state_is_renewed(void **state)
     close_machines(&machines);
 }
 
+/* Files that no state names are looked at in slices of the list, to its end. */
+static void
+all_unnamed_files_are_looked_at(void **state)
+{
+    struct machines machines;
+    struct share_remote at;
+    struct fi_buf header = {0};
+    char name[FI_BUCKET_NAME_SIZE_MAX + 1];
+    (void)state;
+    open_machines(&machines, false);
+    share_remote_open(&machines.a, &at);
+    fi_remote_file_name(&at.remote.state.files.items[0], name);
+    OK(fi_bucket_get(at.bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE, &header, &err));
+    share_remote_close(&at);
+    OK(rotate(&machines.a));
+    assert_true(renew(&machines.a).packs > 0);
+    struct fi_buf newer = {0};
+    share_remote_open(&machines.a, &at);
+    for (size_t i = 0; i < at.remote.state.files.count; i++) {
+        if (at.remote.state.files.items[i].status == FI_REMOTE_LIVE) {
+            fi_remote_file_name(&at.remote.state.files.items[i], name);
+        }
+    }
+    OK(fi_bucket_get(at.bucket, name, 0, FI_BLOCK_SEAL_HEADER_SIZE, &newer, &err));
+    for (unsigned i = 0; i < UNNAMED_SLICE; i++) {
+        snprintf(name, sizeof name, "packs/%030u.pack", i);
+        OK(fi_bucket_put_bytes(at.bucket, name, fi_buf_slice(&newer), &err));
+    }
+    OK(fi_bucket_put_bytes(at.bucket, "packs/zzzz.pack", fi_buf_slice(&header), &err));
+    share_remote_close(&at);
+    renew_all(&machines.a);
+    assert_done(&machines.a);
+    assert_whole(&machines.a, machines.saved);
+    fi_buf_deinit(&newer);
+    fi_buf_deinit(&header);
+    close_machines(&machines);
+}
+
 /* ==== what is refused ==== */
+
+/* The remote has no keys: nothing is called done, with one master key as with two. */
+static void
+lost_keys_are_told(void **state)
+{
+    (void)state;
+    for (unsigned newest = 1; newest <= 2; newest++) {
+        struct machines machines;
+        firn_remote_rekey_result result;
+        char name[32];
+        open_machines(&machines, false);
+        OK(newest == 2 ? rotate(&machines.a) : FIRN_OK);
+        snprintf(name, sizeof name, "keys/%010u", newest);
+        struct fi_bucket *bucket = share_open_bucket(&machines.a);
+        OK(fi_bucket_remove(bucket, name, &err));
+        fi_bucket_close(bucket);
+        assert_int_equal(try_renew(&machines.a, 0, &result), FIRN_CORRUPT);
+        assert_non_null(strstr(err.text, "has lost its keys"));
+        assert_false(result.is_done);
+        close_machines(&machines);
+    }
+}
 
 /* Keys that were rotated since all was looked at: what is encrypted with the last but one is not
  * lost. */
@@ -694,6 +754,28 @@ rotates_here_and_ends_it(void)
     act = pushes_and_ends_it;
 }
 
+/* Packs of the newest state whose place another of its packs took. */
+static size_t
+count_replaced(struct ws_world *world)
+{
+    const firn_callbacks callbacks = FIRN_CALLBACKS_INIT;
+    struct fi_share share;
+    size_t count = 0;
+    OK(fi_share_open(world->ws, NULL, FI_WS_READ, 0, &callbacks, &share, &err));
+    OK(fi_remote_sync(&share.remote, &err));
+    OK(fi_share_look(&share, &err));
+    for (size_t i = 0; i < share.packs.count; i++) {
+        const struct fi_share_pack *pack = fi_hash_map_at(&share.packs, i);
+        for (size_t at = 0; at < pack->joined.size; at += sizeof(uint64_t)) {
+            const uint64_t number = fi_load_le64(pack->joined.data + at);
+            const struct fi_share_pack *joined = fi_hash_map_find(&share.packs, number, &number);
+            count += joined != NULL && !joined->is_joined ? 1 : 0;
+        }
+    }
+    OK(fi_share_close(&share, FIRN_OK, &err));
+    return count;
+}
+
 static size_t
 count_uploads(struct ws_world *world)
 {
@@ -731,6 +813,41 @@ a_push_that_meets_it_sends_again(void **state)
         assert_done(&machines.a);
         close_machines(&machines);
     }
+}
+
+/* A renewal ends at each of its steps, and a push comes before it is run again: what the renewal has
+ * put is named with the push, and what it took the place of is not named any more. */
+static void
+a_push_ends_what_a_renewal_began(void **state)
+{
+    size_t uploads_max = 0;
+    bool was_hit = true;
+    (void)state;
+    for (unsigned n = 1; was_hit; n++) {
+        struct machines machines;
+        firn_remote_rekey_options options = FIRN_REMOTE_REKEY_OPTIONS_INIT;
+        firn_remote_rekey_result result;
+        open_machines(&machines, false);
+        OK(rotate(&machines.a));
+        beside = &machines;
+        calls_left = n;
+        act = nothing;
+        cancels = true;
+        options.callbacks.on_progress = let_act;
+        const int rc = fi_share_renew(machines.a.ws, NULL, &options, &result, &err);
+        was_hit = calls_left == 0;
+        assert_int_equal(rc, was_hit ? FIRN_CANCELLED : FIRN_OK);
+        const size_t uploads = count_uploads(&machines.a);
+        uploads_max = uploads > uploads_max ? uploads : uploads_max;
+        save_and_push(&machines, &machines.a, "after", SMALL);
+        assert_int_equal(count_replaced(&machines.a), 0);
+        assert_whole(&machines.b, machines.saved);
+        renew_all(&machines.a);
+        assert_done(&machines.a);
+        assert_whole(&machines.a, machines.saved);
+        close_machines(&machines);
+    }
+    assert_true(uploads_max > 0);
 }
 
 static void
@@ -888,12 +1005,15 @@ main(void)
         cmocka_unit_test(it_can_be_done_again),
         cmocka_unit_test(what_a_delta_leans_on_stays),
         cmocka_unit_test(a_remote_without_a_state_is_renewed),
+        cmocka_unit_test(all_unnamed_files_are_looked_at),
+        cmocka_unit_test(lost_keys_are_told),
         cmocka_unit_test(only_keys_that_nothing_needs_are_dropped),
         cmocka_unit_test(what_cannot_be_renewed_is_told),
         cmocka_unit_test(a_damaged_pack_is_named),
         cmocka_unit_test(others_may_do_anything_meanwhile),
         cmocka_unit_test(others_may_act_before_any_object),
         cmocka_unit_test(a_push_that_meets_it_sends_again),
+        cmocka_unit_test(a_push_ends_what_a_renewal_began),
         cmocka_unit_test(uploads_from_before_are_forgotten),
         cmocka_unit_test(uploads_are_not_noted_beside_newer_keys),
         cmocka_unit_test(any_call_may_fail),
