@@ -94,6 +94,7 @@ set(FIRN_COLD_PROGRAMS
     report
     secrets
     turn
+    doctor
     seed
     browse
     task)

@@ -76,6 +76,7 @@ RUNS = {
     "gc": [["gc"], ["gc", "-n"], ["gc", "--now"], ["gc", "--auto"]],
     "check": [["check"], ["check", "--data"], ["check", "--remote", "far"], ["check", "--remote", "far", "--data"]],
     "repair": [["repair", "-n"], ["repair"]],
+    "doctor": [["doctor"]],
     "db": [["db", "keyspaces", "STORE"], ["db", "check", "STORE"], ["db", "stats", "STORE"]],
     "import": [["import", "tar", "TAR"]],
     "export": [["export", "tar", "-o", "-", "2"], ["export", "tar", "-o", "OUT", "1"]],

@@ -1,6 +1,15 @@
 The program explains itself, and every command does.
 
   $ firn
+  Nothing in this directory is saved yet. The first steps:
+    firn save                 keep all of it as it is now
+    firn status               show what has changed since
+    firn undo                 take back the last change; firn redo brings it back
+    firn hook install AGENT   save each turn of claude, codex, gemini, cursor, ...
+  All commands: firn help. Keys, tables and vectors: firn help db
+  [2]
+  $ firn save -q; firn
+  1
   usage: firn COMMAND [options] [arguments]
   
   firn saves the state of a directory tree as a checkpoint, shows what has changed
@@ -20,7 +29,7 @@ The program explains itself, and every command does.
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
     forget push pull fetch clone remote run hook mcp init config workspaces trust
-    key gc check repair db import export chkp alxs help completion version
+    key gc check repair doctor db import export chkp alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -88,6 +97,7 @@ The program explains itself, and every command does.
     gc         Delete data that no checkpoint refers to
     check      Check that everything saved is present and undamaged
     repair     Repair a damaged store
+    doctor     Say what is not as it should be, and what to do about it
   
   Database commands:
     db         Read and write key-value data and tables in a store

@@ -9,6 +9,7 @@
 
 #include "data/data.h"
 #include "dir/dir.h"
+#include "doctor/doctor.h"
 #include "hook/hook.h"
 #include "import/import.h"
 #include "mount/mount.h"
@@ -74,6 +75,7 @@ static const struct fi_command *const commands[] = {
     &fi_dir_gc,
     &fi_dir_check,
     &fi_dir_repair,
+    &fi_doctor,
 
     &fi_data,
 
@@ -299,6 +301,7 @@ const struct fi_command_program fi_cli_table = {
     .exit_codes = exit_codes,
     .environment = environment,
     .elsewhere = elsewhere,
+    .begin = fi_doctor_begin,
     .references = fi_dir_tag_references,
     .paths = fi_dir_paths,
     .tables = fi_data_store_names,

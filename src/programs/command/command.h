@@ -102,6 +102,9 @@ struct fi_command_program {
     /* Words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N"
      * for any number; may be NULL. */
     const struct fi_command_note *elsewhere;
+    /* What to print where no command is given, in the place of a list of commands; NULL: the list.
+     * Asks no question, and reports no failure. */
+    const char *(*begin)(struct fi_cli *cli);
     /* How this build differs from the usual one, for firn version; NULL: in nothing. */
     const char *lacks;
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which

@@ -426,7 +426,12 @@ run_line(struct parse *parse, int argc, char **argv)
         return fi_command_pager_print(cli, fi_command_help_print);
     }
     if (argc == 1) {
-        fi_command_help_short(cli->program);
+        const char *begin = cli->program->begin != NULL ? cli->program->begin(cli) : NULL;
+        if (begin != NULL) {
+            fi_term_out_text(begin);
+        } else {
+            fi_command_help_short(cli->program);
+        }
         return FI_EXIT_USAGE;
     }
     if (optind >= argc) {

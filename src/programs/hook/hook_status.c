@@ -19,8 +19,8 @@
 #include "term/term.h"
 #include "term/term_try.h"
 
-static bool
-is_in_path(void)
+bool
+fi_hook_status_is_in_path(void)
 {
     const char *at = getenv("PATH");
     while (at != NULL && *at != '\0') {
@@ -61,7 +61,7 @@ fi_hook_status_report_rest(const struct fi_hook_agent *agent, const char *direct
                            const char *root)
 {
     char above[PATH_MAX];
-    if (!is_in_path()) {
+    if (!fi_hook_status_is_in_path()) {
         fi_term_out_format("still to do: %s has to find firn in its PATH: put it, or a link to "
                            "it, in a directory of PATH\n",
                            agent->title);
@@ -100,47 +100,69 @@ find_last(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_CANCELLED;
 }
 
-static void
-report_agent(firn_workspace *workspace, const struct fi_hook_agent *agent, uint64_t *told)
+/* Whether the hooks are in the current directory, below the root. */
+static bool
+is_below(firn_workspace *workspace, const struct fi_hook_agent *agent, char here[PATH_MAX])
 {
+    return !fi_hook_agent_is_in(firn_workspace_root(workspace), agent, false) &&
+           firn_workspace_subpath(workspace)[0] != '\0' && getcwd(here, PATH_MAX) != NULL &&
+           fi_hook_agent_is_in(here, agent, false);
+}
+
+bool
+fi_hook_status_look(firn_workspace *workspace, unsigned index, struct fi_hook_status *out)
+{
+    const struct fi_hook_agent *agent = fi_hook_agent_at(index);
     const char *home = getenv("HOME");
-    const char *root = firn_workspace_root(workspace);
     char here[PATH_MAX];
-    const bool is_in_root = fi_hook_agent_is_in(root, agent, false);
-    const bool is_below = !is_in_root && firn_workspace_subpath(workspace)[0] != '\0' &&
-                          getcwd(here, sizeof(here)) != NULL &&
-                          fi_hook_agent_is_in(here, agent, false);
-    const bool is_here = is_in_root || is_below;
-    const bool is_in_home =
-        home != NULL && home[0] == '/' && fi_hook_agent_is_in(home, agent, true);
     struct last last = {agent, 0};
-    char time[FI_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    if (agent == NULL) {
+        return false;
+    }
     int code = firn_workspace_list(workspace, &options, find_last, &last, NULL);
     if (code != FIRN_OK && code != FIRN_CANCELLED) {
         last.time_ns = 0;
     }
+    *out = (struct fi_hook_status){
+        .name = agent->name,
+        .title = agent->title,
+        .is_in_project = fi_hook_agent_is_in(firn_workspace_root(workspace), agent, false) ||
+                         is_below(workspace, agent, here),
+        .is_in_home = home != NULL && home[0] == '/' && fi_hook_agent_is_in(home, agent, true),
+        .last_ns = last.time_ns};
+    return true;
+}
+
+static void
+report_agent(firn_workspace *workspace, const struct fi_hook_agent *agent,
+             const struct fi_hook_status *status, uint64_t *told)
+{
+    char here[PATH_MAX];
+    char time[FI_TERM_TEXT_TIME_SIZE];
     fi_term_json_object(NULL);
-    fi_term_json_string("agent", agent->name);
-    fi_term_json_bool("project", is_here);
-    fi_term_json_bool("user", is_in_home);
-    fi_term_json_time_if("last", last.time_ns, last.time_ns != 0);
+    fi_term_json_string("agent", status->name);
+    fi_term_json_bool("project", status->is_in_project);
+    fi_term_json_bool("user", status->is_in_home);
+    fi_term_json_time_if("last", status->last_ns, status->last_ns != 0);
     fi_term_json_end();
-    if (!is_here && !is_in_home && last.time_ns == 0) {
+    if (!status->is_in_project && !status->is_in_home && status->last_ns == 0) {
         return;
     }
     ++*told;
-    fi_term_out_format("%-8s  %s", agent->name,
-                       is_here      ? agent->file
-                       : is_in_home ? "for all projects, in the home"
-                                    : "not installed");
-    if (last.time_ns != 0) {
-        fi_term_out_format("; last turn saved %s\n", fi_term_text_time(last.time_ns, time));
+    fi_term_out_format("%-8s  %s", status->name,
+                       status->is_in_project ? agent->file
+                       : status->is_in_home  ? "for all projects, in the home"
+                                             : "not installed");
+    if (status->last_ns != 0) {
+        fi_term_out_format("; last turn saved %s\n", fi_term_text_time(status->last_ns, time));
     } else {
         fi_term_out_text("; no turn was saved yet\n");
     }
-    if (last.time_ns == 0 && is_here) {
-        fi_hook_status_report_rest(agent, is_below ? here : root, is_below ? root : NULL);
+    if (status->last_ns == 0 && status->is_in_project) {
+        const char *root = firn_workspace_root(workspace);
+        const bool below = is_below(workspace, agent, here);
+        fi_hook_status_report_rest(agent, below ? here : root, below ? root : NULL);
     }
 }
 
@@ -149,12 +171,12 @@ run_status(struct fi_cli *cli)
 {
     firn_workspace *workspace = NULL;
     FI_TRY_RETURN(fi_task_workspace_open(cli, &workspace));
-    const struct fi_hook_agent *agent;
+    struct fi_hook_status status;
     uint64_t told = 0;
-    fi_term_json_bool("in_path", is_in_path());
+    fi_term_json_bool("in_path", fi_hook_status_is_in_path());
     fi_term_json_array("agents");
-    for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
-        report_agent(workspace, agent, &told);
+    for (unsigned i = 0; fi_hook_status_look(workspace, i, &status); i++) {
+        report_agent(workspace, fi_hook_agent_at(i), &status, &told);
     }
     fi_term_json_end();
     if (told == 0 && !cli->quiet) {
