@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the extension with the project's own CMake, so that it is compiled in one way only. FIRN_PYTHON_BUILD names a directory to build
-in (default: one of setuptools); FIRN_PYTHON_EXTENSION names an extension that was built already, which is taken as it is."""
+in (default: one of setuptools); FIRN_PYTHON_EXTENSION names an extension that was built already, which is taken as it is, and FIRN_PYTHON_PROGRAM
+a program firn, which the wheel then installs beside Python's own."""
 
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from distutils.command.build_scripts import build_scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/wheel"
@@ -33,6 +35,17 @@ class CMakeBuild(build_ext):
         subprocess.run(["strip", "--strip-unneeded", str(to)], check=True)
 
 
+class CopyPrograms(build_scripts):
+    """The original takes a script for text."""
+
+    def run(self):
+        self.mkpath(self.build_dir)
+        for program in self.scripts:
+            to = Path(self.build_dir) / Path(program).name
+            shutil.copyfile(program, to)
+            to.chmod(0o755)
+
+
 def version():
     text = (ROOT / "include/firn/types.h").read_text(encoding="utf-8")
     return re.search(r'#define FIRN_VERSION "([^"]+)"', text).group(1)
@@ -41,7 +54,8 @@ def version():
 setup(
     version=version(),
     ext_modules=[Extension("firn._firn", sources=[], py_limited_api=True)],
-    cmdclass={"build_ext": CMakeBuild},
+    scripts=[os.environ["FIRN_PYTHON_PROGRAM"]] if "FIRN_PYTHON_PROGRAM" in os.environ else [],
+    cmdclass={"build_ext": CMakeBuild, "build_scripts": CopyPrograms},
     # Nothing is written into the sources.
     options={
         "bdist_wheel": {"py_limited_api": "cp39"},

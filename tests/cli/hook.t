@@ -185,13 +185,13 @@ What cannot be changed without loss is left alone.
   [1]
   $ firn hook install vim
   ! firn: hook install: 'vim' is not one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
-  ! usage: firn hook install [options] AGENT
+  ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
   $ firn hook install
-  ! firn: hook install: missing AGENT
+  ! firn: hook install: missing AGENT, or --all
   ! hint: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
-  ! usage: firn hook install [options] AGENT
+  ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
   $ firn -C .claude hook install claude --user 2>&1 | head -n 1

@@ -108,7 +108,7 @@ Cline: scripts, which always let the task go on.
   [1]
   $ rm .clinerules && firn hook install cline --file x
   ! firn: hook install: Cline reads its hooks from '.clinerules/hooks' only
-  ! usage: firn hook install [options] AGENT
+  ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
   $ firn hook install cline --user && ls "$HOME/Documents/Cline/Hooks" && firn hook remove cline --user
@@ -119,7 +119,7 @@ Cline: scripts, which always let the task go on.
   <T>/home/Documents/Cline/Hooks: firn's hooks were removed
   $ firn hook install cline --store "../it's" -q
   ! firn: hook install: the store's path is too long, or has a quotation mark
-  ! usage: firn hook install [options] AGENT
+  ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
   $ firn hook install cline --store "../s p" -q && grep timeout .clinerules/hooks/TaskCancel && firn hook remove cline -q; cd ..
@@ -180,3 +180,25 @@ Nothing that they say makes a hook fail: no JSON, wrong types, deep nesting, hug
   $ echo 8 >p/a; printf '{"tool_name":"\\u001b[31mred\\n","session_id":"\\u001b]0;x\\u0007"}' | firn hook run codex tool -C p; firn -C p list -n 1; firn -C p log -n 1 --color never
     12  <id>  <time>          1 file        2 B  Codex, \033[31mred
     12  <id>  <ago>Codex, \033[31mred   1 file +1 −1
+
+All agents of which the project or the home has traces; what cannot be changed is named, and the others have the hooks.
+
+  $ mkdir ../all ../home2 && cd ../all && export HOME=$PWD/../home2 && firn hook install --all
+  ! firn: no agent has left traces here or in your home
+  ! hint: name one: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
+  [3]
+  $ mkdir -p .claude .gemini .github "$HOME/.cursor"; echo '// mine' >.gemini/settings.json; touch .github/copilot-instructions.md; firn hook install --all
+  .claude/settings.json: every turn is saved from now on
+  .cursor/hooks.json: every turn is saved from now on
+  GitHub Copilot reads the hooks of Claude Code: it has none of its own
+  this directory is saved now: checkpoint 1, 4 files
+  ! firn: Gemini CLI: '.gemini/settings.json' is not JSON that can be changed: line 1, column 1: '[' or '{' expected near '/'
+  ! hint: add them by hand: firn hook print shows the text
+  [6]
+  $ firn hook install --all --user --json
+  {"agents":[{"agent":"cursor","file":"<T>/all/../home2/.cursor/hooks.json","changed":true}]}
+  $ firn hook install --all claude
+  ! firn: hook install: --all excludes AGENT and --file
+  ! usage: firn hook install [options] [AGENT]
+  ! help: firn help hook install
+  [2]

@@ -103,14 +103,15 @@ base_size_of(const char *file)
 
 /* installs: the command has the options of what is installed. */
 static int
-make_change(struct fi_cli *cli, bool installs, struct change *out)
+make_change(struct fi_cli *cli, const struct fi_hook_agent *agent, bool installs,
+            struct change *out)
 {
     const bool has_push = installs && fi_command_has(cli, "push");
     const char *file = fi_command_value(cli, "file");
     bool is_user = fi_command_has(cli, "user");
     const char *home = getenv("HOME");
     const char *base = is_user ? home : NULL;
-    FI_TRY_RETURN(find_agent(cli, &out->agent));
+    out->agent = agent;
     if (is_user && (file != NULL || cli->directory != NULL)) {
         return fi_command_misused(cli, "--user and --file or --directory exclude each other");
     }
@@ -357,51 +358,167 @@ save_first(struct fi_cli *cli, const struct fi_hook_agent *agent, char out_above
     return exit_code;
 }
 
+/* Makes one change, and shows it; a failure is for the caller to report. */
 static int
-run_change(struct fi_cli *cli, bool installs, const char *done, const char *not_done)
+apply_change(struct fi_cli *cli, struct change *change, bool installs, firn_error *err)
+{
+    bool has_changed = false;
+    const char *done = !installs ? "firn's hooks were removed"
+                       : change->has_tools
+                           ? "every turn is saved from now on, and each tool that changes something"
+                           : "every turn is saved from now on";
+    int code = is_of_files(change->agent) ? change_files(change, installs, &has_changed, err)
+                                          : change_json(change, installs, &has_changed, &done, err);
+    if (code == FIRN_OK) {
+        show_change(cli, change, has_changed, done,
+                    installs ? "has firn's hooks already" : "has no hooks of firn");
+    }
+    return code;
+}
+
+static void
+report_rest(struct fi_cli *cli, const struct fi_hook_agent *agent, bool is_project,
+            const char *above)
+{
+    char here[PATH_MAX];
+    if (!cli->quiet) {
+        fi_hook_status_report_rest(agent, is_project ? getcwd(here, sizeof(here)) : NULL,
+                                   above[0] != '\0' ? above : NULL);
+    }
+}
+
+static int
+run_change(struct fi_cli *cli, bool installs)
+{
+    const struct fi_hook_agent *agent;
+    struct change change = {.agent = NULL};
+    firn_error err;
+    char above[PATH_MAX] = "";
+    FI_TRY_RETURN(find_agent(cli, &agent));
+    FI_TRY_RETURN(make_change(cli, agent, installs, &change));
+    if (apply_change(cli, &change, installs, &err) != FIRN_OK) {
+        return fi_command_report_failure(cli, &err, hint_for(&change, installs, &err));
+    }
+    if (!installs) {
+        return FI_EXIT_OK;
+    }
+    const bool is_project = !fi_command_has(cli, "user") && fi_command_value(cli, "file") == NULL;
+    int exit_code = is_project ? save_first(cli, agent, above) : FI_EXIT_OK;
+    report_rest(cli, agent, is_project, above);
+    return exit_code;
+}
+
+/* ---- all agents ---- */
+
+enum { ALL_MAX = 16 };
+
+struct all {
+    const struct fi_hook_agent *installed[ALL_MAX];
+    size_t count;
+    bool has_failed;
+};
+
+/* Of a project, or for all projects, where the home alone tells. */
+static bool
+is_wanted(const struct fi_hook_agent *agent, bool is_user)
+{
+    const char *home = getenv("HOME");
+    return (!is_user && fi_hook_agent_is_used(agent, ".", false)) ||
+           (home != NULL && home[0] == '/' && fi_hook_agent_is_used(agent, home, true));
+}
+
+/* An agent that cannot have the hooks does not keep the others from it. */
+static int
+install_one(struct fi_cli *cli, const struct fi_hook_agent *agent, struct all *all)
 {
     struct change change = {.agent = NULL};
     firn_error err;
-    bool has_changed = false;
-    int exit_code = make_change(cli, installs, &change);
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
+    FI_TRY_RETURN(make_change(cli, agent, true, &change));
+    fi_term_json_object(NULL);
+    if (apply_change(cli, &change, true, &err) == FIRN_OK) {
+        assert(all->count < ALL_MAX);
+        all->installed[all->count++] = agent;
+    } else {
+        const char *hint = hint_for(&change, true, &err);
+        all->has_failed = true;
+        fi_term_json_string("agent", agent->name);
+        fi_term_json_text("failure", firn_str(err.text));
+        fi_command_report_line("%s: %s", agent->title, err.text);
+        if (hint != NULL) {
+            fi_command_report_more("hint", hint);
+        }
     }
-    int code = is_of_files(change.agent)
-                   ? change_files(&change, installs, &has_changed, &err)
-                   : change_json(&change, installs, &has_changed, &done, &err);
-    if (code != FIRN_OK) {
-        return fi_command_report_failure(cli, &err, hint_for(&change, installs, &err));
+    fi_term_json_end();
+    return FI_EXIT_OK;
+}
+
+static int
+install_found(struct fi_cli *cli, struct all *all)
+{
+    const bool is_user = fi_command_has(cli, "user");
+    const struct fi_hook_agent *agent;
+    bool has_claude = false;
+    fi_term_json_array("agents");
+    for (unsigned i = 0; (agent = fi_hook_agent_at(i)) != NULL; i++) {
+        if (!is_wanted(agent, is_user)) {
+            continue;
+        }
+        if (has_claude && !is_user && strcmp(agent->name, "copilot") == 0) {
+            if (!cli->quiet) {
+                fi_term_out_text("GitHub Copilot reads the hooks of Claude Code: it has none of "
+                                 "its own\n");
+            }
+            continue;
+        }
+        FI_TRY_RETURN(install_one(cli, agent, all));
+        has_claude = has_claude || strcmp(agent->name, "claude") == 0;
     }
-    show_change(cli, &change, has_changed, done, not_done);
-    bool is_project = !fi_command_has(cli, "user") && fi_command_value(cli, "file") == NULL;
+    fi_term_json_end();
+    return FI_EXIT_OK;
+}
+
+static int
+install_all(struct fi_cli *cli)
+{
+    struct all all = {.count = 0};
+    const bool is_project = !fi_command_has(cli, "user");
     char above[PATH_MAX] = "";
-    if (installs && is_project) {
-        exit_code = save_first(cli, change.agent, above);
+    int exit_code = FI_EXIT_OK;
+    if (cli->argument_count > 0 || fi_command_value(cli, "file") != NULL) {
+        return fi_command_misused(cli, "--all excludes AGENT and --file");
     }
-    if (installs && !cli->quiet) {
-        char here[PATH_MAX];
-        fi_hook_status_report_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
-                                   above[0] != '\0' ? above : NULL);
+    FI_TRY_RETURN(install_found(cli, &all));
+    if (all.count == 0 && !all.has_failed) {
+        return fi_command_report_error(cli, FIRN_NOT_FOUND, "name one: " AGENTS,
+                                       "no agent has left traces %s",
+                                       is_project ? "here or in your home" : "in your home");
     }
-    return exit_code;
+    if (is_project && all.count > 0) {
+        exit_code = save_first(cli, all.installed[0], above);
+    }
+    for (size_t i = 0; i < all.count; i++) {
+        report_rest(cli, all.installed[i], is_project, above);
+    }
+    return exit_code == FI_EXIT_OK && all.has_failed ? FI_EXIT_PARTIAL : exit_code;
 }
 
 static int
 run_install(struct fi_cli *cli)
 {
-    assert(cli->argument_count == 1);
-    const char *done = fi_command_has(cli, "tools")
-                           ? "every turn is saved from now on, and each tool that changes something"
-                           : "every turn is saved from now on";
-    return run_change(cli, true, done, "has firn's hooks already");
+    if (fi_command_has(cli, "all")) {
+        return install_all(cli);
+    }
+    if (cli->argument_count == 0) {
+        return fi_command_misused(cli, "missing AGENT, or --all");
+    }
+    return run_change(cli, true);
 }
 
 static int
 run_remove(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
-    return run_change(cli, false, "firn's hooks were removed", "has no hooks of firn");
+    return run_change(cli, false);
 }
 
 static int
@@ -460,8 +577,10 @@ static int
 run_print(struct fi_cli *cli)
 {
     assert(cli->argument_count == 1);
+    const struct fi_hook_agent *agent;
     struct change change;
-    FI_TRY_RETURN(make_change(cli, true, &change));
+    FI_TRY_RETURN(find_agent(cli, &agent));
+    FI_TRY_RETURN(make_change(cli, agent, true, &change));
     return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
 }
 
@@ -562,6 +681,15 @@ run_run(struct fi_cli *cli)
 /* ---- descriptions ---- */
 
 static const struct fi_command_option install_options[] = {
+    {"all", 0, NULL, "for each agent that is used here, or by you"},
+    {"tools", 0, NULL, "save after each tool that changes something, too"},
+    {"push", 0, NULL, "push to a remote in the background after each save"},
+    {"user", 0, NULL, "use the settings in your home: for all projects"},
+    {"file", 0, "FILE", "use this settings file"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct fi_command_option print_options[] = {
     {"tools", 0, NULL, "save after each tool that changes something, too"},
     {"push", 0, NULL, "push to a remote in the background after each save"},
     {"user", 0, NULL, "use the settings in your home: for all projects"},
@@ -577,6 +705,7 @@ static const struct fi_command_option remove_options[] = {
 
 static const struct fi_command_example install_examples[] = {
     {"firn hook install claude", "save the turns of Claude Code in this project"},
+    {"firn hook install --all", "the same for each agent that is used here, or by you"},
     {"firn hook install gemini --user", "save the turns of Gemini CLI in all projects"},
     {"firn hook install codex --tools", "save after each of its tools, too"},
     {"firn hook install claude --file .claude/settings.local.json",
@@ -587,7 +716,7 @@ static const struct fi_command_example install_examples[] = {
 static const struct fi_command install_command = {
     .name = "install",
     .summary = "Save before and after each turn of a coding agent",
-    .arguments = "AGENT",
+    .arguments = "[AGENT]",
     .options = install_options,
     .help = "Adds two hooks to the settings of an agent in the current directory, or in the\n"
             "one given by --directory: one saves before each turn, one after it. AGENT is\n"
@@ -600,6 +729,10 @@ static const struct fi_command install_command = {
             "  opencode  OpenCode        .opencode/plugins/firn.js\n"
             "  windsurf  Windsurf        .windsurf/hooks.json\n"
             "  cline     Cline           .clinerules/hooks/, scripts\n"
+            "\n"
+            "With --all, each agent gets the hooks of which the project or your home has\n"
+            "traces, such as .cursor; with --user only the home counts. One whose settings\n"
+            "cannot be changed is named, and the exit code is 6.\n"
             "\n"
             "A directory that was never saved is saved at once: there is a way back from the\n"
             "first turn, even if the agent does not run the hooks. With --user or --file\n"
@@ -634,7 +767,7 @@ static const struct fi_command print_command = {
     .name = "print",
     .summary = "Print the settings that install would write",
     .arguments = "AGENT",
-    .options = install_options,
+    .options = print_options,
     .help = "Prints what firn hook install writes into empty settings, for reading or\n"
             "copying. Nothing is changed.",
     .examples = print_examples,

@@ -28,12 +28,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct fi_hook_agent agents[] = {
     {
         .name = "claude",
         .title = "Claude Code",
         .file = ".claude/settings.json",
+        .sign = ".claude",
+        .user_sign = ".claude",
         .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
         .tools = "Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*",
@@ -48,6 +51,8 @@ static const struct fi_hook_agent agents[] = {
         .name = "codex",
         .title = "Codex",
         .file = ".codex/hooks.json",
+        .sign = ".codex",
+        .user_sign = ".codex",
         .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
         .answers = {"", "", ""},
@@ -62,6 +67,8 @@ static const struct fi_hook_agent agents[] = {
         .name = "gemini",
         .title = "Gemini CLI",
         .file = ".gemini/settings.json",
+        .sign = ".gemini",
+        .user_sign = ".gemini",
         .form = FI_HOOK_AGENT_GROUPS,
         .events = {{"BeforeAgent"}, {"AfterAgent"}, {"AfterTool"}},
         .tools = "write_file|replace|run_shell_command|mcp_.*",
@@ -78,6 +85,8 @@ static const struct fi_hook_agent agents[] = {
         .name = "cursor",
         .title = "Cursor",
         .file = ".cursor/hooks.json",
+        .sign = ".cursor",
+        .user_sign = ".cursor",
         .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"beforeSubmitPrompt"}, {"stop"}, {"postToolUse"}},
         .directory_variable = "CURSOR_PROJECT_DIR",
@@ -90,6 +99,8 @@ static const struct fi_hook_agent agents[] = {
         .title = "GitHub Copilot",
         .file = ".github/hooks/firn.json",
         .user_file = ".copilot/hooks/firn.json",
+        .sign = ".github/copilot-instructions.md",
+        .user_sign = ".copilot",
         .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"userPromptSubmitted"}, {"agentStop"}, {"postToolUse"}},
         .answers = {"", "", ""},
@@ -104,6 +115,8 @@ static const struct fi_hook_agent agents[] = {
         .title = "Windsurf",
         .file = ".windsurf/hooks.json",
         .user_file = ".codeium/windsurf/hooks.json",
+        .sign = ".windsurf",
+        .user_sign = ".codeium/windsurf",
         .form = FI_HOOK_AGENT_COMMANDS,
         .events = {{"pre_user_prompt"},
                    {"post_cascade_response"},
@@ -116,6 +129,8 @@ static const struct fi_hook_agent agents[] = {
         .title = "Cline",
         .file = ".clinerules/hooks",
         .user_file = "Documents/Cline/Hooks",
+        .sign = ".clinerules",
+        .user_sign = "Documents/Cline",
         .form = FI_HOOK_AGENT_SCRIPTS,
         .events = {{"UserPromptSubmit"}, {"TaskComplete", "TaskCancel"}, {"PostToolUse"}},
         .answers = {"", "", ""}, /* the script answers */
@@ -125,6 +140,8 @@ static const struct fi_hook_agent agents[] = {
         .title = "OpenCode",
         .file = ".opencode/plugins/firn.js",
         .user_file = ".config/opencode/plugins/firn.js",
+        .sign = ".opencode",
+        .user_sign = ".config/opencode",
         .form = FI_HOOK_AGENT_PLUGIN,
         .events = {{"chat.message"}, {"session.idle"}, {"tool.execute.after"}},
         .answers = {"", "", ""},
@@ -182,6 +199,15 @@ report_tale(const struct fi_hook_agent *agent, bool is_user, char out[PATH_MAX])
                    is_directory ? "/" : "",
                    is_directory ? agent->events[FI_HOOK_AGENT_BEFORE][0] : "");
     return out;
+}
+
+bool
+fi_hook_agent_is_used(const struct fi_hook_agent *agent, const char *directory, bool is_user)
+{
+    char path[PATH_MAX];
+    const int size =
+        snprintf(path, sizeof(path), "%s/%s", directory, is_user ? agent->user_sign : agent->sign);
+    return size > 0 && (size_t)size < sizeof(path) && access(path, F_OK) == 0;
 }
 
 bool

@@ -37,6 +37,9 @@ struct fi_hook_agent {
     const char *title;     /* as people call it: "Claude Code" */
     const char *file;      /* of hooks, below the project's directory; of scripts the directory */
     const char *user_file; /* below the home; NULL: as in a project */
+    /* What shows that it is used in a project, and by this user, below the home. */
+    const char *sign;
+    const char *user_sign;
     /* Of each moment, in any number; NULL after the last. Of no moment two the same. */
     const char *events[FI_HOOK_AGENT_WHENS][FI_HOOK_AGENT_EVENTS_MAX];
     const char *tools; /* which tools change files, as the agent matches names; NULL: all */
@@ -66,6 +69,8 @@ extern const struct fi_command fi_hook_status;
 const struct fi_hook_agent *fi_hook_agent_find(const char *name);
 /* From 0; NULL beyond the last. */
 const struct fi_hook_agent *fi_hook_agent_at(unsigned i);
+/* Whether a directory has traces of an agent: a project's, or (is_user) the home. */
+bool fi_hook_agent_is_used(const struct fi_hook_agent *agent, const char *directory, bool is_user);
 /* Whether a command of firn's hooks is anywhere in the text of settings. */
 bool fi_hook_agent_mention(firn_slice text);
 /* Whether firn's hooks are in the settings of an agent: below the root of a project, or (is_user)
