@@ -95,6 +95,7 @@ set(FIRN_COLD_PROGRAMS
     secrets
     turn
     doctor
+    service
     seed
     browse
     task)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the extension with the project's own CMake, so that it is compiled in one way only. FIRN_PYTHON_BUILD names a directory to build
-in (default: one of setuptools); FIRN_PYTHON_EXTENSION names an extension that was built already, which is taken as it is, and FIRN_PYTHON_PROGRAM
-a program firn, which the wheel then installs beside Python's own."""
+in (default: one of setuptools); FIRN_PYTHON_EXTENSION names an extension that was built already, which is taken as it is. If there is a program
+program/firn (scripts/package puts it there), the wheel installs it beside Python's own."""
 
 import os
 import re
@@ -54,7 +54,7 @@ def version():
 setup(
     version=version(),
     ext_modules=[Extension("firn._firn", sources=[], py_limited_api=True)],
-    scripts=[os.environ["FIRN_PYTHON_PROGRAM"]] if "FIRN_PYTHON_PROGRAM" in os.environ else [],
+    scripts=["program/firn"] if Path(__file__).with_name("program").is_dir() else [],
     cmdclass={"build_ext": CMakeBuild, "build_scripts": CopyPrograms},
     # Nothing is written into the sources.
     options={

@@ -106,13 +106,13 @@ A watch pushes with --push, says once that it cannot, and tries again by itself.
   ! hint: firn remote list shows the remotes
   [3]
   $ firn watch nas
-  ! firn: watch: a REMOTE is for --push
-  ! usage: firn watch [options] [REMOTE]
+  ! firn: watch: a REMOTE is for --push; else install or remove
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
   $ firn watch --push --no-save
   ! firn: watch: --push excludes --no-save, --status and --stop
-  ! usage: firn watch [options] [REMOTE]
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
   $ firn watch --push --quiet-time 0.1 -q >../log 2>&1 &

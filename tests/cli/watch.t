@@ -43,7 +43,7 @@ There is one watch of a workspace at a time; it is ended from anywhere.
   [4]
   $ firn watch --stop --status
   ! firn: watch: --status and --stop exclude each other
-  ! usage: firn watch [options] [REMOTE]
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
   $ firn watch --stop
@@ -93,17 +93,17 @@ What it is told on the command line.
 
   $ firn watch --quiet-time soon
   ! firn: watch: --quiet-time takes seconds, like 2 or 0.5, not 'soon'
-  ! usage: firn watch [options] [REMOTE]
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
   $ firn watch --rescan 0
   ! firn: watch: --rescan must not be 0
-  ! usage: firn watch [options] [REMOTE]
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
   $ firn watch --max-interval 1.2345
   ! firn: watch: --max-interval takes seconds, like 2 or 0.5, not '1.2345'
-  ! usage: firn watch [options] [REMOTE]
+  ! usage: firn watch [options] [REMOTE|install|remove]
   ! help: firn help watch
   [2]
 

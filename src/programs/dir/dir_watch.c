@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "service/service.h"
 #include "task/task.h"
 #include "term/term.h"
 #include "term/term_try.h"
@@ -341,7 +342,7 @@ read_options(struct watching *watching)
         return fi_command_misused(cli, "--rescan must not be 0");
     }
     if (cli->argument_count > 0 && !fi_command_has(cli, "push")) {
-        return fi_command_misused(cli, "a REMOTE is for --push");
+        return fi_command_misused(cli, "a REMOTE is for --push; else install or remove");
     }
     if (fi_command_has(cli, "push") &&
         (fi_command_has(cli, "no-save") || fi_command_has(cli, "status") ||
@@ -374,10 +375,38 @@ fill_save(struct watching *watching)
     watching->options.ctx = watching;
 }
 
+/* Every workspace: a process for each, whose options are the settings of its workspace. */
+static int
+run_all(struct fi_cli *cli)
+{
+    static const char *const alone[] = {"quiet-time", "max-interval", "rescan",       "no-save",
+                                        "push",       "message",      "include-deps", "gitignore",
+                                        "no-config",  "stop"};
+    for (size_t i = 0; i < sizeof(alone) / sizeof(*alone); i++) {
+        if (fi_command_has(cli, alone[i])) {
+            return fi_command_misused(cli, "--all excludes --%s: firn config has settings",
+                                      alone[i]);
+        }
+    }
+    if (cli->argument_count > 0) {
+        return fi_command_misused(cli, "--all takes no argument");
+    }
+    return fi_command_has(cli, "status") ? fi_service_show(cli)
+                                         : fi_service_run(cli, fi_command_has(cli, "on-battery"));
+}
+
 static int
 dir_watch_run(struct fi_cli *cli)
 {
     assert(cli->argument_count <= 1);
+    const char *word =
+        cli->argument_count > 0 && !fi_command_has(cli, "push") ? cli->arguments[0] : "";
+    if (strcmp(word, "install") == 0 || strcmp(word, "remove") == 0) {
+        return word[0] == 'i' ? fi_service_install(cli) : fi_service_install_remove(cli);
+    }
+    if (fi_command_has(cli, "all")) {
+        return run_all(cli);
+    }
     struct watching watching = {.cli = cli,
                                 .options = FIRN_WORKSPACE_WATCH_OPTIONS_INIT,
                                 .save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT};
@@ -422,6 +451,8 @@ static const struct fi_command_option options[] = {
     {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
     {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
     {"no-config", 0, NULL, "ignore all settings of firn config"},
+    {"all", 0, NULL, "watch every workspace that you have saved"},
+    {"on-battery", 0, NULL, "with --all, also while the machine runs on it"},
     {"status", 0, NULL, "show which process watches the workspace"},
     {"stop", 0, NULL, "stop the process that watches the workspace"},
     {NULL, 0, NULL, NULL},
@@ -433,13 +464,15 @@ static const struct fi_command_example examples[] = {
     {"firn watch --no-save &", "only make firn save fast"},
     {"firn watch --push nas", "push each checkpoint to the remote nas"},
     {"firn watch --stop", "stop watching"},
+    {"firn watch install", "watch every workspace from now on, as a service of systemd"},
+    {"firn watch --all --status", "show which workspaces are watched"},
     {NULL, NULL},
 };
 
 const struct fi_command fi_dir_watch = {
     .name = "watch",
     .summary = "Save the workspace whenever changes pause",
-    .arguments = "[REMOTE]",
+    .arguments = "[REMOTE|install|remove]",
     .options = options,
     .help = "Runs in the foreground until a signal or firn watch --stop ends it. Saves when\n"
             "it starts, and again whenever something has changed and the workspace has then\n"
@@ -461,7 +494,13 @@ const struct fi_command fi_dir_watch = {
             "one that firn config push.auto names, else to the only one, or origin. If a push\n"
             "fails, for example offline, that is said once, and the watch tries again until\n"
             "all is pushed (see firn help push). A push that runs when the watch ends goes\n"
-            "on. Where push.auto is set, the same is done without --push.",
+            "on. Where push.auto is set, the same is done without --push.\n"
+            "\n"
+            "With --all, every workspace with checkpoints is watched by a process of its own,\n"
+            "by the settings of firn config. New ones are found within a minute. One that is\n"
+            "told to stop stays so until the next start. On battery none runs, unless\n"
+            "--on-battery is given. firn watch install writes a unit of systemd for this user\n"
+            "that runs it, and starts it; firn watch remove ends that.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK | FI_COMMAND_USES_STRICT,
     .run = dir_watch_run,

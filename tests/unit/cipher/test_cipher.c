@@ -38,7 +38,10 @@ libcrypto_is_loaded_after_large_messages(void)
     }
     assert_false(cipher_fixture_is_mapped("libcrypto"));
     OK(fi_cipher_seal(key, 0, firn_str(""), firn_bytes(message, LARGE_MESSAGE), message, &err));
-    assert_int_equal(cipher_fixture_is_mapped("libcrypto"), cipher_fixture_has(&fi_cipher_openssl));
+    /* Asking for a library loads it. Large messages are for it, unless there is one for all. */
+    const bool is_loaded = cipher_fixture_is_mapped("libcrypto");
+    assert_int_equal(is_loaded, !cipher_fixture_has(&fi_cipher_ipsec) &&
+                                    cipher_fixture_has(&fi_cipher_openssl));
     fi_cipher_key_destroy(key);
 }
 
