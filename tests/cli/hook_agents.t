@@ -202,3 +202,13 @@ All agents of which the project or the home has traces; what cannot be changed i
   ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
+
+The plugin for Claude Code has the hooks that install writes, the version of the program, and commands that it has.
+
+  $ firn hook print claude | diff - "$SOURCE/integrations/claude-code/hooks/hooks.json"
+  $ cd "$SOURCE" && python3 -c 'import json; print(json.load(open("integrations/claude-code/.claude-plugin/plugin.json"))["version"] in __import__("subprocess").check_output(["firn", "--version"], text=True), json.load(open(".claude-plugin/marketplace.json"))["plugins"][0]["source"], json.load(open("integrations/claude-code/.mcp.json"))["mcpServers"]["firn"])'
+  True ./integrations/claude-code {'command': 'firn', 'args': ['mcp']}
+  $ sed -n 's/^!`\(firn [a-z]*\).*`$/\1/p' integrations/claude-code/commands/*.md | while read -r line; do $line --help | head -n 1; done
+  usage: firn redo [options]
+  usage: firn turns [options]
+  usage: firn undo [options]
