@@ -52,6 +52,7 @@ RUNS = {
     "cat": [["cat", "2", "a"], ["cat", "2", "b"], ["cat", "2", "file"], ["cat", "1", "n0000001"]],
     "blame": [["blame", "a"], ["blame", "b"], ["blame", "file"]],
     "grep": [["grep", "first"], ["grep", "-c", "second", "1"], ["grep", "-l", "i", "2", "a"], ["grep", "-F", "second"]],
+    "find": [["find", "file"], ["find", "a*", "-n", "5"], ["find", "a/b"], ["find", "*", "-q", "-n", "100"]],
     "report": [["report", "-o", "-"], ["report", "--no-diff", "-o", "-"]],
     "mount": None,  # reads_of_a_mount
     "tag": [["tag", "name", "1"], ["tag"]],

@@ -12,6 +12,7 @@
 #include "hook/hook.h"
 #include "import/import.h"
 #include "mount/mount.h"
+#include "past/past.h"
 #include "remotes/remotes.h"
 #include "report/report.h"
 #include "secrets/secrets.h"
@@ -47,6 +48,7 @@ static const struct fi_command *const commands[] = {
     &fi_dir_cat,
     &fi_dir_blame,
     &fi_dir_grep,
+    &fi_past_find,
     &fi_report,
     &fi_mount,
     &fi_dir_tag,
@@ -157,7 +159,6 @@ static const struct fi_command_note elsewhere[] = {
     {"drop", "firn delete deletes checkpoints"},
     {"expire", "checkpoints expire as firn config keep says; firn delete deletes them now"},
     {"files", "firn show REF --files lists the files of a checkpoint"},
-    {"find", "firn grep searches the files of a checkpoint"},
     {"fsck", "firn check verifies everything that was saved"},
     {"history", "firn log shows what each checkpoint changed, firn list lists them"},
     {"info", "firn show REF shows a checkpoint, firn init where the store is"},
