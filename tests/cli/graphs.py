@@ -56,6 +56,7 @@ RUNS = {
     "report": [["report", "-o", "-"], ["report", "--no-diff", "-o", "-"]],
     "mount": None,  # reads_of_a_mount
     "tag": [["tag", "name", "1"], ["tag"]],
+    "describe": [["describe", "1", "-m", "text"]],
     "pin": [["pin", "1"]],
     "unpin": [["unpin", "1"]],
     "delete": [["delete", "1"], ["delete", "2"], ["delete", "--now", "1"]],

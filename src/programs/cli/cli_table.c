@@ -52,6 +52,7 @@ static const struct fi_command *const commands[] = {
     &fi_report,
     &fi_mount,
     &fi_dir_tag,
+    &fi_past_describe,
     &fi_dir_pin,
     &fi_dir_pin_remove,
     &fi_dir_delete,

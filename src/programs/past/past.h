@@ -13,6 +13,7 @@
 #include "show/show.h"
 
 extern const struct fi_command fi_past_find;
+extern const struct fi_command fi_past_describe;
 
 /* ---- names ---- */
 
