@@ -272,9 +272,7 @@ static const struct fi_command_note elsewhere[] = {
     {"log --max-count", "firn log -n N shows the N newest"},
     {"log --oneline", "firn log prints one line for each checkpoint"},
     {"log --reverse", "firn log shows the newest first; firn log ..REF begins at a checkpoint"},
-    {"log -G", "firn log -p PATH shows changed lines, firn grep searches a checkpoint"},
     {"log -N", "firn log -n N shows the N newest"},
-    {"log -S", "firn log -p PATH shows changed lines, firn grep searches a checkpoint"},
     {"restore --patch", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore --source", "firn restore REF PATH restores a file of a checkpoint"},
     {"restore --staged", "nothing is staged: firn restore PATH restores a file from the newest "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * catalog/catalog_facts.h: changes of facts, as steps that undo takes back. A fact is what a store
- * says of its checkpoints besides their trees: a tag, a pin, a message, that one was deleted. Also the paths
- * of restores that were limited to some.
+ * says of its checkpoints besides their trees: a tag, a pin, a message, that one was deleted. Also
+ * the paths of restores that were limited to some.
  *
  *   "firn.facts":  be32 workspace | be64 order → u8 format (1) | u8 kind of the step
  *                  (firn_workspace_step_kind) | le64 time in ns | change*

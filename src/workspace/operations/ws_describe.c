@@ -4,8 +4,9 @@
  *
  * Only the record in the catalog changes, in one commit with the step that undo takes back: id,
  * number, time and tree stay. The next save adds it to a pack; the copy of the record in an
- * earlier one, and a remote to which the checkpoint was pushed before, have the earlier message. Both messages are in the step, so together they are limited by its size (I1): a
- * change that could not be taken back is refused.
+ * earlier one, and a remote to which the checkpoint was pushed before, have the earlier message.
+ * Both messages are in the step, so together they are limited by its size (I1; tested, not
+ * asserted: they come from outside): a change that could not be taken back is refused.
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * undo/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, messages, deletions.
+ * undo/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, messages,
+ * deletions.
  *
  * The undo of such a step gives each value back that it had before, its redo the one after, in the
  * commit that moves the line's cursor (I1; not checked: the two are in one batch). No file is
