@@ -783,8 +783,8 @@ export interface RestoreOptions extends LongOptions {
 
 /** A step that undo or redo took, or would take. */
 export interface Step extends Partial<Counts> {
-  /** The last three change no file: a tag, a pin or a deletion of checkpoints, set or taken back. */
-  kind: 'save' | 'restore' | 'revert' | 'edits' | 'tag' | 'pin' | 'delete'
+  /** The last four change no file: a tag, a pin, a deletion of checkpoints or a message, set or taken back. */
+  kind: 'save' | 'restore' | 'revert' | 'edits' | 'tag' | 'pin' | 'delete' | 'describe'
   /** Of the state that it led to; missing if that was deleted, and for edits that are only on the disk. */
   checkpoint?: WorkspaceCheckpoint
   /** The coding agent whose turn it was, and the prompt. */
@@ -1062,6 +1062,8 @@ export class Workspace implements Closable {
   read (reference: Reference, path: string, options?: { remote?: string }): Promise<Buffer>
   tag (name: string, reference: Reference, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
   untag (name: string): Promise<void>
+  /** Gives a checkpoint another message. */
+  describe (reference: Reference, message: string): Promise<WorkspaceCheckpoint>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
   delete (references: Reference | Reference[], options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   /** Without references: what was deleted last. */

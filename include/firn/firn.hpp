@@ -2243,6 +2243,18 @@ class workspace
         }
         return checkpoint(out);
     }
+    // Gives a checkpoint another message.
+    checkpoint
+    describe(const std::string &reference, const std::string &message)
+    {
+        firn_error err;
+        firn_workspace_checkpoint *out = nullptr;
+        detail::check(firn_workspace_describe(handle_.get(), reference.c_str(),
+                                              firn_bytes(message.data(), message.size()), &out,
+                                              &err),
+                      err);
+        return checkpoint(out);
+    }
     void
     tag(const std::string &name, const std::string &reference, bool may_replace = false)
     {

@@ -567,6 +567,14 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
                                                                    const firn_workspace_tag *tag),
                                                      void *ctx, firn_error *err);
 
+/* Gives a checkpoint another message, up to 64 KiB with the one before it (FIRN_LIMIT); empty: none. Number, id,
+ * time and root stay. firn_workspace_undo takes that back. It is a change of this store alone: to a remote that has
+ * the checkpoint already, no push sends it. out, the checkpoint, may be NULL. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_describe(firn_workspace *workspace,
+                                                     const char *reference, firn_slice message,
+                                                     firn_workspace_checkpoint **out,
+                                                     firn_error *err);
+
 /* ---- contents and differences ---- */
 
 typedef enum firn_workspace_entry_type {
@@ -851,7 +859,8 @@ typedef enum firn_workspace_step_kind {
     /* Steps that change facts about checkpoints, and no file. */
     FIRN_STEP_TAG = 5,
     FIRN_STEP_PIN = 6,
-    FIRN_STEP_DELETE = 7 /* of checkpoints, or their return */
+    FIRN_STEP_DELETE = 7, /* of checkpoints, or their return */
+    FIRN_STEP_DESCRIBE = 8
 } firn_workspace_step_kind;
 /* The name of a kind ("edits"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_step_kind_name(firn_workspace_step_kind kind);
@@ -859,7 +868,7 @@ FIRN_API const char *firn_workspace_step_kind_name(firn_workspace_step_kind kind
 /* What a step changed besides files. Values of size 0: none. */
 typedef struct firn_workspace_fact {
     firn_slice name;   /* the tag, or the id of the checkpoint */
-    firn_slice before; /* the id that a tag named; "pinned"; "deleted" */
+    firn_slice before; /* the id that a tag named; "pinned"; "deleted"; of DESCRIBE the message */
     firn_slice after;
     uint64_t before_number; /* of the checkpoint that a tag named, or of the one that name names */
     uint64_t after_number;  /* 0: a safety checkpoint, one that is gone, or none */

@@ -209,11 +209,11 @@ firn_workspace_change_kind_name(firn_workspace_change_kind kind)
 const char *
 firn_workspace_step_kind_name(firn_workspace_step_kind kind)
 {
-    static const char names[][8] = {
+    static const char names[][9] = {
         [FIRN_STEP_SAVE] = "save",     [FIRN_STEP_RESTORE] = "restore",
         [FIRN_STEP_REVERT] = "revert", [FIRN_STEP_EDITS] = "edits",
         [FIRN_STEP_TAG] = "tag",       [FIRN_STEP_PIN] = "pin",
-        [FIRN_STEP_DELETE] = "delete",
+        [FIRN_STEP_DELETE] = "delete", [FIRN_STEP_DESCRIBE] = "describe",
     };
     return NAME_OF(names, kind);
 }

@@ -382,6 +382,23 @@ firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *
 }
 
 int
+firn_workspace_describe(firn_workspace *workspace, const char *reference, firn_slice message,
+                        firn_workspace_checkpoint **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_workspace_checkpoint *described = NULL;
+    if (out != NULL) {
+        *out = NULL;
+    }
+    API_REQUIRE(workspace != NULL && reference != NULL &&
+                    (message.data != NULL || message.size == 0),
+                err, "workspace and reference must not be NULL, and message needs its bytes");
+    API_OWN(workspace, "workspace", err);
+    int rc = fi_ws_describe(workspace, reference, message, &described, err);
+    return give_checkpoint(workspace, rc, out, described);
+}
+
+int
 firn_workspace_tag_delete(firn_workspace *workspace, const char *name, firn_error *err)
 {
     API_ANY_ERROR(err);

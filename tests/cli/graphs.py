@@ -52,9 +52,11 @@ RUNS = {
     "cat": [["cat", "2", "a"], ["cat", "2", "b"], ["cat", "2", "file"], ["cat", "1", "n0000001"]],
     "blame": [["blame", "a"], ["blame", "b"], ["blame", "file"]],
     "grep": [["grep", "first"], ["grep", "-c", "second", "1"], ["grep", "-l", "i", "2", "a"], ["grep", "-F", "second"]],
+    "find": [["find", "file"], ["find", "a*", "-n", "5"], ["find", "a/b"], ["find", "*", "-q", "-n", "100"]],
     "report": [["report", "-o", "-"], ["report", "--no-diff", "-o", "-"]],
     "mount": None,  # reads_of_a_mount
     "tag": [["tag", "name", "1"], ["tag"]],
+    "describe": [["describe", "1", "-m", "text"]],
     "pin": [["pin", "1"]],
     "unpin": [["unpin", "1"]],
     "delete": [["delete", "1"], ["delete", "2"], ["delete", "--now", "1"]],

@@ -9,10 +9,10 @@ What people who know git, or other programs, type is answered with what to type 
   ! firn: 'latest^' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: the checkpoint before another is REF~1, as in latest~1
   [2]
-  $ firn show 1:f 2>&1 | tail -n 1; firn cat 1:f 2>&1 | tail -n 1; firn cat latest:src/g 2>&1 | tail -n 1; firn show 14:99 2>&1 | tail -n 1
-  hint: a file of a checkpoint is two words: firn cat REF PATH
-  hint: a file of a checkpoint is two words: firn cat REF PATH
-  hint: a file of a checkpoint is two words: firn cat REF PATH
+  $ firn show 7:f 2>&1 | tail -n 1; firn cat HEAD:f 2>&1 | tail -n 1; firn cat 1:nothing 2>&1 | tail -n 1; firn show 14:99 2>&1 | tail -n 1
+  hint: in REF:PATH, no checkpoint stands before the colon; firn list shows them
+  hint: the newest checkpoint is latest, the one before it latest~1
+  hint: firn show REF --files lists the files of a checkpoint
   hint: firn list shows the checkpoints; to give paths write -- before them
   $ firn log 1
   ! firn: no checkpoint contains this path
@@ -31,9 +31,8 @@ Options.
   ! usage: firn log [options] [REF..REF|REMOTE] [PATH...]
   ! help: firn help log
   [2]
-  $ firn log -5 2>&1 | sed -n 2p; firn log -S word 2>&1 | sed -n 2p; firn save -am text 2>&1 | sed -n 2p; firn restore --source=1 f 2>&1 | sed -n 2p; firn diff --cached 2>&1 | sed -n 2p
+  $ firn log -5 2>&1 | sed -n 2p; firn save -am text 2>&1 | sed -n 2p; firn restore --source=1 f 2>&1 | sed -n 2p; firn diff --cached 2>&1 | sed -n 2p
   hint: firn log -n N shows the N newest
-  hint: firn log -p PATH shows changed lines, firn grep searches a checkpoint
   hint: firn save saves every file by itself
   hint: firn restore REF PATH restores a file of a checkpoint
   hint: nothing is staged: firn diff compares the newest checkpoint with the disk

@@ -27,15 +27,16 @@ The program explains itself, and every command does.
     watch    Save the workspace whenever changes pause
   
   Other commands:
-    log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget push pull fetch clone remote run hook mcp init config workspaces trust
-    key gc check repair doctor db import export chkp alxs help completion version
+    log browse list show cat blame grep find report mount tag describe pin unpin
+    delete undelete forget push pull fetch clone remote run hook mcp init config
+    workspaces trust key gc check repair doctor db import export chkp alxs help
+    completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
   [2]
   $ firn | wc -l; firn | wc -L
-  23
+  24
   80
   $ firn help
   usage: firn COMMAND [options] [arguments]
@@ -67,9 +68,11 @@ The program explains itself, and every command does.
     cat        Print a file as it is in a checkpoint
     blame      Show which checkpoint last changed each line of a file
     grep       Search the files of a checkpoint
+    find       Find files by name in all checkpoints
     report     Write the history as an HTML page
     mount      Show all checkpoints as read-only directories
     tag        Add, list or delete tags (names of checkpoints)
+    describe   Give a checkpoint another message
     pin        Protect checkpoints from deletion, or list protected ones
     unpin      Remove pins
     delete     Delete checkpoints
@@ -154,7 +157,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save push pull fetch clone log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save push pull fetch clone log browse list show status diff cat blame grep find report restore undo redo revert watch delete forget gc tag describe pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

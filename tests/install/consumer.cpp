@@ -368,6 +368,8 @@ names_checkpoints(firn::workspace &project)
     require(seen == "v1v2" && project.find("v2")->number == 2, "tags");
     project.untag("v2");
     require(!project.find("v2"), "untag");
+    require(project.describe("1", "other")->message.size == 5, "describe");
+    project.describe("1", "");
     seen.clear();
     project.list([&](const firn_workspace_checkpoint &checkpoint) {
         seen += std::to_string(checkpoint.number);

@@ -157,6 +157,11 @@ class Workspace extends Handle {
     await native.wsTag(this[handle], name)
   }
 
+  /** Gives a checkpoint another message. */
+  async describe (checkpoint, message) {
+    return native.wsDescribe(this[handle], referenceNeeded(checkpoint), message)
+  }
+
   async tags () {
     return native.wsTags(this[handle])
   }

@@ -236,6 +236,22 @@ ws_tag_run(struct call *call, firn_error *err)
                                   self->as.other.replace, &self->checkpoint, err);
 }
 
+static bool
+ws_describe_parse(struct args *args, struct call *call)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    return ws_begin(args, self) && arg_text(args, 1, "checkpoint", &self->reference) &&
+           arg_text(args, 2, "message", &self->other);
+}
+
+static int
+ws_describe_run(struct call *call, firn_error *err)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    return firn_workspace_describe(self->handle->object, self->reference, firn_str(self->other),
+                                   &self->checkpoint, err);
+}
+
 static int
 on_tag(void *ctx, const firn_workspace_tag *tag)
 {
@@ -394,6 +410,8 @@ const struct call_kind workspace_list_calls[] = {
      ws_cat_release},
     {"wsTag", sizeof(struct ws_call), CALL_IN_LANE, ws_tag_parse, ws_tag_run, ws_checkpoint_finish,
      ws_checkpoint_release},
+    {"wsDescribe", sizeof(struct ws_call), CALL_IN_LANE, ws_describe_parse, ws_describe_run,
+     ws_checkpoint_finish, ws_checkpoint_release},
     {"wsTags", sizeof(struct ws_call), CALL_IN_LANE, ws_only_parse, ws_tags_run, ws_tags_finish,
      NULL},
     {"wsUpkeep", sizeof(struct ws_call), CALL_IN_LANE, ws_upkeep_parse, ws_upkeep_run,

@@ -89,6 +89,9 @@ test('list, find, tags, entries, contents, pins, deleting, upkeep', async (t) =>
   await assert.rejects(opened.tag('v1', '2'), code('FIRN_EXISTS'))
   await opened.tag('v1', '2', { replace: true })
   await opened.untag('v1')
+  assert.strictEqual((await opened.describe('1', 'other')).message, 'other')
+  assert.strictEqual((await opened.undo()).steps[0].kind, 'describe')
+  assert.strictEqual((await opened.find('1')).message, 'one')
   assert.deepStrictEqual((await opened.entries()).map(({ path, type, size }) => [path, type, size]),
     [['a.txt', 'file', 7], ['link', 'symlink', 0], ['src', 'directory', 0], ['src/b.txt', 'file', 2]])
   assert.strictEqual((await opened.read('1', 'a.txt')).toString(), 'one\ntwo\n')

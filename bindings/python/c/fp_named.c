@@ -122,7 +122,7 @@ fp_named_entries(PyObject *self, PyObject *args, PyObject *keywords)
     return visit.list;
 }
 
-enum one { FIND, TAG, UNTAG, PIN, UNPIN };
+enum one { FIND, TAG, UNTAG, DESCRIBE, PIN, UNPIN };
 
 static PyObject *
 change_one(PyObject *self, enum one one, const char *reference, const char *name, bool may_replace)
@@ -141,6 +141,9 @@ change_one(PyObject *self, enum one one, const char *reference, const char *name
         break;
     case TAG:
         code = firn_workspace_tag_set(workspace, name, reference, may_replace, &checkpoint, &err);
+        break;
+    case DESCRIBE:
+        code = firn_workspace_describe(workspace, reference, firn_str(name), &checkpoint, &err);
         break;
     case UNTAG:
         code = firn_workspace_tag_delete(workspace, name, &err);
@@ -202,6 +205,16 @@ fp_named_tag(PyObject *self, PyObject *args, PyObject *keywords)
     int replace = 0;
     return PyArg_ParseTupleAndKeywords(args, keywords, "s|O$p", names, &name, &reference, &replace)
                ? with_reference(self, TAG, reference, name, replace != 0)
+               : NULL;
+}
+
+PyObject *
+fp_named_describe(PyObject *self, PyObject *args)
+{
+    PyObject *reference;
+    const char *message;
+    return PyArg_ParseTuple(args, "Os", &reference, &message)
+               ? with_reference(self, DESCRIBE, reference, message, false)
                : NULL;
 }
 

@@ -887,6 +887,8 @@ static PyMethodDef methods[] = {
               "latest) a name."),
     FP_METHOD("untag", fp_named_untag, METH_VARARGS,
               "untag(name)\n\nRemoves a tag; the checkpoint stays."),
+    FP_METHOD("describe", fp_named_describe, METH_VARARGS,
+              "describe(reference, message) -> SavedTree\n\nGives a checkpoint another message."),
     FP_METHOD("tags", fp_named_tags, METH_NOARGS, "tags() -> list[Tag]\n\nThe tags, by name."),
     FP_METHOD("pin", fp_named_pin, METH_O,
               "pin(reference)\n\nKeeps a checkpoint from expiring and from being deleted."),

@@ -27,6 +27,7 @@ PyObject *fp_named_find(PyObject *self, PyObject *reference);
 PyObject *fp_named_pin(PyObject *self, PyObject *reference);
 PyObject *fp_named_unpin(PyObject *self, PyObject *reference);
 PyObject *fp_named_tag(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_named_describe(PyObject *self, PyObject *args);
 PyObject *fp_named_untag(PyObject *self, PyObject *args);
 PyObject *fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_named_delete(PyObject *self, PyObject *args);

@@ -91,6 +91,8 @@ def test_names_and_upkeep(ws, tree):
     ws.tag("v1", replace=True)
     assert ws.find("v1").number == 3
     ws.untag("v1")
+    assert ws.describe(2, "other").message == "other" == ws.find(2).message and ws.undo()
+    assert ws.find(2).message == "save 2"
     ws.pin(2)
     with pytest.raises(firn.Conflict):
         ws.delete(2)

@@ -13,6 +13,7 @@
 #include "hook/hook.h"
 #include "import/import.h"
 #include "mount/mount.h"
+#include "past/past.h"
 #include "remotes/remotes.h"
 #include "report/report.h"
 #include "secrets/secrets.h"
@@ -48,9 +49,11 @@ static const struct fi_command *const commands[] = {
     &fi_dir_cat,
     &fi_dir_blame,
     &fi_dir_grep,
+    &fi_past_find,
     &fi_report,
     &fi_mount,
     &fi_dir_tag,
+    &fi_past_describe,
     &fi_dir_pin,
     &fi_dir_pin_remove,
     &fi_dir_delete,
@@ -159,7 +162,6 @@ static const struct fi_command_note elsewhere[] = {
     {"drop", "firn delete deletes checkpoints"},
     {"expire", "checkpoints expire as firn config keep says; firn delete deletes them now"},
     {"files", "firn show REF --files lists the files of a checkpoint"},
-    {"find", "firn grep searches the files of a checkpoint"},
     {"fsck", "firn check verifies everything that was saved"},
     {"history", "firn log shows what each checkpoint changed, firn list lists them"},
     {"info", "firn show REF shows a checkpoint, firn init where the store is"},
@@ -272,9 +274,7 @@ static const struct fi_command_note elsewhere[] = {
     {"log --max-count", "firn log -n N shows the N newest"},
     {"log --oneline", "firn log prints one line for each checkpoint"},
     {"log --reverse", "firn log shows the newest first; firn log ..REF begins at a checkpoint"},
-    {"log -G", "firn log -p PATH shows changed lines, firn grep searches a checkpoint"},
     {"log -N", "firn log -n N shows the N newest"},
-    {"log -S", "firn log -p PATH shows changed lines, firn grep searches a checkpoint"},
     {"restore --patch", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore --source", "firn restore REF PATH restores a file of a checkpoint"},
     {"restore --staged", "nothing is staged: firn restore PATH restores a file from the newest "

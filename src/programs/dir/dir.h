@@ -5,9 +5,8 @@
 #ifndef FIRN_DIR_DIR_H
 #define FIRN_DIR_DIR_H
 
-#include <regex.h>
-
 #include "command/command.h"
+#include "past/past.h"
 #include "show/show.h"
 
 extern const struct fi_command fi_dir_save;
@@ -53,31 +52,6 @@ struct fi_dir_history {
 };
 /* Returns a code of the library. The caller frees the path. */
 int fi_dir_history_walk(struct fi_dir_history *history, firn_error *err);
-
-/* What a line is searched for. Zeroed, there is none. */
-struct fi_dir_pattern {
-    const char *literal; /* searched for as it is; NULL: the regular expression is */
-    bool has_regex;
-    regex_t regex;
-    char *line; /* a copy of the line that is searched */
-    size_t capacity;
-    bool is_out_of_memory; /* a search failed, and what it returned may be wrong */
-};
-/* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit
- * code. */
-int fi_dir_pattern_init(struct fi_dir_pattern *out, struct fi_cli *cli, const char *text,
-                        bool is_fixed, bool ignores_case);
-void fi_dir_pattern_deinit(struct fi_dir_pattern *pattern);
-/* Whether it occurs in a line. */
-bool fi_dir_pattern_matches(struct fi_dir_pattern *pattern, firn_slice line);
-/* The next match from this byte on that is not empty. False if there is none. Requires:
- * fi_dir_pattern_matches was called last with this line. */
-bool fi_dir_pattern_find(struct fi_dir_pattern *pattern, firn_slice line, size_t from,
-                         firn_slice *out);
-/* The next line with a match, without its end; walk is after it then. Returns false if there is
- * none. */
-bool fi_dir_pattern_next(struct fi_dir_pattern *pattern, struct fi_show_lines *walk,
-                         firn_slice *out_line);
 
 /* Calls put for each tag and for the newest checkpoints, for struct fi_command_program. */
 void fi_dir_tag_references(struct fi_cli *cli, void (*put)(firn_slice reference));

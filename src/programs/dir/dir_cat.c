@@ -134,6 +134,7 @@ out:
 
 static const struct fi_command_example examples[] = {
     {"firn cat 12 src/main.c", "print the file as it was in checkpoint 12"},
+    {"firn cat 12:src/main.c", "the same, in one word"},
     {"firn cat notes.txt | diff - notes.txt", "show what has changed since the newest one"},
     {NULL, NULL},
 };

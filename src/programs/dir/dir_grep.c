@@ -43,7 +43,7 @@ struct paths {
 struct grep {
     struct fi_cli *cli;
     firn_workspace *workspace;
-    struct fi_dir_pattern pattern;
+    struct fi_past_pattern pattern;
     bool counts;
     bool names_only;
     bool numbers;
@@ -89,7 +89,7 @@ print_matches(struct grep *grep, firn_slice text)
 {
     size_t at = 0;
     firn_slice match;
-    while (at < text.size && fi_dir_pattern_find(&grep->pattern, text, at, &match)) {
+    while (at < text.size && fi_past_pattern_find(&grep->pattern, text, at, &match)) {
         size_t begin = (size_t)(match.data - text.data);
         print_text(grep, firn_bytes(text.data + at, begin - at));
         fi_term_colour(FI_TERM_RED);
@@ -172,7 +172,7 @@ dir_grep_search(struct grep *grep, firn_slice path, firn_slice content)
 {
     struct fi_show_lines walk = {content, grep->line};
     firn_slice line;
-    while (fi_dir_pattern_next(&grep->pattern, &walk, &line)) {
+    while (fi_past_pattern_next(&grep->pattern, &walk, &line)) {
         if (grep->count == 0) {
             fi_term_meter_clear();
         }
@@ -453,9 +453,9 @@ dir_grep_run(struct fi_cli *cli)
     grep.counts = fi_command_has(cli, "count");
     grep.names_only = fi_command_has(cli, "files-with-matches");
     grep.numbers = fi_command_has(cli, "line-number");
-    int exit_code = fi_dir_pattern_init(&grep.pattern, cli, cli->arguments[0],
-                                        fi_command_has(cli, "fixed-strings"),
-                                        fi_command_has(cli, "ignore-case"));
+    int exit_code = fi_past_pattern_init(&grep.pattern, cli, cli->arguments[0],
+                                         fi_command_has(cli, "fixed-strings"),
+                                         fi_command_has(cli, "ignore-case"));
     if (exit_code != FI_EXIT_OK) {
         return exit_code == FI_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
     }
@@ -473,7 +473,7 @@ dir_grep_run(struct fi_cli *cli)
         exit_code = EXIT_TROUBLE;
     }
     free(grep.later.data);
-    fi_dir_pattern_deinit(&grep.pattern);
+    fi_past_pattern_deinit(&grep.pattern);
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
     firn_workspace_close(grep.workspace);

@@ -48,7 +48,8 @@ struct log {
     struct fi_task_labels labels;
     bool has_paths;
     bool has_pattern;
-    struct fi_dir_pattern pattern;
+    struct fi_past_pattern pattern;
+    struct fi_past_search search;
     const char *agent;      /* NULL: any, or none */
     firn_workspace_git git; /* as the last row with one has it */
     bool has_since;
@@ -87,7 +88,7 @@ has_match(struct log *log, firn_slice text)
 {
     struct fi_show_lines walk = {text, 0};
     firn_slice line;
-    return fi_dir_pattern_next(&log->pattern, &walk, &line);
+    return fi_past_pattern_next(&log->pattern, &walk, &line);
 }
 
 /* Whether `part` occurs in the text, in any case. */
@@ -312,6 +313,13 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
     struct log *log = ctx;
     struct changes *changes = &log->changes;
     const firn_workspace_change *change = &difference->change;
+    bool is_found = true;
+    if (fi_past_search_is_on(&log->search)) {
+        FI_TRY_RETURN(fi_past_search_has(&log->search, difference, &is_found));
+    }
+    if (!is_found) {
+        return FIRN_OK;
+    }
     if (change->kind == FIRN_CHANGE_METADATA && change->what == FIRN_CHANGED_MTIME) {
         changes->times++;
         return FIRN_OK;
@@ -355,7 +363,8 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 {
     struct log *log = ctx;
     bool has_changed = log->changes.files + log->changes.directories > 0;
-    if (!log->is_wanted || (log->has_paths && !has_changed)) {
+    bool is_limited = log->has_paths || fi_past_search_is_on(&log->search);
+    if (!log->is_wanted || (is_limited && !has_changed)) {
         return FIRN_OK;
     }
     if (!log->has_begun) {
@@ -450,8 +459,12 @@ static int
 dir_log_report(struct log *log, const char *before, const char *after, const firn_error *err)
 {
     firn_workspace *workspace = log->history.workspace;
-    if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory) {
+    if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory ||
+        log->search.pattern.is_out_of_memory) {
         return fi_command_report_no_memory(log->cli);
+    }
+    if (log->search.err.code != FIRN_OK) {
+        return fi_command_report_failure(log->cli, &log->search.err, NULL);
     }
     const char *hint = before != NULL ? fi_task_workspace_hint(workspace, before, err->code) : NULL;
     if (hint == NULL && after != NULL) {
@@ -484,7 +497,8 @@ report_nothing(struct log *log)
 {
     const struct fi_dir_history *history = &log->history;
     bool is_all = !log->has_since && !log->has_until && !log->has_pattern && log->agent == NULL &&
-                  history->options.before == NULL && history->options.after == NULL;
+                  history->options.before == NULL && history->options.after == NULL &&
+                  !fi_past_search_is_on(&log->search);
     if (log->has_paths && is_all) {
         return fi_command_report_error(
             log->cli, FIRN_NOT_FOUND, hint_of_path(log), "no checkpoint contains %s",
@@ -659,6 +673,7 @@ open_and_run(struct log *log)
     history->options.after = range.second;
     int exit_code;
     FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &history->workspace));
+    log->search.workspace = history->workspace;
     if (cli->arguments_before_dashes > 0 && range.memory == NULL &&
         fi_task_remote_is_meant(history->workspace, cli->arguments[0])) {
         FI_TRY_OUT(exit_code, read_lines(log, cli->arguments[0]));
@@ -675,11 +690,26 @@ out:
     return exit_code;
 }
 
+static void
+set_options(struct log *log, const firn_workspace_diff_options *asked)
+{
+    struct fi_dir_history *history = &log->history;
+    history->options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    history->options.on_checkpoint = on_checkpoint;
+    history->options.on_difference = on_difference;
+    history->options.with_lines = asked->with_lines || is_listing(log);
+    history->options.lines_bytes_max =
+        is_listing(log) && !fi_past_search_is_on(&log->search) ? LINES_BYTES_MAX : 0;
+    history->options.find_renames = asked->find_renames;
+    history->options.algorithm = asked->algorithm;
+    history->on_compared = on_compared;
+    history->ctx = log;
+}
+
 static int
 dir_log_run(struct fi_cli *cli)
 {
     struct log log = {.cli = cli, .limit = UINT64_MAX};
-    struct fi_dir_history *history = &log.history;
     struct timespec now = {0};
     firn_workspace_diff_options asked = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     const char *limit = fi_command_value(cli, "limit");
@@ -694,25 +724,22 @@ dir_log_run(struct fi_cli *cli)
     if (exit_code == FI_EXIT_OK) {
         log.has_pattern = pattern != NULL;
         exit_code = pattern == NULL ? FI_EXIT_OK
-                                    : fi_dir_pattern_init(&log.pattern, cli, pattern, false,
-                                                          fi_command_has(cli, "ignore-case"));
+                                    : fi_past_pattern_init(&log.pattern, cli, pattern, false,
+                                                           fi_command_has(cli, "ignore-case"));
     }
-    if (exit_code != FI_EXIT_OK) {
-        return exit_code;
+    if (exit_code == FI_EXIT_OK) {
+        exit_code = fi_past_search_init(&log.search, cli, fi_command_value(cli, "contains"),
+                                        fi_command_value(cli, "matches"),
+                                        fi_command_has(cli, "ignore-case"));
     }
-    history->options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
-    history->options.on_checkpoint = on_checkpoint;
-    history->options.on_difference = on_difference;
-    history->options.with_lines = asked.with_lines || is_listing(&log);
-    history->options.lines_bytes_max = is_listing(&log) ? LINES_BYTES_MAX : 0;
-    history->options.find_renames = asked.find_renames;
-    history->options.algorithm = asked.algorithm;
-    history->on_compared = on_compared;
-    history->ctx = &log;
-    exit_code = open_and_run(&log);
+    if (exit_code == FI_EXIT_OK) {
+        set_options(&log, &asked);
+        exit_code = open_and_run(&log);
+    }
+    fi_past_search_deinit(&log.search);
     fi_task_labels_deinit(&log.labels);
     fi_show_difference_deinit(&log.shown);
-    fi_dir_pattern_deinit(&log.pattern);
+    fi_past_pattern_deinit(&log.pattern);
     return exit_code;
 }
 
@@ -722,7 +749,9 @@ static const struct fi_command_option options[] = {
     {"since", 0, "TIME", "show what was made after TIME, or after checkpoint REF"},
     {"until", 0, "TIME", "show what was made until TIME, or until checkpoint REF"},
     {"grep", 0, "PATTERN", "show those whose message or prompt matches"},
-    {"ignore-case", 'i', NULL, "--grep ignores the case of letters"},
+    {"contains", 'S', "TEXT", "show changes of how often TEXT occurs in a file"},
+    {"matches", 'G', "PATTERN", "show changes of lines that match"},
+    {"ignore-case", 'i', NULL, "--grep and -G ignore the case of letters"},
     {"agent", 0, "NAME", "show turns of agents whose name contains NAME"},
     FI_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
     {NULL, 0, NULL, NULL},
@@ -731,6 +760,7 @@ static const struct fi_command_option options[] = {
 static const struct fi_command_example examples[] = {
     {"firn log -n 5", "show what the five newest checkpoints changed"},
     {"firn log src/main.c -p", "show every change of a file, through renames"},
+    {"firn log -S MAX_SIZE -- src", "show where MAX_SIZE came into src, or went"},
     {"firn log --since yesterday --agent claude", "show what Claude Code did since yesterday"},
     {"firn log 10..12 -- src", "show what changed in src after 10, up to 12"},
     {"firn log origin -n 3", "show what others have pushed to a remote, and was pulled"},
@@ -754,6 +784,10 @@ const struct fi_command fi_dir_log = {
             "--no-renames is given. A..B shows what came after A, up to and including B; A..\n"
             "and ..B leave one side open. TIME is a time as in REF (10m, yesterday,\n"
             "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
+            "\n"
+            "-S shows the files, and the checkpoints, in which TEXT occurs more or less often\n"
+            "than before, in binary files too; -G those in which a line that was added or\n"
+            "removed matches. All of the contents that changed are read for that.\n"
             "\n"
             "With REMOTE, shows what pulls have brought from this remote, its lines one after\n"
             "the other; REMOTE/LINE shows one line. Rows begin with a reference, as in\n"

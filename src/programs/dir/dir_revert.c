@@ -386,7 +386,6 @@ dir_revert_perform(struct fi_cli *cli, struct request *request)
 static int
 read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {
-    FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
     *out_copy = strdup(cli->arguments[0]);
     if (*out_copy == NULL) {
         return fi_command_report_no_memory(cli);
@@ -415,8 +414,10 @@ dir_revert_run(struct fi_cli *cli)
     char *references = NULL;
     request.options.dry_run = fi_command_has(cli, "dry-run");
     int exit_code;
-    FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
+    FI_TRY_OUT(exit_code, fi_task_workspace_check_reference(cli));
     FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    FI_TRY_OUT(exit_code, fi_task_colon_split(cli, request.workspace, 0, 1));
+    FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, request.workspace, 1, &paths));
     request.options.paths = paths.slices;
     request.options.path_count = paths.count;

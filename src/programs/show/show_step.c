@@ -98,6 +98,7 @@ deleted_text(firn_workspace_step_kind kind)
     case FIRN_STEP_TAG:
     case FIRN_STEP_PIN:
     case FIRN_STEP_DELETE:
+    case FIRN_STEP_DESCRIBE:
         break;
     }
     return "a save whose checkpoint is gone";
@@ -150,6 +151,10 @@ compose_facts(const firn_workspace_step *step)
     bool is_set = fact->after.size > 0;
     if (step->kind == FIRN_STEP_TAG) {
         compose_tag(fact);
+    } else if (step->kind == FIRN_STEP_DESCRIBE) {
+        compose_text("the message of ");
+        compose_name(fact->after_number, fact->name);
+        compose_message(fact->after);
     } else {
         compose_text(step->kind == FIRN_STEP_PIN
                          ? (is_set ? "the pin of " : "the unpinning of ")

@@ -126,10 +126,18 @@ struct fi_task_workspace_references {
 /* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1
  * or 2) name checkpoints, and they come first. A word that names no checkpoint, but a file or
  * directory on disk or in the newest checkpoint, is a path. If most is 2, A..B are two checkpoints
- * in one word; a missing one is latest. Returns an exit code. */
+ * in one word; a missing one is latest. REF:PATH is both (task_colon.c). Returns an exit code. */
 int fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace, int from,
                                       int most, struct fi_task_workspace_references *out);
 void fi_task_workspace_references_deinit(struct fi_task_workspace_references *references);
+
+/* Whether there is something of this name on disk or, as of a file that was deleted, in the newest
+ * checkpoint. */
+bool fi_task_workspace_is_path(struct fi_cli *cli, firn_workspace *workspace, const char *word);
+/* Replaces REF:PATH among those arguments by REF, with PATH at the end of all, as if it stood after
+ * "--": fi_task_workspace_references_init does that. Two of them must have one path. The arguments
+ * are valid until the next call. Returns an exit code. */
+int fi_task_colon_split(struct fi_cli *cli, firn_workspace *workspace, int from, int most);
 
 /* For a command whose first word is a checkpoint and all others paths: a usage error without one.
  * Returns an exit code. */

@@ -195,7 +195,7 @@ fi_task_workspace_habit(const char *word)
     }
     bool is_clock = colon != NULL && colon[1] >= '0' && colon[1] <= '9';
     if (colon != NULL && colon > word && !is_clock) {
-        return "a file of a checkpoint is two words: firn cat REF PATH";
+        return "in REF:PATH, no checkpoint stands before the colon; firn list shows them";
     }
     return NULL;
 }
@@ -643,10 +643,8 @@ take_nothing(void *ctx, firn_slice bytes, firn_error *err)
     return FIRN_CANCELLED;
 }
 
-/* Whether there is something of this name on disk or, as of a file that was deleted, in the newest
- * checkpoint. */
-static bool
-is_path(struct fi_cli *cli, firn_workspace *workspace, const char *word)
+bool
+fi_task_workspace_is_path(struct fi_cli *cli, firn_workspace *workspace, const char *word)
 {
     struct stat status;
     if (lstat(word, &status) == 0) {
@@ -668,10 +666,11 @@ fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace,
     static const char latest[] = "latest";
     assert(from >= 0 && most >= 1 && most <= 2);
     *out = (struct fi_task_workspace_references){0};
+    FI_TRY_RETURN(fi_task_colon_split(cli, workspace, from, most));
     const int given = cli->arguments_before_dashes - from;
     for (; out->words < given && out->words < most; out->words++) {
         const char *word = cli->arguments[from + out->words];
-        if (!is_reference(workspace, word) && is_path(cli, workspace, word)) {
+        if (!is_reference(workspace, word) && fi_task_workspace_is_path(cli, workspace, word)) {
             return FI_EXIT_OK;
         }
         if (out->words == 0 && most == 2 && !fi_task_workspace_range_init(word, &out->range)) {

@@ -189,9 +189,9 @@ fi_catalog_put(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t
     return fi_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
 }
 
-static int
-batch_put_record(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
-                 const struct fi_catalog_record *record, firn_error *err)
+int
+fi_catalog_put_record(struct fi_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                      const struct fi_catalog_record *record, firn_error *err)
 {
     struct fi_buf value = {0};
     int rc = fi_catalog_record_encode(record, &value);
@@ -213,12 +213,12 @@ fi_catalog_stage(struct fi_catalog *catalog, firn_slice root,
     struct fi_catalog_workspace after = *workspace;
     after.next_order++;
     after.next_number += record->is_safety ? 0 : 1;
-    FI_TRY_RETURN(batch_put_record(catalog, batch, workspace->number, record, err));
+    FI_TRY_RETURN(fi_catalog_put_record(catalog, batch, workspace->number, record, err));
     if (joint != NULL && joint->also != NULL) {
         CHECK(joint->also->is_safety && joint->also->number == 0);
         joint->also->order = after.next_order++;
         memcpy(joint->also->parent, record->parent, sizeof record->parent);
-        FI_TRY_RETURN(batch_put_record(catalog, batch, workspace->number, joint->also, err));
+        FI_TRY_RETURN(fi_catalog_put_record(catalog, batch, workspace->number, joint->also, err));
     }
     FI_TRY_RETURN(fi_catalog_workspaces_put(catalog, batch, root, &after, err));
     if (joint != NULL) {

@@ -93,6 +93,10 @@ FIRN_MUST_CHECK int fi_catalog_unpacked(struct fi_catalog *catalog,
 FIRN_MUST_CHECK int fi_catalog_put(struct fi_catalog *catalog, struct firn_db_batch *batch,
                                    uint32_t workspace, uint64_t order, firn_slice bytes,
                                    firn_error *err);
+/* The same for a record that is not encoded yet. */
+FIRN_MUST_CHECK int fi_catalog_put_record(struct fi_catalog *catalog, struct firn_db_batch *batch,
+                                          uint32_t workspace,
+                                          const struct fi_catalog_record *record, firn_error *err);
 /* Adds the deletion of a checkpoint, with its tags and its pin, to a batch. */
 FIRN_MUST_CHECK int fi_catalog_delete(struct fi_catalog *catalog, struct firn_db_batch *batch,
                                       uint32_t workspace, const struct fi_catalog_record *record,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * catalog/catalog_facts.h: changes of facts, as steps that undo takes back. A fact is what a store
- * says of its checkpoints besides their trees: a tag, a pin, that one was deleted. Also the paths
- * of restores that were limited to some.
+ * says of its checkpoints besides their trees: a tag, a pin, a message, that one was deleted. Also
+ * the paths of restores that were limited to some.
  *
  *   "firn.facts":  be32 workspace | be64 order → u8 format (1) | u8 kind of the step
  *                  (firn_workspace_step_kind) | le64 time in ns | change*
@@ -12,6 +12,7 @@
  *   tag       the tag                 its value in "firn.tags"
  *   pin       be64 order | 16 id      its value in "firn.pins"
  *   delete    be64 order | 16 id      u8 1 if the checkpoint is a deleted one
+ *   describe  be64 order | 16 id      the message
  *   restore   a path                  empty; the order is that of the checkpoint to which it led
  */
 #ifndef FIRN_CATALOG_CATALOG_FACTS_H
@@ -35,7 +36,7 @@ enum {
 static inline bool
 fi_catalog_facts_is_kind(firn_workspace_step_kind kind)
 {
-    return kind >= FIRN_STEP_TAG && kind <= FIRN_STEP_DELETE;
+    return kind >= FIRN_STEP_TAG && kind <= FIRN_STEP_DESCRIBE;
 }
 
 /* A zeroed struct with a kind is a step that changes nothing yet. */

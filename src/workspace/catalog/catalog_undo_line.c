@@ -185,7 +185,7 @@ fi_catalog_undo_line_encode(const struct fi_catalog_undo_line *line, struct fi_b
     FI_TRY_RETURN(fi_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
         const struct fi_catalog_undo_line_state *state = fi_catalog_undo_line_at(line, i);
-        DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_DELETE);
+        DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_DESCRIBE);
         FI_TRY_RETURN(fi_buf_append_u8(
             out, (uint8_t)((unsigned)state->kind | (state->is_passed ? FLAG_PASSED : 0))));
         FI_TRY_RETURN(fi_buf_append_varint(out, state->order));
@@ -200,7 +200,7 @@ decode_state(struct fi_reader *reader, struct fi_catalog_undo_line_state *out)
     uint8_t kind;
     uint64_t time;
     if (!fi_reader_u8(reader, &kind) || (kind & ~FLAG_PASSED) < FIRN_STEP_SAVE ||
-        (kind & ~FLAG_PASSED) > FIRN_STEP_DELETE || !fi_reader_varint(reader, &out->order) ||
+        (kind & ~FLAG_PASSED) > FIRN_STEP_DESCRIBE || !fi_reader_varint(reader, &out->order) ||
         !fi_reader_le64(reader, &time)) {
         return false;
     }

@@ -30,6 +30,8 @@ FIRN_MUST_CHECK int fi_ws_group_end(struct firn_ws *ws, bool keep, firn_error *e
 FIRN_MUST_CHECK int fi_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
                                int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                                void *ctx, firn_error *err);
+FIRN_MUST_CHECK int fi_ws_describe(struct firn_ws *ws, const char *reference, firn_slice message,
+                                   firn_workspace_checkpoint **out, firn_error *err);
 FIRN_MUST_CHECK int fi_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference,
                                   bool may_replace, firn_workspace_checkpoint **out,
                                   firn_error *err);

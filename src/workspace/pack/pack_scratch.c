@@ -15,7 +15,9 @@
  * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in
  * the pack of a save, 3 MiB in a joined one, at most 33 MiB), but no more than FRAMES_SIZE_MAX or
  * one of them; 8 pages, and the last object that was made from its base. A buffer that grew for an
- * unusually large frame or object is freed when another takes its place.
+ * unusually large frame or object is freed when another takes its place. The buffer of a frame that
+ * has to go is the next one's: the system has given its pages already, which takes longer than
+ * decompressing them. A walk through a history reads a few frames in turn, of joined packs.
  */
 #include <string.h>
 
@@ -24,7 +26,8 @@
 #include "pack/pack.h"
 #include "pack/pack_internal.h"
 
-enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 8 << 20 };
+enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 16 << 20 };
+enum { BUFFER_SIZE_STEP = 64 << 10 };
 
 struct entry {
     struct fi_block_file_id id;
@@ -190,7 +193,24 @@ fi_pack_scratch_page(struct fi_pack_scratch *scratch, struct firn_pack *pack, ui
     return FIRN_OK;
 }
 
-/* Frees frames, the least recently used first, until the next one fits beside the others. */
+/* Gives an entry memory for so many bytes and not, as a buffer that grows, for twice as many. If
+ * there is none, the read fails. */
+static void
+give_memory(struct entry *entry, size_t needed)
+{
+    if (entry->bytes.capacity >= needed) {
+        return;
+    }
+    const size_t capacity = (needed / BUFFER_SIZE_STEP + 1) * BUFFER_SIZE_STEP;
+    fi_buf_deinit(&entry->bytes);
+    uint8_t *data = fi_alloc(capacity);
+    if (data != NULL) {
+        entry->bytes = (struct fi_buf){.data = data, .capacity = capacity};
+    }
+}
+
+/* Frees frames, the least recently used first, until the next one fits beside the others, and gives
+ * it memory: one of theirs, where that is large enough. */
 static void
 make_room(struct fi_pack_scratch *scratch, struct entry *next, struct fi_block_ref ref)
 {
@@ -211,8 +231,15 @@ make_room(struct fi_pack_scratch *scratch, struct entry *next, struct fi_block_r
         }
         held -= oldest->bytes.capacity;
         oldest->is_valid = false; /* (I1) */
+        if (next->bytes.capacity < needed && oldest->bytes.capacity >= needed &&
+            oldest->bytes.capacity <= KEPT_SIZE_MAX) {
+            const struct fi_buf smaller = next->bytes;
+            next->bytes = oldest->bytes;
+            oldest->bytes = smaller;
+        }
         fi_buf_deinit(&oldest->bytes);
     }
+    give_memory(next, needed);
 }
 
 int

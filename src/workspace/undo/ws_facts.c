@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * undo/ws_facts.c: steps that change facts: tags, pins, deletions.
+ * undo/ws_facts.c: steps that change facts: tags, pins, messages, deletions.
  *
  * Such a step is made in the commit of its changes (catalog_facts.c), and joins the undo line when
  * that is read next (ws_undo_line.c). Its undo and its redo give values back (ws_facts_take.c). For
@@ -117,10 +117,11 @@ report_side(struct fi_ws_opened *opened, firn_workspace_step_kind kind,
         fi_ws_facts_subject(kind, change->name, value, &order, id)) {
         fi_catalog_record_id_text(id, text);
         rc = fi_ws_facts_look_up(opened, order, id, &bytes, &being, out_number, err);
-        *out = value.size == 0         ? firn_bytes(NULL, 0)
-               : kind == FIRN_STEP_TAG ? firn_str(text)
-               : kind == FIRN_STEP_PIN ? firn_str("pinned")
-                                       : firn_str("deleted");
+        *out = value.size == 0              ? firn_bytes(NULL, 0)
+               : kind == FIRN_STEP_TAG      ? firn_str(text)
+               : kind == FIRN_STEP_PIN      ? firn_str("pinned")
+               : kind == FIRN_STEP_DESCRIBE ? value
+                                            : firn_str("deleted");
     }
     fi_buf_deinit(&bytes);
     return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * undo/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, deletions.
+ * undo/ws_facts_take.c: undo and redo of the steps that change facts: tags, pins, messages,
+ * deletions.
  *
  * The undo of such a step gives each value back that it had before, its redo the one after, in the
  * commit that moves the line's cursor (I1; not checked: the two are in one batch). No file is
@@ -150,6 +151,42 @@ out:
     return rc;
 }
 
+/* The message of a checkpoint: that of its record. */
+static int
+take_message(struct taking *taking, const struct fi_catalog_facts_change *change, firn_slice from,
+             firn_slice to, firn_error *err)
+{
+    struct fi_ws_opened *opened = taking->restoring->opened;
+    enum fi_ws_facts_being being = FI_WS_FACTS_GONE;
+    struct fi_catalog_record record;
+    const uint8_t *id;
+    uint64_t order;
+    uint64_t number;
+    int rc = FIRN_OK;
+    if (fi_catalog_facts_read_name(change->name, &order, &id)) {
+        FI_TRY(fi_ws_facts_look_up(opened, order, id, &taking->value, &being, &number, err));
+    }
+    if (being != FI_WS_FACTS_ALIVE) {
+        ws_facts_take_leave(taking, change->name, "this checkpoint was deleted");
+        goto out;
+    }
+    FI_TRY(fi_catalog_record_decode(fi_buf_slice(&taking->value), &record, err));
+    if (fi_slice_equal(record.message, to)) {
+        goto out;
+    }
+    if (!fi_slice_equal(record.message, from)) { /* (I2) */
+        ws_facts_take_leave(taking, change->name,
+                            "the message of this checkpoint was changed since");
+        goto out;
+    }
+    taking->changed++;
+    record.message = to;
+    rc = fi_catalog_put_record(opened->catalog, taking->batch, opened->workspace.number, &record,
+                               err);
+out:
+    return rc;
+}
+
 /* ---- the step ---- */
 
 static int
@@ -171,6 +208,8 @@ take_all(struct taking *taking, firn_error *err)
         firn_slice to = fi_ws_undo_line_is_forward(restoring) ? change.after : change.before;
         rc = taking->facts.kind == FIRN_STEP_DELETE
                  ? take_deletion(taking, &change, to.size > 0, err)
+             : taking->facts.kind == FIRN_STEP_DESCRIBE
+                 ? take_message(taking, &change, from, to, err)
                  : take_value(taking, &change, from, to, err);
     }
     return rc;

@@ -540,6 +540,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_status, opened.workspace, NULL, NULL, NULL, NULL)                             \
     X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_workspace_tag *), NULL)          \
     X(firn_workspace_tag_delete, opened.workspace, "t")                                            \
+    X(firn_workspace_describe, opened.workspace, "1", firn_str("m"), NULL)                         \
     X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
     X(firn_workspace_group_begin, opened.workspace)                                                \
     X(firn_workspace_group_end, opened.workspace, true)                                            \

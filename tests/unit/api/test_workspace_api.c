@@ -214,6 +214,11 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_workspace_adopt(NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_adopt(workspace, NULL, &err), FIRN_NOT_FOUND);
     assert_int_equal(firn_workspace_tag_set(NULL, "a", "1", false, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_describe(NULL, "1", firn_str("m"), NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_describe(workspace, NULL, firn_str("m"), NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_describe(workspace, "1", firn_bytes(NULL, 1), NULL, &err),
+                     FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_set(workspace, NULL, "1", false, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_set(workspace, "a", NULL, false, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_set(workspace, "1", "1", false, NULL, &err), FIRN_INVALID);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/undo: tags, pins and deletions, their undo and their redo, with their n-th call of the
+ * unit/undo: tags, pins, messages and deletions, their undo and their redo, with their n-th call of the
  * system, their n-th allocation and their n-th moment of power gone. Afterwards the fact is changed and
  * its step can be taken back, or neither; and undo and redo change it again.
  */
@@ -13,12 +13,14 @@
 #include "support/workspace/ws_break.h"
 #include "support/workspace/ws_support.h"
 
-enum { FACTS = 3, WAYS = 3, OPERATIONS = FACTS * WAYS };
+enum { FACTS = 4, WAYS = 3, OPERATIONS = FACTS * WAYS };
 
 enum way { MAKE, UNDO, REDO };
 
 static const firn_workspace_step_kind kinds[FACTS] = {FIRN_STEP_TAG, FIRN_STEP_PIN,
-                                                      FIRN_STEP_DELETE};
+                                                      FIRN_STEP_DELETE, FIRN_STEP_DESCRIBE};
+
+static const char new_message[] = "another message";
 
 static int
 make(struct ws_world *world, firn_workspace_step_kind kind)
@@ -31,6 +33,8 @@ make(struct ws_world *world, firn_workspace_step_kind kind)
         return fi_ws_tag_set(world->ws, "name", reference, false, &given, &world->err);
     case FIRN_STEP_PIN:
         return fi_ws_pin_set(world->ws, &reference, 1, true, NULL, NULL, &world->err);
+    case FIRN_STEP_DESCRIBE:
+        return fi_ws_describe(world->ws, reference, firn_str(new_message), &given, &world->err);
     default:
         return fi_gc_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
     }
@@ -79,6 +83,13 @@ count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
+static int
+count_message(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    *(int *)ctx += fi_slice_equal(checkpoint->message, firn_str(new_message));
+    return FIRN_OK;
+}
+
 static bool
 is_changed(struct ws_world *world, firn_workspace_step_kind kind)
 {
@@ -90,6 +101,9 @@ is_changed(struct ws_world *world, firn_workspace_step_kind kind)
         rc = fi_ws_tag_list(world->ws, count_tag, &count, &world->err);
     } else if (kind == FIRN_STEP_PIN) {
         rc = fi_ws_pin_list(world->ws, count_pin, &count, &world->err);
+    } else if (kind == FIRN_STEP_DESCRIBE) {
+        options.deleted = false;
+        rc = fi_ws_list(world->ws, &options, count_message, &count, &world->err);
     } else {
         rc = fi_ws_list(world->ws, &options, count_checkpoint, &count, &world->err);
     }

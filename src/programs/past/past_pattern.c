@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_pattern.c: regular expressions, and texts, that a line is searched for.
+ * past/past_pattern.c: regular expressions, and texts, that a line is searched for.
  *
  * The C library's regexec gets one line at a time, as a string: it needs memory for the text that
  * it is given. A pattern without special characters is searched for as it is, which is much faster.
  * The program sets no locale: a pattern matches bytes, and only ASCII letters have a case.
  */
-#include "dir/dir.h"
+#include "past/past.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -36,11 +36,11 @@ escape(const char *text)
 }
 
 int
-fi_dir_pattern_init(struct fi_dir_pattern *out, struct fi_cli *cli, const char *text, bool is_fixed,
-                    bool ignores_case)
+fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char *text,
+                     bool is_fixed, bool ignores_case)
 {
     char message[MESSAGE_SIZE];
-    *out = (struct fi_dir_pattern){.literal = NULL};
+    *out = (struct fi_past_pattern){.literal = NULL};
     if (strlen(text) > PATTERN_SIZE_MAX) {
         return fi_command_misused(cli, "the pattern has more than %d bytes", PATTERN_SIZE_MAX);
     }
@@ -71,18 +71,18 @@ fi_dir_pattern_init(struct fi_dir_pattern *out, struct fi_cli *cli, const char *
 }
 
 void
-fi_dir_pattern_deinit(struct fi_dir_pattern *pattern)
+fi_past_pattern_deinit(struct fi_past_pattern *pattern)
 {
     if (pattern->has_regex) {
         regfree(&pattern->regex);
     }
     free(pattern->line);
-    *pattern = (struct fi_dir_pattern){.literal = NULL};
+    *pattern = (struct fi_past_pattern){.literal = NULL};
 }
 
 /* The line as a string; a NUL in it as a line feed, which no line has. NULL if memory is out. */
 static const char *
-copy_line(struct fi_dir_pattern *pattern, firn_slice line)
+copy_line(struct fi_past_pattern *pattern, firn_slice line)
 {
     if (line.size >= pattern->capacity) {
         size_t capacity = line.size + line.size / 2 + 256;
@@ -105,7 +105,7 @@ copy_line(struct fi_dir_pattern *pattern, firn_slice line)
 }
 
 bool
-fi_dir_pattern_matches(struct fi_dir_pattern *pattern, firn_slice line)
+fi_past_pattern_matches(struct fi_past_pattern *pattern, firn_slice line)
 {
     assert(pattern->has_regex || pattern->literal != NULL);
     if (pattern->literal != NULL) {
@@ -119,7 +119,7 @@ fi_dir_pattern_matches(struct fi_dir_pattern *pattern, firn_slice line)
 }
 
 bool
-fi_dir_pattern_find(struct fi_dir_pattern *pattern, firn_slice line, size_t from, firn_slice *out)
+fi_past_pattern_find(struct fi_past_pattern *pattern, firn_slice line, size_t from, firn_slice *out)
 {
     assert(from <= line.size);
     if (pattern->literal != NULL) {
@@ -150,8 +150,8 @@ fi_dir_pattern_find(struct fi_dir_pattern *pattern, firn_slice line, size_t from
 }
 
 bool
-fi_dir_pattern_next(struct fi_dir_pattern *pattern, struct fi_show_lines *walk,
-                    firn_slice *out_line)
+fi_past_pattern_next(struct fi_past_pattern *pattern, struct fi_show_lines *walk,
+                     firn_slice *out_line)
 {
     while (walk->left.size > 0 && !pattern->is_out_of_memory) {
         if (pattern->literal != NULL && pattern->literal[0] != '\0') {
@@ -166,7 +166,7 @@ fi_dir_pattern_next(struct fi_dir_pattern *pattern, struct fi_show_lines *walk,
         }
         firn_slice line = fi_show_lines_next(walk);
         line.size -= line.data[line.size - 1] == '\n';
-        if (fi_dir_pattern_matches(pattern, line)) {
+        if (fi_past_pattern_matches(pattern, line)) {
             *out_line = line;
             return true;
         }
