@@ -310,6 +310,7 @@ typedef struct firn_workspace_checkpoint {
     uint64_t forgotten;       /* paths that firn_workspace_forget removed */
     firn_workspace_turn turn; /* the turn that ended with it, if any */
     firn_workspace_git git;   /* at that time */
+    int64_t turn_begun_ns;    /* when the turn began, since 1970; 0: it is not known */
 } firn_workspace_checkpoint;
 
 /* A path of an imported state that is not in the tree which is saved. A restore in place leaves alone what
@@ -736,11 +737,14 @@ typedef struct firn_workspace_diff_options {
      * added. FIRN_INVALID unless `before` is NULL. */
     bool against_nothing;
     bool without_times; /* do not report files of which only the modification time differs */
+    /* with_lines: so many bytes of contents are read; files that come when there is no room for them are
+     * TOO_LARGE. 0: no limit. */
+    uint64_t lines_bytes_max;
 } firn_workspace_diff_options;
 #define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
     {                                                                                            \
         sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, FIRN_DIFF_MYERS, false, 0, false, false                                \
+            false, false, FIRN_DIFF_MYERS, false, 0, false, false, 0                             \
     }
 
 typedef enum firn_workspace_lines_kind {
@@ -937,11 +941,13 @@ typedef struct firn_workspace_restore_options {
      * before anything is changed. None for an interrupted restore. */
     int (*on_step)(void *ctx, const firn_workspace_step *step);
     bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
+    /* With last_turn: to before the turn that the checkpoint of this number has; 0: before the last one. */
+    uint64_t turn;
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL, false                                                \
+            NULL, false, false, 0, NULL, false, 0                                             \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -1026,7 +1032,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
  * With last_turn, undo goes to the state in which the last turn of a coding agent began
  * (firn_workspace_save_options), and takes back whatever came after that: the turn, later steps, and
  * edits that were not saved; not tags, pins and deletions, which are no steps after that. A turn that never
- * ended counts too. A redo goes back to where this undo was done.
+ * ended counts too. With `turn` it goes to the state in which that turn began: FIRN_NOT_FOUND if its
+ * checkpoint is not among the states before the present one. A redo goes back to where this undo was done.
  *
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,

@@ -459,7 +459,8 @@ fi_catalog_record_to_checkpoint(const struct fi_catalog_record *record,
                                        .excluded = record->excluded,
                                        .skipped = record->skipped,
                                        .turn = record->turn,
-                                       .git = record->git};
+                                       .git = record->git,
+                                       .turn_begun_ns = record->turn_begun_ns};
     firn_slice left = record->forgotten;
     firn_slice path;
     while (fi_catalog_record_forgotten_next(&left, &path)) {
