@@ -19,14 +19,15 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep report mount tag pin unpin delete undelete
-    forget push pull fetch clone remote turns run hook mcp init config workspaces
-    trust key gc check repair db import export chkp alxs help completion version
+    forget push pull fetch clone remote turns run bisect hook mcp init config
+    workspaces trust key gc check repair db import export chkp alxs help
+    completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
   [2]
   $ firn | wc -l; firn | wc -L
-  23
+  24
   80
   $ firn help
   usage: firn COMMAND [options] [arguments]
@@ -77,6 +78,7 @@ The program explains itself, and every command does.
   Agent commands:
     turns      List the turns of coding agents, and what they changed
     run        Run a command, and save before and after it
+    bisect     Find the checkpoint, or the turn, that broke something
     hook       Save before and after each turn of a coding agent
     mcp        Serve coding agents by the Model Context Protocol
   

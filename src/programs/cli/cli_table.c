@@ -64,6 +64,7 @@ static const struct fi_command *const commands[] = {
 
     &fi_turn_list,
     &fi_turn_run,
+    &fi_turn_bisect,
     &fi_hook,
     &fi_cli_mcp,
 

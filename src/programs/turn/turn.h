@@ -11,6 +11,7 @@
 
 extern const struct fi_command fi_turn_run;
 extern const struct fi_command fi_turn_list;
+extern const struct fi_command fi_turn_bisect;
 
 /* ---- turns ---- */
 
