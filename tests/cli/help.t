@@ -76,7 +76,7 @@ The program explains itself, and every command does.
     remote     Add, list, log, prune, show or remove remotes
   
   Agent commands:
-    turns      List the turns of coding agents, and what they changed
+    turns      List the turns of coding agents and runs, and what they changed
     run        Run a command, and save before and after it
     bisect     Find the checkpoint, or the turn, that broke something
     hook       Save before and after each turn of a coding agent

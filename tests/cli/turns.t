@@ -148,3 +148,27 @@ What a prompt says is data.
   ! firn: 'e' is in the prompts of several turns: @9 (first…), @4 (rename it again), @3 (rename it), @2 (name it)
   ! hint: name one by its number: @N
   [2]
+
+What firn run has run is a turn, too, and tells how a turn of an agent ended.
+
+  $ firn run -q sh -c 'echo 5 >t5; exit 3'; firn run -q true; firn turns -n 1 && firn show @t5 | grep -e tried -e changes
+     @10  <ago>  run: sh -c 'echo 5 >t5; exit 3'   1 file +1 −0  exit 3
+  tried       exit 0: true
+  changes     0 changed, 1 added, 0 removed since 9
+  $ say "with tests" | firn hook run claude before && echo 6 >t6 && firn run -q false; echo 7 >t7; say "" | firn hook run claude after; firn turns -n 1
+     @12  <ago>  Claude Code: with tests   2 files +2 −0  exit 1, changed since
+  $ firn run -q true && firn turns -n 1 && firn turns -n 1 --json | python3 -c 'import json, sys; t = json.load(sys.stdin)["turns"][0]; print(t["command"], t["exit_code"], t["changed_since"])'
+     @12  <ago>  Claude Code: with tests   2 files +2 −0  exit 0
+  None 0 False
+  $ firn show --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["tried"]["command"])' && firn check | cut -d, -f1
+  true
+  17 checkpoints (7 taken by restores)
+  $ firn undo -q --turn @t5 && ls t* && firn redo -q && firn revert -q @t5 && ls t*
+  t2
+  t3
+  t4
+  t2
+  t3
+  t4
+  t6
+  t7

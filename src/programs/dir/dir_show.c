@@ -142,6 +142,32 @@ print_turn(const firn_workspace_turn *turn)
     }
 }
 
+/* What firn run has run in the state, and how that ended. */
+static void
+print_tried(const firn_workspace_run *tried)
+{
+    if (tried->command.size > 0) {
+        fi_term_out_format("tried       exit %llu: ", (unsigned long long)tried->exit_code);
+        fi_term_text_escape(tried->command, fi_term_out_write);
+        fi_term_out_text("\n");
+    }
+}
+
+static void
+tried_json(const firn_workspace_run *tried)
+{
+    if (tried->command.size == 0) {
+        fi_term_json_null("tried");
+        return;
+    }
+    fi_term_json_object("tried");
+    fi_term_json_bytes("command", tried->command);
+    fi_term_json_u64("exit_code", tried->exit_code);
+    fi_term_json_time("begun", tried->begun_ns);
+    fi_term_json_time("ended", tried->ended_ns);
+    fi_term_json_end();
+}
+
 static void
 print_checkpoint(firn_workspace *workspace, const char *reference,
                  const firn_workspace_checkpoint *checkpoint)
@@ -168,6 +194,7 @@ print_checkpoint(firn_workspace *workspace, const char *reference,
         fi_term_out_text("\n");
     }
     print_turn(&checkpoint->turn);
+    print_tried(&checkpoint->tried);
     if (fi_show_checkpoint_git_is_known(&checkpoint->git)) {
         fi_term_out_text("git         ");
         fi_show_checkpoint_git(&checkpoint->git);
@@ -321,6 +348,7 @@ show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *refer
             cli, &err, fi_task_workspace_hint_paths(NULL, options->path_count, code));
     }
     fi_show_checkpoint_json("checkpoint", checkpoint);
+    tried_json(&checkpoint->tried);
     print_checkpoint(workspace, reference, checkpoint);
     const int exit_code = show_tags(cli, workspace, checkpoint->id);
     if (exit_code == FI_EXIT_OK) {

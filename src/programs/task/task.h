@@ -93,7 +93,7 @@ int fi_task_workspace_paths_init(struct fi_cli *cli, const firn_workspace *works
                                  struct fi_task_workspace_paths *out);
 void fi_task_workspace_paths_deinit(struct fi_task_workspace_paths *paths);
 
-/* ---- turns of coding agents ---- */
+/* ---- turns of coding agents, and what firn run has run ---- */
 
 /* The states that a turn began and ended in. */
 struct fi_task_turn {
@@ -116,6 +116,12 @@ int fi_task_turn_find(struct fi_cli *cli, firn_workspace *workspace, const char 
                       struct fi_task_turn *out);
 void fi_task_turn_deinit(struct fi_task_turn *turn);
 
+/* Whether a turn, or a run, ended with a checkpoint, or has reached it. */
+bool fi_task_turn_has(const firn_workspace_checkpoint *checkpoint);
+/* Of such a checkpoint: when that began (0: it is not known), and its prompt or command, without
+ * blanks and line feeds around it. */
+int64_t fi_task_turn_begun_ns(const firn_workspace_checkpoint *checkpoint);
+firn_slice fi_task_turn_text(const firn_workspace_checkpoint *checkpoint);
 /* Whether two checkpoints are of one turn, whose beginning is known. */
 bool fi_task_turn_is_same(const firn_workspace_checkpoint *a, const firn_workspace_checkpoint *b);
 /* Whether the turn that has `end` began in the state of a checkpoint, or after it. Requires: it is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_turn.c: what names a turn of a coding agent, and where the turn began and ended.
+ * task/task_turn.c: what names a turn of a coding agent, and where the turn began and ended. What
+ * firn run has run counts as a turn.
  *
  * A turn is named by "@" and the number of a checkpoint that it has: that never changes, it is what
  * firn turns shows, and neither a checkpoint nor a tag is called so. A turn with a save after each
@@ -44,20 +45,53 @@ is_equal(firn_slice a, firn_slice b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+firn_slice
+fi_task_turn_trim(firn_slice text)
+{
+    while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL) {
+        text = firn_bytes(text.data + 1, text.size - 1);
+    }
+    while (text.size > 0 && strchr(" \t\r\n", text.data[text.size - 1]) != NULL) {
+        text.size--;
+    }
+    return text;
+}
+
+bool
+fi_task_turn_has(const firn_workspace_checkpoint *checkpoint)
+{
+    return checkpoint->turn.agent.size > 0 || checkpoint->run.command.size > 0;
+}
+
+int64_t
+fi_task_turn_begun_ns(const firn_workspace_checkpoint *checkpoint)
+{
+    return checkpoint->turn.agent.size > 0 ? checkpoint->turn_begun_ns : checkpoint->run.begun_ns;
+}
+
+firn_slice
+fi_task_turn_text(const firn_workspace_checkpoint *checkpoint)
+{
+    return fi_task_turn_trim(checkpoint->turn.agent.size > 0 ? checkpoint->turn.prompt
+                                                             : checkpoint->run.command);
+}
+
 bool
 fi_task_turn_is_same(const firn_workspace_checkpoint *a, const firn_workspace_checkpoint *b)
 {
-    return a->turn_begun_ns != 0 && a->turn_begun_ns == b->turn_begun_ns &&
-           is_equal(a->turn.agent, b->turn.agent) && is_equal(a->turn.session, b->turn.session);
+    return a->turn.agent.size > 0 && a->turn_begun_ns != 0 &&
+           a->turn_begun_ns == b->turn_begun_ns && is_equal(a->turn.agent, b->turn.agent) &&
+           is_equal(a->turn.session, b->turn.session);
 }
 
 bool
 fi_task_turn_is_beginning(const firn_workspace_checkpoint *end,
                           const firn_workspace_checkpoint *older)
 {
-    assert(end->turn.agent.size > 0);
+    const int64_t begun_ns = fi_task_turn_begun_ns(end);
+    assert(fi_task_turn_has(end));
     return !older->is_safety && older->number < end->number && !fi_task_turn_is_same(end, older) &&
-           (end->turn_begun_ns == 0 || older->created_ns <= end->turn_begun_ns);
+           (begun_ns == 0 || older->created_ns <= begun_ns);
 }
 
 bool
@@ -88,8 +122,9 @@ firn_workspace_checkpoint *
 fi_task_turn_copy(const firn_workspace_checkpoint *checkpoint)
 {
     const firn_workspace_turn *turn = &checkpoint->turn;
-    const size_t texts =
-        checkpoint->message.size + turn->agent.size + turn->session.size + turn->prompt.size;
+    const size_t texts = checkpoint->message.size + turn->agent.size + turn->session.size +
+                         turn->prompt.size + checkpoint->run.command.size +
+                         checkpoint->tried.command.size;
     firn_workspace_checkpoint *copy = malloc(sizeof(*copy) + texts);
     if (copy == NULL) {
         return NULL;
@@ -100,6 +135,8 @@ fi_task_turn_copy(const firn_workspace_checkpoint *checkpoint)
     copy->turn.agent = copy_text(turn->agent, &to);
     copy->turn.session = copy_text(turn->session, &to);
     copy->turn.prompt = copy_text(turn->prompt, &to);
+    copy->run.command = copy_text(checkpoint->run.command, &to);
+    copy->tried.command = copy_text(checkpoint->tried.command, &to);
     return copy;
 }
 
@@ -116,18 +153,6 @@ struct search {
     bool is_out_of_memory;
 };
 
-firn_slice
-fi_task_turn_trim(firn_slice text)
-{
-    while (text.size > 0 && strchr(" \t\r\n", text.data[0]) != NULL) {
-        text = firn_bytes(text.data + 1, text.size - 1);
-    }
-    while (text.size > 0 && strchr(" \t\r\n", text.data[text.size - 1]) != NULL) {
-        text.size--;
-    }
-    return text;
-}
-
 static void
 keep_copy(struct search *search, const firn_workspace_checkpoint *checkpoint,
           firn_workspace_checkpoint **out)
@@ -140,7 +165,7 @@ keep_copy(struct search *search, const firn_workspace_checkpoint *checkpoint,
 static void
 note_match(struct search *search, const firn_workspace_checkpoint *checkpoint)
 {
-    const firn_slice prompt = fi_task_turn_trim(checkpoint->turn.prompt);
+    const firn_slice prompt = fi_task_turn_text(checkpoint);
     for (size_t i = 0; i < search->count; i++) {
         if (fi_task_turn_is_same(search->found[i], checkpoint)) {
             return;
@@ -166,8 +191,8 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct search *search = ctx;
     if (search->text != NULL) {
-        if (checkpoint->turn.agent.size > 0 &&
-            fi_task_turn_contains(checkpoint->turn.prompt, search->text)) {
+        if (fi_task_turn_has(checkpoint) &&
+            fi_task_turn_contains(fi_task_turn_text(checkpoint), search->text)) {
             note_match(search, checkpoint);
         }
     } else if (checkpoint->number == search->of->number ||
@@ -215,8 +240,7 @@ refuse_several(const struct search *search, firn_error *err)
         (void)snprintf(number, sizeof(number), "%s@%llu (", i > 0 ? ", " : "",
                        (unsigned long long)search->found[i]->number);
         task_turn_compose(number, strlen(number));
-        fi_term_width_cut(fi_task_turn_trim(search->found[i]->turn.prompt), TITLE_COLUMNS,
-                          task_turn_compose);
+        fi_term_width_cut(fi_task_turn_text(search->found[i]), TITLE_COLUMNS, task_turn_compose);
         task_turn_compose(")", 1);
     }
     if (search->more > 0) {
@@ -239,7 +263,7 @@ find_last(firn_workspace *workspace, const char *name, firn_workspace_checkpoint
     *out = NULL;
     if (name[strspn(name, "0123456789")] == '\0') {
         code = firn_workspace_find(workspace, name, &of, err);
-        if (code == FIRN_OK && of->turn.agent.size == 0) {
+        if (code == FIRN_OK && !fi_task_turn_has(of)) {
             code = fail(err, FIRN_NOT_FOUND, "checkpoint %s is of no turn", name);
         }
         search.of = of;

@@ -29,6 +29,10 @@ struct fi_turn {
     uint64_t overlaps[FI_TURN_OVERLAPS_MAX]; /* turns that were at work at the same time */
     size_t overlap_count;
     size_t overlaps_left; /* that there was no room for */
+    /* How the command ended that firn run ran last in the turn, or in the state in which it ended. */
+    bool has_exit;
+    bool is_exit_old; /* files have changed since */
+    uint64_t exit_code;
 };
 
 struct fi_turn_walk_options {

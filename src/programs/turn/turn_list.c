@@ -28,19 +28,37 @@ struct listing {
     uint64_t count;
 };
 
-/* "Claude Code: rename it", without a prompt the message. */
+/* "Claude Code: rename it", without a prompt the message; "run: npm update". */
 static void
 print_title(const firn_workspace_checkpoint *last, size_t columns)
 {
     const firn_workspace_turn *turn = &last->turn;
     const size_t width = fi_term_width_of(turn->agent) + 2;
+    if (turn->agent.size == 0) {
+        fi_term_out_text("run: ");
+        fi_term_width_cut(last->run.command, columns > 5 ? columns - 5 : 1, fi_term_out_write);
+        return;
+    }
     if (turn->prompt.size == 0 || width >= columns) {
         fi_show_checkpoint_put_title(last, columns, fi_term_out_write);
         return;
     }
     fi_term_text_escape(turn->agent, fi_term_out_write);
     fi_term_out_text(": ");
-    fi_term_width_cut(fi_task_turn_trim(turn->prompt), columns - width, fi_term_out_write);
+    fi_term_width_cut(fi_task_turn_text(last), columns - width, fi_term_out_write);
+}
+
+/* "  exit 1", and whether files have changed since. */
+static void
+print_exit(const struct fi_turn *turn)
+{
+    if (turn->has_exit) {
+        fi_term_out_text("  ");
+        fi_term_colour(turn->exit_code == 0 ? FI_TERM_GREEN : FI_TERM_RED);
+        fi_term_out_format("exit %llu", (unsigned long long)turn->exit_code);
+        fi_term_colour(FI_TERM_PLAIN);
+        fi_term_out_text(turn->is_exit_old ? ", changed since" : "");
+    }
 }
 
 static void
@@ -73,6 +91,7 @@ print_row(const struct listing *listing, const struct fi_turn *turn)
     if (turn->is_cut) {
         fi_term_out_format(" since %llu", (unsigned long long)turn->of.first_number);
     }
+    print_exit(turn);
     fi_term_out_text("\n");
 }
 
@@ -85,7 +104,14 @@ turn_json(const struct fi_turn *turn)
     fi_term_json_object(NULL);
     fi_term_json_string("turn", name);
     fi_show_checkpoint_json("checkpoint", last);
-    fi_term_json_time_if("begun", last->turn_begun_ns, last->turn_begun_ns != 0);
+    fi_term_json_time_if("begun", fi_task_turn_begun_ns(last), fi_task_turn_begun_ns(last) != 0);
+    if (last->turn.agent.size == 0) {
+        fi_term_json_bytes("command", last->run.command);
+    } else {
+        fi_term_json_null("command");
+    }
+    fi_term_json_u64_if("exit_code", turn->exit_code, turn->has_exit);
+    fi_term_json_bool("changed_since", turn->is_exit_old);
     fi_term_json_u64_if("previous", turn->of.first_number, turn->of.first_number != 0);
     fi_term_json_bool("cut", turn->is_cut);
     fi_show_tally_json(&turn->tally, turn->renamed);
@@ -167,7 +193,7 @@ static const struct fi_command_example examples[] = {
 
 const struct fi_command fi_turn_list = {
     .name = "turns",
-    .summary = "List the turns of coding agents, and what they changed",
+    .summary = "List the turns of coding agents and runs, and what they changed",
     .arguments = "",
     .options = options,
     .help = "Prints one row for each turn that changed something (firn help hook), newest\n"
@@ -175,6 +201,10 @@ const struct fi_command fi_turn_list = {
             "differ from where it began, and how many lines were added and removed. \"since 3\"\n"
             "follows where the checkpoint in which it began is gone: then they are counted\n"
             "from checkpoint 3, and the turn may have changed less.\n"
+            "\n"
+            "What firn run has run is listed as a turn, with its exit code, if it changed\n"
+            "something. A turn of an agent has the exit code of what firn run ran last in it,\n"
+            "or later in the state in which it ended, such as the tests.\n"
             "\n"
             "@12 names the turn that ended with checkpoint 12, for firn show, diff, revert,\n"
             "restore and undo --turn; so does @ and a piece of its prompt that no other\n"

@@ -12,6 +12,9 @@
  * walk is interrupted, because nothing else can be asked of the library meanwhile. It costs time to
  * find the place again, so this is done for more and more turns at once.
  *
+ * What firn run has run is a turn, too, with the command for its prompt. It is part of the turn of
+ * an agent in which it was run, and overlaps none.
+ *
  * (I1) The queue is in the order of ends, newest first, and has at most QUEUE_MAX turns. Where more
  * are open at once, which no agents do, the first of them is closed early (is_cut).
  */
@@ -119,6 +122,28 @@ note_overlap(struct fi_turn *turn, const struct fi_turn *other)
 }
 
 static bool
+is_of_agent(const struct fi_turn *turn)
+{
+    return turn->of.last->turn.agent.size > 0;
+}
+
+/* Notes which command was run last in a turn, from its checkpoints, newest first; of a run, its
+ * own. */
+static void
+note_run(struct fi_turn *turn, const firn_workspace_checkpoint *checkpoint)
+{
+    const firn_workspace_run *tried = &checkpoint->tried;
+    const firn_workspace_run *run =
+        tried->command.size > 0 && is_of_agent(turn) ? tried : &checkpoint->run;
+    if (!turn->has_exit && run->command.size > 0) {
+        turn->has_exit = true;
+        turn->exit_code = run->exit_code;
+        turn->is_exit_old =
+            memcmp(&checkpoint->root, &turn->of.last->root, sizeof(checkpoint->root)) != 0;
+    }
+}
+
+static bool
 is_wanted(const struct fi_turn_walk *walk, const firn_workspace_checkpoint *checkpoint)
 {
     const struct fi_turn_walk_options *options = walk->options;
@@ -156,8 +181,8 @@ enter(struct fi_turn_walk *walk, const firn_workspace_checkpoint *checkpoint)
     turn->is_wanted = walk->left > 0 && is_wanted(walk, checkpoint);
     walk->left -= turn->is_wanted;
     walk->wanted += turn->is_wanted;
-    for (size_t i = 0; i < walk->count; i++) {
-        if (!walk->queue[i]->is_closed) {
+    for (size_t i = 0; i < walk->count && is_of_agent(turn); i++) {
+        if (!walk->queue[i]->is_closed && is_of_agent(walk->queue[i])) {
             note_overlap(walk->queue[i], turn);
             note_overlap(turn, walk->queue[i]);
         }
@@ -191,6 +216,7 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
             close_turn(walk, turn, checkpoint);
         } else if (!turn->is_closed) {
             turn->of.after_first = checkpoint->number;
+            note_run(turn, checkpoint);
         }
     }
     if (hand_out_ready(walk) != FIRN_OK) {
@@ -205,11 +231,12 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
         return FIRN_CANCELLED;
     }
     memcpy(walk->last, checkpoint->id, sizeof(walk->last));
-    if (checkpoint->turn.agent.size > 0 && find_open(walk, checkpoint) == NULL) {
+    if (fi_task_turn_has(checkpoint) && find_open(walk, checkpoint) == NULL) {
         if (enter(walk, checkpoint) != FIRN_OK) {
             return FIRN_CANCELLED;
         }
         walk->queue[walk->count - 1]->of.after_first = checkpoint->number;
+        note_run(walk->queue[walk->count - 1], checkpoint);
     }
     *is_compared = walk->compared != NULL;
     return FIRN_OK;

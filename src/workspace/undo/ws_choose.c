@@ -122,12 +122,13 @@ find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, fir
     return rc;
 }
 
-/* Whether a turn ended with a checkpoint: the one that is asked for, or any. */
+/* Whether a turn ended with a checkpoint: the one that is asked for, which may also be a run, or
+ * any. */
 static bool
 ends_turn(const struct fi_ws_restoring *restoring, const struct fi_catalog_record *record)
 {
     const uint64_t asked = restoring->options->turn;
-    return record->turn.agent.size > 0 && (asked == 0 || record->number == asked);
+    return asked == 0 ? record->turn.agent.size > 0 : record->number == asked;
 }
 
 /* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is
@@ -147,7 +148,7 @@ find_turn(struct fi_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, 
         rc = fi_ws_undo_line_state(restoring->opened, state->order, &bytes, &record, err);
         if (rc == FIRN_OK && ends_turn(restoring, &record)) {
             *at = i;
-            *out_begun_ns = record.turn_begun_ns;
+            *out_begun_ns = record.turn.agent.size > 0 ? record.turn_begun_ns : record.run.begun_ns;
         } else if (rc == FIRN_OK) {
             rc = FIRN_NOT_FOUND;
         }

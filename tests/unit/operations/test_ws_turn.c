@@ -341,6 +341,56 @@ a_turn_is_undone_by_its_number(void **state)
     ws_world_close(&world);
 }
 
+/* ---- commands that were run ---- */
+
+static firn_workspace_checkpoint *
+end_run(struct ws_world *world, const char *command, uint64_t exit_code, bool *out_is_made)
+{
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    options.threads = 1;
+    options.if_changed = true;
+    options.run = (firn_workspace_run){firn_str(command), exit_code, 1, 2};
+    int rc = fi_ws_save(world->ws, &options, &result, &world->err);
+    assert_int_equal(rc, exit_code > 255 ? FIRN_INVALID : FIRN_OK);
+    *out_is_made = result.is_made;
+    return result.checkpoint;
+}
+
+static int
+take_first(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    assert_true(fi_slice_equal(checkpoint->run.command, firn_str("update")));
+    assert_true(fi_slice_equal(checkpoint->tried.command, firn_str("test")));
+    *(uint64_t *)ctx = checkpoint->tried.exit_code;
+    return FIRN_OK;
+}
+
+/* A command that changes the tree is the run of the checkpoint after it. One that does not is noted
+ * in the checkpoint of that tree, in place of the one before it. */
+static void
+a_command_is_noted_where_it_ran(void **state)
+{
+    struct ws_world world;
+    bool is_made;
+    uint64_t exit_code = 0;
+    ws_world_open_memory(&world, 11);
+    scan_put_text(&world.tree, "file", "first");
+    const firn_workspace_checkpoint *made = end_run(&world, "update", 3, &is_made);
+    assert_true(is_made && made->tried.command.size == 0 && made->run.exit_code == 3 &&
+                made->run.begun_ns == 1 && made->run.ended_ns == 2);
+    made = end_run(&world, "first test", 0, &is_made);
+    assert_true(!is_made && made->run.exit_code == 3 && made->tried.exit_code == 0);
+    made = end_run(&world, "test", 130, &is_made);
+    assert_true(!is_made && made->tried.exit_code == 130);
+    assert_null(end_run(&world, "test", 256, &is_made));
+    const firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    assert_int_equal(fi_ws_list(world.ws, &list, take_first, &exit_code, &world.err), FIRN_OK);
+    assert_int_equal(exit_code, 130);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
 /* ---- turns that nobody ended, or that others saved ---- */
 
 static void
@@ -513,6 +563,7 @@ main(void)
         cmocka_unit_test(notes_of_turns_have_two_formats),
         cmocka_unit_test(turns_may_go_on_at_once),
         cmocka_unit_test(a_turn_is_undone_by_its_number),
+        cmocka_unit_test(a_command_is_noted_where_it_ran),
         cmocka_unit_test(a_turn_that_was_interrupted_ends_with_the_next_one),
         cmocka_unit_test(an_interrupted_turn_that_was_undone_ends_nothing),
         cmocka_unit_test(a_turn_that_others_saved_is_a_turn),
