@@ -278,6 +278,14 @@ typedef struct firn_workspace_turn {
     uint64_t number;    /* of the turn in its session, from 1; 0 if the start was not recorded */
 } firn_workspace_turn;
 
+/* A command that was run in the workspace, as by firn run. */
+typedef struct firn_workspace_run {
+    firn_slice command; /* as a person reads it, up to 1,024 bytes; empty: there is none */
+    uint64_t exit_code; /* 0 to 255; 128 + N: signal N ended it */
+    int64_t begun_ns;   /* since 1970 */
+    int64_t ended_ns;
+} firn_workspace_run;
+
 enum { FIRN_WORKSPACE_GIT_BRANCH_SIZE = 256, FIRN_WORKSPACE_GIT_COMMIT_SIZE = 65 };
 
 /* Where HEAD is in the git repository that the workspace, or a directory above it, has. It is read from git's
@@ -310,6 +318,9 @@ typedef struct firn_workspace_checkpoint {
     uint64_t forgotten;       /* paths that firn_workspace_forget removed */
     firn_workspace_turn turn; /* the turn that ended with it, if any */
     firn_workspace_git git;   /* at that time */
+    int64_t turn_begun_ns;    /* when the turn began, since 1970; 0: it is not known */
+    firn_workspace_run run;   /* what changed the tree to this one */
+    firn_workspace_run tried; /* what was run last in this tree and changed nothing */
 } firn_workspace_checkpoint;
 
 /* A path of an imported state that is not in the tree which is saved. A restore in place leaves alone what
@@ -363,12 +374,16 @@ typedef struct firn_workspace_save_options {
     /* In a group: names the checkpoint, in the same commit. As in firn_workspace_tag_set; NULL: no tag. */
     const char *tag;
     bool tag_may_replace;
+    /* The command that has ended with this checkpoint. If none is created, because the tree is unchanged
+     * (if_changed), the previous one has it from then on, as `tried`. A command that is too long is cut. Not in
+     * a group. */
+    firn_workspace_run run;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0, NULL, false                                       \
+            false, NULL, 0, false, NULL, 0, NULL, false, {{NULL, 0}, 0, 0, 0}                 \
     }
 
 typedef struct firn_workspace_save_result {
@@ -744,11 +759,14 @@ typedef struct firn_workspace_diff_options {
      * added. FIRN_INVALID unless `before` is NULL. */
     bool against_nothing;
     bool without_times; /* do not report files of which only the modification time differs */
+    /* with_lines: so many bytes of contents are read; files that come when there is no room for them are
+     * TOO_LARGE. 0: no limit. */
+    uint64_t lines_bytes_max;
 } firn_workspace_diff_options;
 #define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
     {                                                                                            \
         sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, FIRN_DIFF_MYERS, false, 0, false, false                                \
+            false, false, FIRN_DIFF_MYERS, false, 0, false, false, 0                             \
     }
 
 typedef enum firn_workspace_lines_kind {
@@ -946,11 +964,14 @@ typedef struct firn_workspace_restore_options {
      * before anything is changed. None for an interrupted restore. */
     int (*on_step)(void *ctx, const firn_workspace_step *step);
     bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
+    /* With last_turn: to before the turn, or the run, that the checkpoint of this number has; 0: before the
+     * last turn. */
+    uint64_t turn;
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL, false                                                \
+            NULL, false, false, 0, NULL, false, 0                                             \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -1035,7 +1056,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
  * With last_turn, undo goes to the state in which the last turn of a coding agent began
  * (firn_workspace_save_options), and takes back whatever came after that: the turn, later steps, and
  * edits that were not saved; not tags, pins and deletions, which are no steps after that. A turn that never
- * ended counts too. A redo goes back to where this undo was done.
+ * ended counts too. With `turn` it goes to the state in which that turn began: FIRN_NOT_FOUND if its
+ * checkpoint is not among the states before the present one. A redo goes back to where this undo was done.
  *
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,

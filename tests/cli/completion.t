@@ -15,7 +15,7 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save status diff undo redo restore revert watch log browse list show cat blame grep find report mount tag describe pin unpin delete undelete forget push pull fetch clone remote run hook mcp init config workspaces trust key gc check repair doctor db import export chkp alxs help completion version
+  save status diff undo redo restore revert watch log browse list show cat blame grep find report mount tag describe pin unpin delete undelete forget push pull fetch clone remote turns run bisect hook mcp init config workspaces trust key gc check repair doctor db import export chkp alxs help completion version
   $ bash complete firn s
   save status show
   $ bash complete firn db ''

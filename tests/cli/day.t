@@ -88,8 +88,8 @@ Noon: an agent. It does what it was asked, and then more.
   undid the turn of Claude Code (clean up), back at 5: 1 changed, 1 added, 0 removed; redo with: firn redo
   $ cat .env && firn undo --list -n 3
   KEY=1
-  ! firn: undo: unexpected argument '3'
-  ! usage: firn undo [options]
+  ! firn: undo: '3' is for --turn: undo takes back the last change
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   [2]
   $ firn undo --list | sed -n 1,3p

@@ -67,6 +67,8 @@ RUNS = {
     "fetch": [["fetch", "far"]],
     "clone": [["clone", "FAR", "OUT"], ["clone", "--at", "1", "FAR", "OUT"], ["clone", "FAR", "OUT", "a"]],
     "remote": [["remote", "show", "far"], ["remote", "list"], ["remote", "log", "far"], ["remote", "prune", "far"]],
+    "turns": [["turns"], ["turns", "--json"], ["show", "@2"], ["diff", "@2"], ["revert", "-n", "@2"], ["undo", "-n", "--turn", "@2"]],
+    "bisect": [["bisect", "run", "true"]],
     "run": [["run", "true"], ["run", "--undo-on-failure", "false"]],
     "hook": [["hook", "run", "claude", "after"]],
     "mcp": [["mcp"]],

@@ -28,9 +28,9 @@ The program explains itself, and every command does.
   
   Other commands:
     log browse list show cat blame grep find report mount tag describe pin unpin
-    delete undelete forget push pull fetch clone remote run hook mcp init config
-    workspaces trust key gc check repair doctor db import export chkp alxs help
-    completion version
+    delete undelete forget push pull fetch clone remote turns run bisect hook mcp
+    init config workspaces trust key gc check repair doctor db import export chkp
+    alxs help completion version
   
   What they do, options and exit codes: firn help
   More about a command: firn help COMMAND
@@ -87,7 +87,9 @@ The program explains itself, and every command does.
     remote     Add, list, log, prune, show or remove remotes
   
   Agent commands:
+    turns      List the turns of coding agents and runs, and what they changed
     run        Run a command, and save before and after it
+    bisect     Find the checkpoint, or the turn, that broke something
     hook       Save before and after each turn of a coding agent
     mcp        Serve coding agents by the Model Context Protocol
   
@@ -164,6 +166,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     awk 'length > 80' a
   > done
   --turn goes back to where the last turn of a coding agent began (firn help hook),
+    -t, --turn            go back to before the last turn of a coding agent, or TURN
         --limit N         with --list: the N nearest in each direction (default 20)
   $ for group in workspaces remote key hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
@@ -257,7 +260,7 @@ What prints JSON has its row in docs/json.md.
   > done <names
 
   $ firn help undo
-  usage: firn undo [options]
+  usage: firn undo [options] [TURN]
   
   Go one state back.
   
@@ -282,7 +285,9 @@ What prints JSON has its row in docs/json.md.
   whatever came after that: the turn, also one that was interrupted, later steps,
   and edits that were not saved. One firn redo brings all of it back. Another
   firn undo --turn goes back to before the turn before. It concerns files alone:
-  tags, pins and deletions stay, and newer ones are no steps any more.
+  tags, pins and deletions stay, and newer ones are no steps any more. TURN is an
+  earlier turn, by its name in firn turns (@12) or a piece of its prompt: it goes
+  back to where that began.
   
   --list shows the steps, newest first, with the files that each undo would
   change: above the line "now" those that redo brings back, below it those that
@@ -292,7 +297,7 @@ What prints JSON has its row in docs/json.md.
   interrupted undo is finished.
   
   Options:
-    -t, --turn            go back to before the last turn of a coding agent
+    -t, --turn            go back to before the last turn of a coding agent, or TURN
     -l, --list            list the steps that undo and redo would take
         --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
@@ -317,6 +322,8 @@ What prints JSON has its row in docs/json.md.
         show what would change
     firn undo --turn
         take back what the coding agent did last
+    firn undo --turn @12
+        go back to where the turn began that 12 ended
     firn undo --list
         list what each further undo, or redo, would change
 

@@ -211,4 +211,4 @@ The plugin for Claude Code has the hooks that install writes, the version of the
   $ sed -n 's/^!`\(firn [a-z]*\).*`$/\1/p' integrations/claude-code/commands/*.md | while read -r line; do $line --help | head -n 1; done
   usage: firn redo [options]
   usage: firn turns [options]
-  usage: firn undo [options]
+  usage: firn undo [options] [TURN]

@@ -51,7 +51,7 @@ What a checkpoint changed.
   $ mkdir d && cd d && firn show 2 | tail -n 1; cd ..
   changes     1 changed, 1 added, 1 removed, 1 renamed since 1
   $ firn show 2 --stat --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(sorted(r)); print(r["previous"], r["tags"], [(c["change"], c["path"]) for c in r["changes"]], r["lines_removed"])'
-  ['added', 'changed', 'changes', 'checkpoint', 'lines_added', 'lines_removed', 'pending', 'previous', 'removed', 'renamed', 'running', 'skipped', 'tags', 'times_only']
+  ['added', 'changed', 'changes', 'checkpoint', 'lines_added', 'lines_removed', 'pending', 'previous', 'removed', 'renamed', 'running', 'skipped', 'tags', 'times_only', 'tried']
   1 [] [('renamed', 'elsewhere'), ('changed', 'f'), ('removed', 'gone'), ('added', 'new')] 2
   $ firn show v1 --json | python3 -c 'import json,sys; r=json.load(sys.stdin); print(r["previous"], r["tags"], r["added"])'
   None ['v1'] 3

@@ -136,13 +136,13 @@ The steps, newest first: what was undone, where one is, what can be undone.
   undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
   $ firn undo --list -n; firn undo --limit 3; firn undo --list --limit x
   ! firn: undo: --list changes nothing: it goes with --limit only
-  ! usage: firn undo [options]
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   ! firn: undo: --limit needs --list
-  ! usage: firn undo [options]
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   ! firn: undo: --limit takes a whole number, not 'x'
-  ! usage: firn undo [options]
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   [2]
   $ firn undo -l -q && cat a

@@ -107,10 +107,10 @@ One that changed nothing is passed over, and so is what was edited after it.
     also the save of 4 (in the turn): 0 changed, 0 added, 1 removed
   $ firn undo --turn --list; firn undo --turn --limit 2; firn redo --turn
   ! firn: undo: --list and --turn exclude each other
-  ! usage: firn undo [options]
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   ! firn: undo: --limit needs --list
-  ! usage: firn undo [options]
+  ! usage: firn undo [options] [TURN]
   ! help: firn help undo
   ! firn: redo: unknown option '--turn'
   ! usage: firn redo [options]

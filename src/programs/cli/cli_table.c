@@ -66,7 +66,9 @@ static const struct fi_command *const commands[] = {
     &fi_remotes_clone,
     &fi_remotes_names,
 
+    &fi_turn_list,
     &fi_turn_run,
+    &fi_turn_bisect,
     &fi_hook,
     &fi_cli_mcp,
 
@@ -96,7 +98,7 @@ static const struct fi_command *const commands[] = {
 
 static const struct fi_command_section sections[] = {
     {"Everyday", &fi_dir_save},        {"History", &fi_dir_log},      {"Sharing", &fi_remotes_push},
-    {"Agent", &fi_turn_run},           {"Maintenance", &fi_dir_init}, {"Database", &fi_data},
+    {"Agent", &fi_turn_list},          {"Maintenance", &fi_dir_init}, {"Database", &fi_data},
     {"Import and export", &fi_import}, {"Help", &fi_command_help},    {NULL, NULL},
 };
 

@@ -126,7 +126,7 @@ dir_diff_compare(struct fi_cli *cli, firn_workspace *workspace,
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct fi_task_notices notices;
     int exit_code;
-    assert(options->before != NULL || options->after == NULL);
+    assert(options->before != NULL || options->after == NULL || options->against_previous);
     fi_task_notices_init(&notices, cli);
     options->callbacks = fi_task_notices_callbacks(&notices);
     fi_term_json_array("changes");
@@ -181,6 +181,7 @@ dir_diff_run(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, fi_task_workspace_references_init(cli, workspace, 0, 2, &references));
     options.before = listing.before = references.first;
     options.after = listing.after = references.second;
+    options.against_previous = references.turn.last != NULL && references.first == NULL;
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
     options.paths = paths.slices;
     options.path_count = paths.count;
@@ -206,6 +207,7 @@ static const struct fi_command_option options[] = {
 static const struct fi_command_example examples[] = {
     {"firn diff", "show what changed since the newest checkpoint"},
     {"firn diff 12 --stat", "show what changed since checkpoint 12, with line counts"},
+    {"firn diff @12", "show what the turn changed that ended with checkpoint 12"},
     {"firn diff 11 12 -- src", "show what changed in src from checkpoint 11 to 12"},
     {"firn diff 11 12 -p | git apply", "make the same changes in the current directory"},
     {NULL, NULL},
@@ -223,7 +225,7 @@ const struct fi_command fi_dir_diff = {
             "renamed. Files of which only the time differs are counted, and shown with\n"
             "--times; times of directories are ignored. The exit code is 0 whether or not\n"
             "there are differences. A..B are two checkpoints, too; a missing one is the\n"
-            "latest.\n"
+            "latest. @N is a turn of an agent, from its beginning to its end (firn turns).\n"
             "\n"
             "PATHs limit the comparison to themselves and everything below them. A word that\n"
             "names no checkpoint, but a file or directory, is a path; after -- every word is\n"

@@ -27,18 +27,7 @@ enum {
     LINES_BYTES_MAX = 8 << 20, /* of contents, for one row */
     COLUMNS_MIN = 10,          /* of a title */
     COLUMNS_BEFORE = 34,       /* of a row, before the title */
-    STATS_SIZE = 160,
     FLUSH_INTERVAL_MS = 20
-};
-
-/* What changed in a checkpoint. */
-struct changes {
-    uint64_t files;
-    uint64_t directories;
-    uint64_t times; /* entries of which only the time differs */
-    uint64_t added; /* lines */
-    uint64_t removed;
-    bool is_partial; /* lines of some files were not counted, for they are too many */
 };
 
 struct log {
@@ -65,7 +54,7 @@ struct log {
     const firn_workspace_checkpoint *checkpoint;
     bool is_wanted;
     bool has_begun; /* its row was printed, or its object opened */
-    struct changes changes;
+    struct fi_show_tally changes;
     /* Of a remote: */
     bool is_remote;
     char **lines; /* their names, on the heap */
@@ -91,19 +80,6 @@ has_match(struct log *log, firn_slice text)
     return fi_past_pattern_next(&log->pattern, &walk, &line);
 }
 
-/* Whether `part` occurs in the text, in any case. */
-static bool
-dir_log_contains(firn_slice text, const char *part)
-{
-    size_t size = strlen(part);
-    for (size_t i = 0; i + size <= text.size; i++) {
-        if (strncasecmp((const char *)text.data + i, part, size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool
 is_wanted(struct log *log, const firn_workspace_checkpoint *checkpoint)
 {
@@ -111,7 +87,7 @@ is_wanted(struct log *log, const firn_workspace_checkpoint *checkpoint)
     return (!log->has_since || checkpoint->created_ns > log->since_ns) &&
            (!log->has_until || checkpoint->created_ns <= log->until_ns) &&
            (log->agent == NULL ||
-            (turn->agent.size > 0 && dir_log_contains(turn->agent, log->agent))) &&
+            (turn->agent.size > 0 && fi_task_turn_contains(turn->agent, log->agent))) &&
            (!log->has_pattern || has_match(log, checkpoint->message) ||
             has_match(log, turn->prompt));
 }
@@ -123,58 +99,12 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
     log->checkpoint = checkpoint;
     log->is_wanted = is_wanted(log, checkpoint);
     log->has_begun = false;
-    log->changes = (struct changes){0};
+    log->changes = (struct fi_show_tally){0};
     *is_compared = log->is_wanted || log->history.path != NULL;
     return log->pattern.is_out_of_memory ? FIRN_NO_MEMORY : FIRN_OK;
 }
 
 /* ---- rows ---- */
-
-/* "3 files +12 −4" */
-static void
-dir_log_describe(const struct changes *changes, char *out)
-{
-    char number[FI_TERM_TEXT_NUMBER_SIZE];
-    char other[FI_TERM_TEXT_NUMBER_SIZE];
-    uint64_t count = changes->files > 0 ? changes->files : changes->directories;
-    const char *what = changes->files > 0 ? fi_term_text_plural(count, "file", "files")
-                                          : fi_term_text_plural(count, "directory", "directories");
-    if (count == 0 && changes->times > 0) {
-        (void)snprintf(out, STATS_SIZE, "%s %s only", fi_term_text_number(changes->times, number),
-                       fi_term_text_plural(changes->times, "time", "times"));
-        return;
-    }
-    if (count == 0) {
-        (void)snprintf(out, STATS_SIZE, "no change");
-        return;
-    }
-    int size = snprintf(out, STATS_SIZE, "%s %s", fi_term_text_number(count, number), what);
-    if (!changes->is_partial && changes->added + changes->removed > 0) {
-        (void)snprintf(out + size, STATS_SIZE - (size_t)size, " +%s %s%s",
-                       fi_term_text_number(changes->added, number), fi_term_text_minus(),
-                       fi_term_text_number(changes->removed, other));
-    }
-}
-
-/* "3 files +12 −4", the numbers of lines in their colours. */
-static void
-put_stats(const char *stats)
-{
-    const char *added = strstr(stats, " +");
-    const char *removed = added != NULL ? strchr(added + 1, ' ') : NULL;
-    if (removed == NULL) {
-        fi_term_out_text(stats);
-        return;
-    }
-    fi_term_out_format("%.*s", (int)(added + 1 - stats), stats);
-    fi_term_colour(FI_TERM_GREEN);
-    fi_term_out_format("%.*s", (int)(removed - added - 1), added + 1);
-    fi_term_colour(FI_TERM_PLAIN);
-    fi_term_out_text(" ");
-    fi_term_colour(FI_TERM_RED);
-    fi_term_out_text(removed + 1);
-    fi_term_colour(FI_TERM_PLAIN);
-}
 
 /* "origin/ada@laptop:project/12  kxsrpsvp", in place of the number and the id; the id is left out
  * with --quiet. Returns how much wider that is. */
@@ -198,7 +128,7 @@ print_row(struct log *log, bool has_changes)
     const firn_workspace_checkpoint *checkpoint = log->checkpoint;
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE] = "-";
     char ago[FI_TERM_TEXT_TIME_SIZE];
-    char stats[STATS_SIZE] = "";
+    char stats[FI_SHOW_TALLY_TEXT_SIZE] = "";
     if (log->cli->quiet && !log->is_remote) {
         fi_term_out_format("%s\n", fi_show_checkpoint_name(checkpoint, name));
         return;
@@ -215,7 +145,7 @@ print_row(struct log *log, bool has_changes)
         }
     }
     if (has_changes) {
-        dir_log_describe(&log->changes, stats);
+        fi_show_tally_text(&log->changes, stats);
     }
     size_t columns = fi_term_out_columns();
     size_t others = COLUMNS_BEFORE + 3 + wider + fi_term_width_of(firn_str(stats));
@@ -234,7 +164,7 @@ print_row(struct log *log, bool has_changes)
         fi_term_out_text(has_changes ? " " : "");
     }
     fi_term_out_text(has_changes ? "  " : "");
-    put_stats(stats);
+    fi_show_tally_print(stats);
     if (fi_show_checkpoint_git_is_known(&checkpoint->git) &&
         (strcmp(log->git.branch, checkpoint->git.branch) != 0 ||
          strcmp(log->git.commit, checkpoint->git.commit) != 0)) {
@@ -278,7 +208,7 @@ dir_log_begin(struct log *log)
 static void
 dir_log_finish(struct log *log, const firn_workspace_diff_result *result)
 {
-    const struct changes *changes = &log->changes;
+    log->changes.is_partial = log->changes.is_partial && is_listing(log);
     if (is_listing(log) || log->shown.form == FI_SHOW_DIFFERENCE_STAT) {
         print_row(log, true);
     }
@@ -289,30 +219,16 @@ dir_log_finish(struct log *log, const firn_workspace_diff_result *result)
     }
     fi_term_json_u64_if("previous", result->before != NULL ? result->before->number : 0,
                         result->before != NULL);
-    fi_term_json_u64("files", changes->files);
-    fi_term_json_u64("directories", changes->directories);
-    fi_term_json_u64("times_only", changes->times);
-    fi_term_json_u64("renamed", result->renamed);
-    fi_term_json_u64_if("lines_added", changes->added, !changes->is_partial);
-    fi_term_json_u64_if("lines_removed", changes->removed, !changes->is_partial);
+    fi_show_tally_json(&log->changes, result->renamed);
     fi_term_json_end();
 }
 
 /* ---- what changed ---- */
 
-static bool
-is_directory(const firn_workspace_change *change)
-{
-    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    return entry->type == FIRN_ENTRY_DIRECTORY;
-}
-
 static int
 on_difference(void *ctx, const firn_workspace_difference *difference)
 {
     struct log *log = ctx;
-    struct changes *changes = &log->changes;
-    const firn_workspace_change *change = &difference->change;
     bool is_found = true;
     if (fi_past_search_is_on(&log->search)) {
         FI_TRY_RETURN(fi_past_search_has(&log->search, difference, &is_found));
@@ -320,17 +236,7 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
     if (!is_found) {
         return FIRN_OK;
     }
-    if (change->kind == FIRN_CHANGE_METADATA && change->what == FIRN_CHANGED_MTIME) {
-        changes->times++;
-        return FIRN_OK;
-    }
-    changes->directories += is_directory(change);
-    changes->files += !is_directory(change);
-    changes->added += difference->lines_added;
-    changes->removed += difference->lines_removed;
-    changes->is_partial =
-        changes->is_partial || (difference->lines == FIRN_LINES_TOO_LARGE && is_listing(log));
-    if (is_listing(log) || !log->is_wanted) {
+    if (!fi_show_tally_add(&log->changes, difference) || is_listing(log) || !log->is_wanted) {
         return FIRN_OK;
     }
     if (!log->has_begun) {

@@ -286,6 +286,8 @@ hint_of(const struct request *request, const firn_error *err)
         hint = fi_task_workspace_hint_paths(
             fi_task_workspace_hint_or_path(request->workspace, request->reference, code),
             request->options.path_count, code);
+    } else if (hint == NULL && code == FIRN_NOT_FOUND && request->options.turn != 0) {
+        hint = "it was undone, or is too old; firn restore REF goes to any checkpoint";
     } else if (hint == NULL && code == FIRN_NOT_FOUND) {
         hint = fi_task_workspace_hint(request->workspace, "latest", code);
         hint = hint != NULL
@@ -505,10 +507,23 @@ const struct fi_command fi_dir_restore = {
 
 /* ---- firn undo and firn redo ---- */
 
+/* Chooses the turn that the first word names, if there is one. Returns an exit code. */
+static int
+choose_turn(struct fi_cli *cli, struct request *request)
+{
+    struct fi_task_turn turn;
+    if (cli->argument_count == 0) {
+        return FI_EXIT_OK;
+    }
+    FI_TRY_RETURN(fi_task_turn_find(cli, request->workspace, cli->arguments[0], &turn));
+    request->options.turn = turn.last->number;
+    fi_task_turn_deinit(&turn);
+    return FI_EXIT_OK;
+}
+
 static int
 run_step(struct fi_cli *cli, enum what what)
 {
-    assert(cli->argument_count == 0);
     struct request request = {.what = what,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
@@ -518,10 +533,11 @@ run_step(struct fi_cli *cli, enum what what)
     if (!request.options.dry_run) {
         fi_term_pager_disarm();
     }
-    int exit_code = fi_task_workspace_open(cli, &request.workspace);
-    if (exit_code == FI_EXIT_OK) {
-        exit_code = dir_restore_perform(cli, &request);
-    }
+    int exit_code;
+    FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
+    FI_TRY_OUT(exit_code, choose_turn(cli, &request));
+    exit_code = dir_restore_perform(cli, &request);
+out:
     firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);
     return exit_code;
@@ -530,6 +546,10 @@ run_step(struct fi_cli *cli, enum what what)
 static int
 run_undo(struct fi_cli *cli)
 {
+    if (cli->argument_count > 0 && !fi_command_has(cli, "turn")) {
+        return fi_command_misused(cli, "'%s' is for --turn: undo takes back the last change",
+                                  cli->arguments[0]);
+    }
     if (fi_command_has(cli, "list") && !fi_command_has(cli, "turn")) {
         return fi_dir_steps_list(cli);
     }
@@ -549,7 +569,7 @@ run_redo(struct fi_cli *cli)
 }
 
 static const struct fi_command_option undo_options[] = {
-    {"turn", 't', NULL, "go back to before the last turn of a coding agent"},
+    {"turn", 't', NULL, "go back to before the last turn of a coding agent, or TURN"},
     {"list", 'l', NULL, "list the steps that undo and redo would take"},
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
@@ -569,6 +589,7 @@ static const struct fi_command_example undo_examples[] = {
     {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
     {"firn undo --turn", "take back what the coding agent did last"},
+    {"firn undo --turn @12", "go back to where the turn began that 12 ended"},
     {"firn undo --list", "list what each further undo, or redo, would change"},
     {NULL, NULL},
 };
@@ -582,7 +603,7 @@ static const struct fi_command_example redo_examples[] = {
 const struct fi_command fi_dir_restore_undo = {
     .name = "undo",
     .summary = "Go one state back",
-    .arguments = "",
+    .arguments = "[TURN]",
     .options = undo_options,
     .help = "Takes back the last thing that happened to the workspace: edits that were not\n"
             "saved; else a save (or an agent's turn), a restore, a revert, a tag, a pin or a\n"
@@ -605,7 +626,9 @@ const struct fi_command fi_dir_restore_undo = {
             "whatever came after that: the turn, also one that was interrupted, later steps,\n"
             "and edits that were not saved. One firn redo brings all of it back. Another\n"
             "firn undo --turn goes back to before the turn before. It concerns files alone:\n"
-            "tags, pins and deletions stay, and newer ones are no steps any more.\n"
+            "tags, pins and deletions stay, and newer ones are no steps any more. TURN is an\n"
+            "earlier turn, by its name in firn turns (@12) or a piece of its prompt: it goes\n"
+            "back to where that began.\n"
             "\n"
             "--list shows the steps, newest first, with the files that each undo would\n"
             "change: above the line \"now\" those that redo brings back, below it those that\n"

@@ -169,6 +169,7 @@ struct request {
     firn_workspace *workspace;
     firn_workspace_revert_options options;
     firn_workspace_revert_result result;
+    struct fi_task_turn turn; /* that is reverted; last is NULL: none is */
     bool has_changes; /* with --json: the array of conflicts is over, that of changes begun */
 };
 
@@ -243,7 +244,9 @@ print_result(const struct request *request)
     const struct fi_show_counts counts = counts_of(result);
     char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
     fi_term_out_format("%s ", request->options.dry_run ? "would revert" : "reverted");
-    if (request->options.before != NULL) {
+    if (request->turn.last != NULL) {
+        fi_term_out_text("the turn @");
+    } else if (request->options.before != NULL) {
         fi_term_out_format("%s..", fi_show_checkpoint_name(result->before, name));
     }
     fi_term_out_format("%s: ", fi_show_checkpoint_name(result->after, name));
@@ -382,6 +385,17 @@ dir_revert_perform(struct fi_cli *cli, struct request *request)
     return exit_code;
 }
 
+/* Takes the turn that the first word names. */
+static int
+take_turn(struct fi_cli *cli, struct request *request)
+{
+    struct fi_task_turn *turn = &request->turn;
+    FI_TRY_RETURN(fi_task_turn_find(cli, request->workspace, cli->arguments[0], turn));
+    request->options.after = turn->last->id;
+    request->options.before = turn->first[0] != '\0' ? turn->first : NULL;
+    return FI_EXIT_OK;
+}
+
 /* Parses "REF" or "REF..REF". The options borrow *out_copy, which is on the heap. */
 static int
 read_references(struct fi_cli *cli, firn_workspace_revert_options *options, char **out_copy)
@@ -415,9 +429,14 @@ dir_revert_run(struct fi_cli *cli)
     request.options.dry_run = fi_command_has(cli, "dry-run");
     int exit_code;
     FI_TRY_OUT(exit_code, fi_task_workspace_check_reference(cli));
+    const bool is_turn = fi_task_turn_is_name(cli->arguments[0]);
     FI_TRY_OUT(exit_code, fi_task_workspace_open(cli, &request.workspace));
-    FI_TRY_OUT(exit_code, fi_task_colon_split(cli, request.workspace, 0, 1));
-    FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
+    if (is_turn) {
+        FI_TRY_OUT(exit_code, take_turn(cli, &request));
+    } else {
+        FI_TRY_OUT(exit_code, fi_task_colon_split(cli, request.workspace, 0, 1));
+        FI_TRY_OUT(exit_code, read_references(cli, &request.options, &references));
+    }
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, request.workspace, 1, &paths));
     request.options.paths = paths.slices;
     request.options.path_count = paths.count;
@@ -427,6 +446,7 @@ out:
     firn_release(request.result.after);
     firn_release(request.result.before);
     firn_workspace_close(request.workspace);
+    fi_task_turn_deinit(&request.turn);
     free(references);
     return exit_code;
 }
@@ -440,6 +460,7 @@ static const struct fi_command_option options[] = {
 static const struct fi_command_example examples[] = {
     {"firn revert 12", "undo what checkpoint 12 changed, keep later changes"},
     {"firn revert 12 -n", "show what would change, and any conflicts"},
+    {"firn revert @12", "undo what a turn changed, keep what came later"},
     {"firn revert 10..12 src", "undo what changed in src after checkpoint 10, up to 12"},
     {NULL, NULL},
 };
@@ -451,7 +472,8 @@ const struct fi_command fi_dir_revert = {
     .options = options,
     .help = "REF names a checkpoint, as for firn restore. Reverses what it changed since the\n"
             "previous checkpoint and merges the result into the workspace as it is now. A..B\n"
-            "reverses everything that changed after A, up to and including B. The whole\n"
+            "reverses everything that changed after A, up to and including B, and @12 the\n"
+            "turn of an agent that firn turns calls so. The whole\n"
             "workspace is affected, unless PATHs are given: then only these, and everything\n"
             "below them. Paths are relative to the current directory.\n"
             "\n"

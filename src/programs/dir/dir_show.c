@@ -5,6 +5,9 @@
  * The changes of a checkpoint are the differences between it and the one before it that still
  * exists; the first one is compared with nothing. A separate comparison, which costs little, counts
  * them before any of them is printed. So the counts come first, where a reader looks for them.
+ *
+ * A turn is shown as the checkpoint that it ended with, but its changes are those since the one in
+ * which it began.
  */
 #include "dir/dir.h"
 
@@ -139,6 +142,32 @@ print_turn(const firn_workspace_turn *turn)
     }
 }
 
+/* What firn run has run in the state, and how that ended. */
+static void
+print_tried(const firn_workspace_run *tried)
+{
+    if (tried->command.size > 0) {
+        fi_term_out_format("tried       exit %llu: ", (unsigned long long)tried->exit_code);
+        fi_term_text_escape(tried->command, fi_term_out_write);
+        fi_term_out_text("\n");
+    }
+}
+
+static void
+tried_json(const firn_workspace_run *tried)
+{
+    if (tried->command.size == 0) {
+        fi_term_json_null("tried");
+        return;
+    }
+    fi_term_json_object("tried");
+    fi_term_json_bytes("command", tried->command);
+    fi_term_json_u64("exit_code", tried->exit_code);
+    fi_term_json_time("begun", tried->begun_ns);
+    fi_term_json_time("ended", tried->ended_ns);
+    fi_term_json_end();
+}
+
 static void
 print_checkpoint(firn_workspace *workspace, const char *reference,
                  const firn_workspace_checkpoint *checkpoint)
@@ -165,6 +194,7 @@ print_checkpoint(firn_workspace *workspace, const char *reference,
         fi_term_out_text("\n");
     }
     print_turn(&checkpoint->turn);
+    print_tried(&checkpoint->tried);
     if (fi_show_checkpoint_git_is_known(&checkpoint->git)) {
         fi_term_out_text("git         ");
         fi_show_checkpoint_git(&checkpoint->git);
@@ -283,16 +313,19 @@ show_changes(struct fi_cli *cli, firn_workspace *workspace, struct fi_show_diffe
     return FI_EXIT_OK;
 }
 
-/* What the checkpoint changed against the previous one, in the wanted paths. */
+/* What the checkpoint changed against the previous one, in the wanted paths; of a turn, all that
+ * it changed. */
 static firn_workspace_diff_options
-asked_of(const char *id, const firn_workspace_diff_options *options)
+asked_of(const char *id, const firn_workspace_diff_options *options,
+         const struct fi_task_turn *turn)
 {
     static const firn_slice all = {.data = (const uint8_t *)"", .size = 0};
     const bool is_all = options->path_count == 0;
     firn_workspace_diff_options asked = *options;
     assert(id[0] != '\0');
     asked.after = id;
-    asked.against_previous = true;
+    asked.before = turn->first[0] != '\0' ? turn->first : NULL;
+    asked.against_previous = asked.before == NULL;
     asked.paths = is_all ? &all : options->paths;
     asked.path_count = is_all ? 1 : options->path_count;
     return asked;
@@ -302,9 +335,9 @@ asked_of(const char *id, const firn_workspace_diff_options *options)
 static int
 show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
                 const firn_workspace_checkpoint *checkpoint, struct fi_show_difference *shown,
-                const firn_workspace_diff_options *options)
+                const firn_workspace_diff_options *options, const struct fi_task_turn *turn)
 {
-    firn_workspace_diff_options asked = asked_of(checkpoint->id, options);
+    firn_workspace_diff_options asked = asked_of(checkpoint->id, options, turn);
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_error err;
     asked.with_lines = false;
@@ -315,6 +348,7 @@ show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *refer
             cli, &err, fi_task_workspace_hint_paths(NULL, options->path_count, code));
     }
     fi_show_checkpoint_json("checkpoint", checkpoint);
+    tried_json(&checkpoint->tried);
     print_checkpoint(workspace, reference, checkpoint);
     const int exit_code = show_tags(cli, workspace, checkpoint->id);
     if (exit_code == FI_EXIT_OK) {
@@ -353,11 +387,13 @@ show_files(struct fi_cli *cli, firn_workspace *workspace, const char *id,
 }
 
 static int
-dir_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
+dir_show(struct fi_cli *cli, firn_workspace *workspace,
+         const struct fi_task_workspace_references *references,
          const struct fi_task_workspace_paths *paths, struct fi_show_difference *shown,
          const firn_workspace_diff_options *options)
 {
     firn_error err;
+    const char *reference = references->first != NULL ? references->first : "latest";
     firn_workspace_checkpoint *checkpoint;
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
@@ -370,7 +406,8 @@ dir_show(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
         fi_show_checkpoint_json("checkpoint", checkpoint);
         exit_code = show_files(cli, workspace, checkpoint->id, paths);
     } else {
-        exit_code = show_difference(cli, workspace, reference, checkpoint, shown, options);
+        exit_code = show_difference(cli, workspace, reference, checkpoint, shown, options,
+                                    &references->turn);
     }
     firn_release(checkpoint);
     return exit_code;
@@ -401,9 +438,7 @@ dir_show_run(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
     options.paths = paths.slices;
     options.path_count = paths.count;
-    FI_TRY_OUT(exit_code,
-               dir_show(cli, workspace, references.first != NULL ? references.first : "latest",
-                        &paths, &shown, &options));
+    FI_TRY_OUT(exit_code, dir_show(cli, workspace, &references, &paths, &shown, &options));
     exit_code = fi_task_pending_report(cli, workspace, NULL);
 out:
     fi_task_workspace_paths_deinit(&paths);
@@ -424,6 +459,7 @@ static const struct fi_command_example examples[] = {
     {"firn show latest", "show the newest checkpoint"},
     {"firn show 12 --stat", "show also what it changed, with line counts"},
     {"firn show 12 -p", "show also the lines that it changed"},
+    {"firn show @12", "show the whole turn that checkpoint 12 ended"},
     {"firn show 12 --files", "list every file, directory and link in checkpoint 12"},
     {"firn show -p src/main.c", "show what the newest checkpoint changed in that file"},
     {NULL, NULL},
@@ -439,7 +475,8 @@ const struct fi_command fi_dir_show = {
             "(2h30m, 14:30, \"monday 2:30pm\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
-            "is new. --names, --stat and --patch show them as firn diff does. With PATHs only\n"
+            "is new; those of a turn, as firn turns names it (@12), against where it began.\n"
+            "--names, --stat and --patch show them as firn diff does. With PATHs only\n"
             "changes of these, and of everything below them, are counted and shown.\n"
             "\n"
             "With --files one row is printed for each entry: mode, owner, group, size, time\n"

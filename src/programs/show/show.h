@@ -158,6 +158,27 @@ void fi_show_change_counts_print_one(uint64_t count, const char *what);
 /* The members of these names. */
 void fi_show_change_counts_json(const struct fi_show_counts *counts);
 
+/* ---- how much differs, for one row ---- */
+
+struct fi_show_tally {
+    uint64_t files;
+    uint64_t directories;
+    uint64_t times; /* entries of which only the time differs */
+    uint64_t added; /* lines */
+    uint64_t removed;
+    bool is_partial; /* lines of some files were not counted, for they are too many */
+};
+
+/* Adds a difference; returns false if only the time differs. */
+bool fi_show_tally_add(struct fi_show_tally *tally, const firn_workspace_difference *difference);
+/* "3 files +12 −4", into out[FI_SHOW_TALLY_TEXT_SIZE]. */
+enum { FI_SHOW_TALLY_TEXT_SIZE = 160 };
+void fi_show_tally_text(const struct fi_show_tally *tally, char *out);
+/* Prints that text, with the numbers of lines in their colours. */
+void fi_show_tally_print(const char *text);
+/* The members of these names. */
+void fi_show_tally_json(const struct fi_show_tally *tally, uint64_t renamed);
+
 /* ---- what there is to say about a difference beside the lines that differ ---- */
 
 /* Both return text that the caller frees, or NULL when memory is out. */

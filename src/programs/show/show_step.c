@@ -328,6 +328,7 @@ copy_step(const firn_workspace_step *step)
     }
     if (step->checkpoint != NULL) {
         kept->checkpoint = *step->checkpoint;
+        kept->checkpoint.run = kept->checkpoint.tried = (firn_workspace_run){.exit_code = 0};
         copy_slice(&kept->checkpoint.message, &room);
         copy_turn(&kept->checkpoint.turn, &room);
         kept->step.checkpoint = &kept->checkpoint;

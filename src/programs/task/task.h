@@ -93,6 +93,48 @@ int fi_task_workspace_paths_init(struct fi_cli *cli, const firn_workspace *works
                                  struct fi_task_workspace_paths *out);
 void fi_task_workspace_paths_deinit(struct fi_task_workspace_paths *paths);
 
+/* ---- turns of coding agents, and what firn run has run ---- */
+
+/* The states that a turn began and ended in. */
+struct fi_task_turn {
+    firn_workspace_checkpoint *last;     /* or has reached, if it is not over; its newest one */
+    char first[FIRN_CHECKPOINT_ID_SIZE]; /* in which it began; "": in no checkpoint of today */
+    uint64_t first_number;
+    uint64_t after_first; /* the number of the checkpoint that follows that one today */
+};
+
+/* Whether a word names a turn, as firn turns does: "@12", "@rename it". */
+bool fi_task_turn_is_name(const char *word);
+/* Finds the turn of a name; the "@" may be missing. FIRN_NOT_FOUND; FIRN_INVALID if a text is in
+ * the prompts of several: the error lists some. The caller deinits *out. */
+FIRN_MUST_CHECK int fi_task_turn_look(firn_workspace *workspace, const char *name,
+                                      struct fi_task_turn *out, firn_error *err);
+/* What to do where that failed; NULL: the text says it. */
+const char *fi_task_turn_hint(int code);
+/* The same two; returns an exit code. */
+int fi_task_turn_find(struct fi_cli *cli, firn_workspace *workspace, const char *name,
+                      struct fi_task_turn *out);
+void fi_task_turn_deinit(struct fi_task_turn *turn);
+
+/* Whether a turn, or a run, ended with a checkpoint, or has reached it. */
+bool fi_task_turn_has(const firn_workspace_checkpoint *checkpoint);
+/* Of such a checkpoint: when that began (0: it is not known), and its prompt or command, without
+ * blanks and line feeds around it. */
+int64_t fi_task_turn_begun_ns(const firn_workspace_checkpoint *checkpoint);
+firn_slice fi_task_turn_text(const firn_workspace_checkpoint *checkpoint);
+/* Whether two checkpoints are of one turn, whose beginning is known. */
+bool fi_task_turn_is_same(const firn_workspace_checkpoint *a, const firn_workspace_checkpoint *b);
+/* Whether the turn that has `end` began in the state of a checkpoint, or after it. Requires: it is
+ * asked of each checkpoint before `end`, newest first; the first one is the turn's beginning. */
+bool fi_task_turn_is_beginning(const firn_workspace_checkpoint *end,
+                               const firn_workspace_checkpoint *older);
+/* Whether `part` occurs in a text, in any case. */
+bool fi_task_turn_contains(firn_slice text, const char *part);
+/* A text without blanks and line feeds around it. */
+firn_slice fi_task_turn_trim(firn_slice text);
+/* A copy, in one allocation that free() frees; NULL when memory is out. */
+firn_workspace_checkpoint *fi_task_turn_copy(const firn_workspace_checkpoint *checkpoint);
+
 /* Two checkpoints in one word: "A..B", "A.." or "..B". Zeroed, there is none. */
 struct fi_task_workspace_range {
     const char *first, *second; /* NULL: not given */
@@ -121,12 +163,15 @@ struct fi_task_workspace_references {
     const char *first, *second; /* NULL: not given */
     int words;                  /* how many arguments they are; those after them are paths */
     struct fi_task_workspace_range range;
+    struct fi_task_turn turn; /* that the first word names; last is NULL: it names none */
 };
 
 /* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1
  * or 2) name checkpoints, and they come first. A word that names no checkpoint, but a file or
  * directory on disk or in the newest checkpoint, is a path. If most is 2, A..B are two checkpoints
- * in one word; a missing one is latest. REF:PATH is both (task_colon.c). Returns an exit code. */
+ * in one word; a missing one is latest. REF:PATH is both (task_colon.c). So is a turn
+ * (fi_task_turn_is_name) as the first word: the first is NULL if it began in no checkpoint.
+ * Elsewhere a turn is the state that it ended in. Returns an exit code. */
 int fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace, int from,
                                       int most, struct fi_task_workspace_references *out);
 void fi_task_workspace_references_deinit(struct fi_task_workspace_references *references);

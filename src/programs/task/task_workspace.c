@@ -157,6 +157,7 @@ void
 fi_task_workspace_references_deinit(struct fi_task_workspace_references *references)
 {
     fi_task_workspace_range_deinit(&references->range);
+    fi_task_turn_deinit(&references->turn);
     *references = (struct fi_task_workspace_references){0};
 }
 
@@ -187,6 +188,9 @@ fi_task_workspace_habit(const char *word)
 {
     const char *rest = strncmp(word, "HEAD", 4) == 0 ? word + 4 : word[0] == '@' ? word + 1 : NULL;
     const char *colon = strchr(word, ':');
+    if (fi_task_turn_is_name(word)) {
+        return "@N is a turn, for firn show, diff, revert, restore and undo --turn";
+    }
     if (rest != NULL && (*rest == '\0' || strchr("~^@{.:", *rest) != NULL)) {
         return "the newest checkpoint is latest, the one before it latest~1";
     }
@@ -659,6 +663,29 @@ fi_task_workspace_is_path(struct fi_cli *cli, firn_workspace *workspace, const c
     return code != FIRN_NOT_FOUND && code != FIRN_NO_MEMORY;
 }
 
+/* Takes the turn that the first word names, unless it is a path. Returns an exit code. */
+static int
+take_turn(struct fi_cli *cli, firn_workspace *workspace, const char *word, int most,
+          struct fi_task_workspace_references *out)
+{
+    firn_error err;
+    struct fi_task_turn *turn = &out->turn;
+    int code = fi_task_turn_look(workspace, word, turn, &err);
+    if (code == FIRN_NOT_FOUND && fi_task_workspace_is_path(cli, workspace, word)) {
+        return FI_EXIT_OK;
+    }
+    if (code != FIRN_OK) {
+        return fi_command_report_failure(cli, &err, fi_task_turn_hint(code));
+    }
+    out->first = turn->last->id;
+    if (most == 2) {
+        out->first = turn->first[0] != '\0' ? turn->first : NULL;
+        out->second = turn->last->id;
+    }
+    out->words = 1;
+    return FI_EXIT_OK;
+}
+
 int
 fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace, int from, int most,
                                   struct fi_task_workspace_references *out)
@@ -668,6 +695,9 @@ fi_task_workspace_references_init(struct fi_cli *cli, firn_workspace *workspace,
     *out = (struct fi_task_workspace_references){0};
     FI_TRY_RETURN(fi_task_colon_split(cli, workspace, from, most));
     const int given = cli->arguments_before_dashes - from;
+    if (given > 0 && fi_task_turn_is_name(cli->arguments[from])) {
+        return take_turn(cli, workspace, cli->arguments[from], most, out);
+    }
     for (; out->words < given && out->words < most; out->words++) {
         const char *word = cli->arguments[from + out->words];
         if (!is_reference(workspace, word) && fi_task_workspace_is_path(cli, workspace, word)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * turn/turn_internal.h: running another program. Only turn*.c include it.
+ * turn/turn_internal.h: running another program, and a place for it. Only turn*.c include it.
  */
 #ifndef FIRN_TURN_TURN_INTERNAL_H
 #define FIRN_TURN_TURN_INTERNAL_H
@@ -13,6 +13,7 @@ struct fi_turn_process {
     int error;       /* an errno: it could not be started; 0: it was */
     int exit_code;   /* if no signal ended it */
     int signal;      /* the signal that ended it; 0: none */
+    int received;    /* the last signal that asked this process to stop meanwhile; 0: none did */
     double seconds;  /* of wall time */
 };
 
@@ -27,5 +28,22 @@ fi_turn_process_succeeded(const struct fi_turn_process *process)
 {
     return process->signal == 0 && process->exit_code == 0;
 }
+
+/* ---- a directory for checkpoints, outside of the workspace ---- */
+
+enum { FI_TURN_SCRATCH_SIZE = 4096 };
+
+struct fi_turn_scratch {
+    char top[FI_TURN_SCRATCH_SIZE];   /* made for it; "": there is none */
+    char place[FI_TURN_SCRATCH_SIZE]; /* in top, and called like the root of the workspace */
+};
+
+/* Makes a directory in TMPDIR, else /tmp; *place is not made. FIRN_INVALID if that is in the
+ * workspace. */
+FIRN_MUST_CHECK int fi_turn_scratch_make(struct fi_turn_scratch *scratch,
+                                         const firn_workspace *workspace, firn_error *err);
+/* Removes everything in it, and with `top` itself too. Links are not followed, and no directory
+ * is too deep. Returns an errno, 0 if nothing is left. */
+int fi_turn_scratch_clear(struct fi_turn_scratch *scratch, bool removes_top);
 
 #endif

@@ -49,12 +49,13 @@ has_ended(pid_t pid, int *status)
 }
 
 static int
-wait_for(pid_t pid, const sigset_t *signals)
+wait_for(pid_t pid, const sigset_t *signals, int *out_received)
 {
     int status = 0;
     while (!has_ended(pid, &status)) {
         siginfo_t info;
         int number = sigwaitinfo(signals, &info);
+        *out_received = number > 0 && number != SIGCHLD ? number : *out_received;
         const bool has_it = info.si_code == SI_KERNEL && getpgid(pid) == getpgrp();
         if (number > 0 && number != SIGCHLD && !has_it) {
             (void)kill(pid, number);
@@ -84,13 +85,13 @@ fi_turn_process_run(char *const words[], struct fi_turn_process *out)
     const double began = now_seconds();
     out->error = out->interrupted != 0 ? EINTR : fi_term_spawn(words, -1, -1, &pid);
     if (out->error == 0) {
-        const int status = wait_for(pid, &signals);
+        const int status = wait_for(pid, &signals, &out->received);
         out->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     }
     out->seconds = now_seconds() - began;
-    while (sigtimedwait(&signals, NULL, &(struct timespec){0, 0}) > 0) {
-        /* it was for the program */
+    for (int number; (number = sigtimedwait(&signals, NULL, &(struct timespec){0, 0})) > 0;) {
+        out->received = number != SIGCHLD ? number : out->received; /* it was for the program */
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     (void)sigaction(SIGCHLD, &child_before, NULL);

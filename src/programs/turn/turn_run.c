@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "task/task.h"
 #include "term/term.h"
@@ -30,7 +31,8 @@ struct running {
     char before[FIRN_CHECKPOINT_ID_SIZE]; /* the checkpoint of the state before */
     uint64_t before_number;
     firn_hash before_root;
-    char *root; /* of the workspace: the command may remove the current directory */
+    char *root;             /* of the workspace: the command may remove the current directory */
+    firn_workspace_run run; /* after it has ended */
 };
 
 /* ---- the command in words ---- */
@@ -109,11 +111,12 @@ describe_end(const struct fi_turn_process *process, char out[TEXT_SIZE])
 
 /* ---- saving ---- */
 
-/* Saves what has changed. keeps_all: no older checkpoint is deleted for it. Returns an exit code;
+/* Saves what has changed. run: the command that has ended; NULL: none has. keeps_all: no older
+ * checkpoint is deleted for it. Returns an exit code;
  * saving->workspace is open if it is FI_EXIT_OK or FI_EXIT_PARTIAL. */
 static int
-turn_run_save(struct fi_cli *cli, const char *message, bool keeps_all,
-              struct fi_task_patience_saving *saving)
+turn_run_save(struct fi_cli *cli, const char *message, const firn_workspace_run *run,
+              bool keeps_all, struct fi_task_patience_saving *saving)
 {
     firn_error err;
     struct fi_task_notices notices;
@@ -132,6 +135,7 @@ turn_run_save(struct fi_cli *cli, const char *message, bool keeps_all,
     fi_task_notices_init(&notices, cli);
     fi_task_settings_save(&cli->settings, &saving->options);
     saving->options.message = firn_str(message);
+    saving->options.run = run != NULL ? *run : saving->options.run;
     saving->options.keep = keeps_all ? NULL : saving->options.keep;
     saving->options.if_changed = true;
     saving->options.strict |= cli->strict;
@@ -167,7 +171,7 @@ save_before(struct running *running)
     struct fi_task_patience_saving saving;
     char message[TEXT_SIZE + 32];
     (void)snprintf(message, sizeof(message), "before run: %s", running->text);
-    int exit_code = turn_run_save(running->cli, message, false, &saving);
+    int exit_code = turn_run_save(running->cli, message, NULL, false, &saving);
     if (is_saved(exit_code)) {
         const firn_workspace_checkpoint *checkpoint = saving.result.checkpoint;
         memcpy(running->before, checkpoint->id, sizeof(running->before));
@@ -255,6 +259,20 @@ report_changes(const struct running *running, const firn_workspace_save_result *
     }
 }
 
+/* What the checkpoint will have of the command, which has ended now. */
+static void
+note_end(struct running *running)
+{
+    const struct fi_turn_process *process = &running->process;
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    running->run.command = firn_str(running->text);
+    running->run.exit_code =
+        (uint64_t)(process->signal != 0 ? FI_EXIT_SIGNAL + process->signal : process->exit_code);
+    running->run.ended_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    running->run.begun_ns = running->run.ended_ns - (int64_t)(process->seconds * 1e9);
+}
+
 /* Returns an exit code, of firn's work alone. */
 static int
 finish(struct running *running)
@@ -265,11 +283,12 @@ finish(struct running *running)
     char message[3 * TEXT_SIZE];
     const bool may_take_back =
         !fi_turn_process_succeeded(&running->process) && fi_command_has(cli, "undo-on-failure");
+    note_end(running);
     describe_end(&running->process, end);
     (void)snprintf(message, sizeof(message), "run (%s, %.1f s): %s", end, running->process.seconds,
                    running->text);
     cli->workspace_path = running->root;
-    int exit_code = turn_run_save(cli, message, may_take_back, &saving);
+    int exit_code = turn_run_save(cli, message, &running->run, may_take_back, &saving);
     if (is_saved(exit_code)) {
         const firn_hash *root = &saving.result.checkpoint->root;
         const bool is_changed = memcmp(root, &running->before_root, sizeof(*root)) != 0;

@@ -30,6 +30,8 @@ enum {
     TAG_TURN = 4,
     TAG_TURN_BEGUN = 5,
     TAG_GIT = 6,
+    TAG_RUN = 7,
+    TAG_TRIED = 8,
     TIME_SIZE = 8,
     DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
@@ -80,6 +82,24 @@ out:
 }
 
 static int
+encode_run(const firn_workspace_run *run, uint64_t tag, struct fi_buf *out)
+{
+    DCHECK(run->command.size <= FI_CATALOG_RECORD_COMMAND_SIZE_MAX);
+    DCHECK(run->exit_code <= FI_CATALOG_RECORD_EXIT_CODE_MAX);
+    struct fi_buf field = {0};
+    int rc;
+    FI_TRY(fi_buf_append_sized(&field, run->command));
+    FI_TRY(fi_buf_append_varint(&field, run->exit_code));
+    FI_TRY(fi_buf_append_le64(&field, (uint64_t)run->begun_ns));
+    FI_TRY(fi_buf_append_le64(&field, (uint64_t)run->ended_ns));
+    FI_TRY(fi_buf_append_varint(out, tag));
+    FI_TRY(fi_buf_append_sized(out, fi_buf_slice(&field)));
+out:
+    fi_buf_deinit(&field);
+    return rc;
+}
+
+static int
 encode_fields(const struct fi_catalog_record *record, struct fi_buf *out)
 {
     if (record->has_rules) {
@@ -107,6 +127,12 @@ encode_fields(const struct fi_catalog_record *record, struct fi_buf *out)
     }
     if (record->git.branch[0] != '\0' || record->git.commit[0] != '\0') {
         FI_TRY_RETURN(encode_git(&record->git, out));
+    }
+    if (record->run.command.size > 0) {
+        FI_TRY_RETURN(encode_run(&record->run, TAG_RUN, out));
+    }
+    if (record->tried.command.size > 0) {
+        FI_TRY_RETURN(encode_run(&record->tried, TAG_TRIED, out));
     }
     return fi_buf_append_varint(out, TAG_END);
 }
@@ -313,6 +339,23 @@ decode_git(firn_slice field, firn_workspace_git *git)
 }
 
 static bool
+decode_run(firn_slice field, firn_workspace_run *run)
+{
+    struct fi_reader reader = fi_reader_of(field);
+    uint64_t begun;
+    uint64_t ended;
+    if (!fi_reader_sized(&reader, FI_CATALOG_RECORD_COMMAND_SIZE_MAX, &run->command) ||
+        !fi_reader_varint(&reader, &run->exit_code) || !fi_reader_le64(&reader, &begun) ||
+        !fi_reader_le64(&reader, &ended)) {
+        return false;
+    }
+    run->begun_ns = (int64_t)begun;
+    run->ended_ns = (int64_t)ended;
+    return fi_reader_left(&reader) == 0 && run->command.size > 0 &&
+           run->exit_code <= FI_CATALOG_RECORD_EXIT_CODE_MAX;
+}
+
+static bool
 decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
 {
     switch (tag) {
@@ -327,6 +370,10 @@ decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
         return decode_turn(field, record);
     case TAG_GIT:
         return decode_git(field, &record->git);
+    case TAG_RUN:
+        return decode_run(field, &record->run);
+    case TAG_TRIED:
+        return decode_run(field, &record->tried);
     default:
         DCHECK(tag == TAG_TURN_BEGUN);
         return decode_turn_begun(field, record);
@@ -383,7 +430,7 @@ decode_fields(struct fi_reader *reader, struct fi_catalog_record *record, firn_e
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_GIT) {
+        if (tag > TAG_TRIED) {
             return fi_error_set(err, FIRN_NEWER,
                                 "a checkpoint's record has a field of type %llu, which this "
                                 "version does not know",
@@ -459,7 +506,10 @@ fi_catalog_record_to_checkpoint(const struct fi_catalog_record *record,
                                        .excluded = record->excluded,
                                        .skipped = record->skipped,
                                        .turn = record->turn,
-                                       .git = record->git};
+                                       .git = record->git,
+                                       .turn_begun_ns = record->turn_begun_ns,
+                                       .run = record->run,
+                                       .tried = record->tried};
     firn_slice left = record->forgotten;
     firn_slice path;
     while (fi_catalog_record_forgotten_next(&left, &path)) {

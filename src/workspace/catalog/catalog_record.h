@@ -34,7 +34,9 @@ enum {
     FI_CATALOG_RECORD_MESSAGE_SIZE_MAX = 64 << 10,
     FI_CATALOG_RECORD_PATH_SIZE_MAX = 64 << 10,
     FI_CATALOG_RECORD_TURN_NAME_SIZE_MAX = 256, /* of an agent or a session */
-    FI_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10
+    FI_CATALOG_RECORD_PROMPT_SIZE_MAX = 16 << 10,
+    FI_CATALOG_RECORD_COMMAND_SIZE_MAX = 1024,
+    FI_CATALOG_RECORD_EXIT_CODE_MAX = 255
 };
 
 /* All slices are borrowed. */
@@ -63,6 +65,8 @@ struct fi_catalog_record {
     firn_workspace_turn turn; /* its agent is empty if there was none */
     int64_t turn_begun_ns;    /* 0: there was none, or its beginning is not known */
     firn_workspace_git git;
+    firn_workspace_run run; /* these two: the command is empty if there was none */
+    firn_workspace_run tried;
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */

@@ -64,9 +64,11 @@ move_slice(firn_slice *slice, uint8_t **room)
 }
 
 size_t
-fi_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn)
+fi_ws_given_text_size(const struct fi_catalog_record *record)
 {
-    return message.size + turn->agent.size + turn->session.size + turn->prompt.size;
+    const firn_workspace_turn *turn = &record->turn;
+    return record->message.size + turn->agent.size + turn->session.size + turn->prompt.size +
+           record->run.command.size + record->tried.command.size;
 }
 
 int
@@ -87,14 +89,15 @@ fi_ws_given_fill(firn_workspace_checkpoint *checkpoint, const struct fi_catalog_
     move_slice(&checkpoint->turn.agent, &room);
     move_slice(&checkpoint->turn.session, &room);
     move_slice(&checkpoint->turn.prompt, &room);
+    move_slice(&checkpoint->run.command, &room);
+    move_slice(&checkpoint->tried.command, &room);
 }
 
 int
 fi_ws_given_checkpoint(struct firn_ws *ws, const struct fi_catalog_record *record,
                        firn_workspace_checkpoint **out, firn_error *err)
 {
-    int rc =
-        fi_ws_given_reserve(ws, fi_ws_given_text_size(record->message, &record->turn), out, err);
+    int rc = fi_ws_given_reserve(ws, fi_ws_given_text_size(record), out, err);
     if (rc == FIRN_OK) {
         fi_ws_given_fill(*out, record);
     }

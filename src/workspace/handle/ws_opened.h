@@ -140,7 +140,7 @@ FIRN_MUST_CHECK int fi_ws_given_reserve(struct firn_ws *ws, size_t text_size,
                                         firn_workspace_checkpoint **out, firn_error *err);
 void fi_ws_given_fill(firn_workspace_checkpoint *checkpoint,
                       const struct fi_catalog_record *record);
-size_t fi_ws_given_text_size(firn_slice message, const firn_workspace_turn *turn);
+size_t fi_ws_given_text_size(const struct fi_catalog_record *record);
 /* Gives the handle memory that was allocated elsewhere. Requires: fi_ws_given_expect has
  * succeeded before each call. */
 FIRN_MUST_CHECK int fi_ws_given_expect(struct firn_ws *ws, firn_error *err);

@@ -370,6 +370,13 @@ compare_with_given(struct difference *difference, struct fi_ws_opened *opened, s
     return FIRN_OK;
 }
 
+/* 0: no limit. */
+static uint64_t
+lines_limit(uint64_t bytes_max)
+{
+    return bytes_max != 0 ? bytes_max : UINT64_MAX;
+}
+
 int
 fi_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
                  int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
@@ -381,7 +388,7 @@ fi_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
                                     .result = out,
                                     .visit = visit,
                                     .ctx = ctx,
-                                    .lines_bytes_left = UINT64_MAX};
+                                    .lines_bytes_left = lines_limit(options->lines_bytes_max)};
     struct fi_ws_opened opened;
     /* Two checkpoints are compared without a look at the tree. */
     int rc = reads_disk(options) ? fi_ws_opened_open(ws, FI_WS_READ, &opened, err)
@@ -453,10 +460,7 @@ compare_record(struct history *history, const struct fi_catalog_record *after,
     history->options.paths = history->given->paths;
     history->options.path_count = history->given->path_count;
     difference->result = &result;
-    difference->lines_bytes_left = history->given->lines_bytes_max;
-    if (difference->lines_bytes_left == 0) {
-        difference->lines_bytes_left = UINT64_MAX;
-    }
+    difference->lines_bytes_left = lines_limit(history->given->lines_bytes_max);
     fi_difference_renames_init(&difference->renames);
     rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
     fi_difference_renames_deinit(&difference->renames);

@@ -126,14 +126,14 @@ fi_ws_group_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     struct fi_catalog_record record;
     firn_workspace_checkpoint *made;
     struct fi_ws_save_request request = *given;
+    const struct fi_catalog_record texts = {.message = given->message, .turn = given->turn};
     int rc;
     request.group = group;
     FI_TRY(check_options(options, err));
     if (group->is_broken) {
         return fi_error_set(err, FIRN_MISUSE, "an earlier save of this group has failed");
     }
-    FI_TRY(
-        fi_ws_given_reserve(ws, fi_ws_given_text_size(request.message, &request.turn), &made, err));
+    FI_TRY(fi_ws_given_reserve(ws, fi_ws_given_text_size(&texts), &made, err));
     group->is_broken = true; /* (I3) */
     const uint64_t before = fi_objects_session_size_bytes(group->session);
     FI_TRY(fi_ws_save_tree_scan(&group->opened, &request, &tree, err));

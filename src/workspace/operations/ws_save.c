@@ -141,6 +141,15 @@ check_turn(const firn_workspace_turn *turn, bool begins, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+check_run(const firn_workspace_run *run, firn_error *err)
+{
+    return run->command.size == 0 || run->exit_code <= FI_CATALOG_RECORD_EXIT_CODE_MAX
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_INVALID, "an exit code is at most %d, not %llu",
+                              FI_CATALOG_RECORD_EXIT_CODE_MAX, (unsigned long long)run->exit_code);
+}
+
 /* Completes a turn by what the store has of it, and the message. */
 static int
 complete_turn(struct turn *turn, struct fi_ws_opened *opened, firn_workspace_turn *out,
@@ -273,11 +282,37 @@ ends_saved_turn(const struct saving *saving)
            previous->created_ns > request->turn_begun_ns;
 }
 
+/* Notes in the previous checkpoint's record which command was run in its tree. The commit is not
+ * synced: nothing depends on it. */
+static int
+note_tried(struct saving *saving, firn_error *err)
+{
+    struct fi_ws_opened *opened = saving->opened;
+    struct firn_db_batch *batch = NULL;
+    struct fi_buf bytes = {0};
+    int rc;
+    saving->previous.tried = saving->request.run;
+    FI_TRY(fi_catalog_record_encode(&saving->previous, &bytes) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a checkpoint's record"));
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(fi_catalog_put(opened->catalog, batch, opened->workspace.number, saving->previous.order,
+                          fi_buf_slice(&bytes), err));
+    FI_TRY(fi_db_write(opened->db, batch, FIRN_DURABILITY_OS, err));
+out:
+    fi_db_batch_destroy(batch);
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
 /* Makes no checkpoint: the tree has one already. */
 static int
 return_previous(struct saving *saving, firn_error *err)
 {
     DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
+    if (saving->request.run.command.size > 0) {
+        FI_TRY_RETURN(note_tried(saving, err));
+    }
     FI_TRY_RETURN(
         fi_ws_given_checkpoint(saving->ws, &saving->previous, &saving->result->checkpoint, err));
     if (fi_ws_save_tree_is_stored(&saving->tree)) {
@@ -350,9 +385,10 @@ save_opened(struct saving *saving, firn_error *err)
     FI_TRY(complete_turn(&saving->turn, saving->opened, &turn, &saving->request.message, err));
     FI_TRY(choose_turn(&saving->turn, saving->opened, &turn, &saving->request, err));
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
-    FI_TRY(fi_ws_given_reserve(
-        saving->ws, fi_ws_given_text_size(saving->request.message, &saving->request.turn),
-        &saving->made, err));
+    const struct fi_catalog_record texts = {.message = saving->request.message,
+                                            .turn = saving->request.turn,
+                                            .run = saving->request.run};
+    FI_TRY(fi_ws_given_reserve(saving->ws, fi_ws_given_text_size(&texts), &saving->made, err));
     FI_TRY(find_previous(saving, err));
     if (saving->request.tree_path == NULL) {
         FI_TRY(query_watch(saving, err));
@@ -395,23 +431,24 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
         return fi_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                             FI_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     }
-    const struct fi_ws_save_request request = {.message = options->message,
-                                               .include_deps = options->include_deps,
-                                               .gitignore = options->gitignore,
-                                               .file_size_max = options->file_size_max,
-                                               .strict = options->strict,
-                                               .is_full = options->full,
-                                               .threads = options->threads,
-                                               .tree_path = options->tree_path,
-                                               .no_rules = options->no_rules,
-                                               .gaps = options->gaps,
-                                               .gap_count = options->gap_count,
-                                               .created_ns = options->created_ns,
-                                               .callbacks = options->callbacks};
+    struct fi_ws_save_request request = {.message = options->message,
+                                         .include_deps = options->include_deps,
+                                         .gitignore = options->gitignore,
+                                         .file_size_max = options->file_size_max,
+                                         .strict = options->strict,
+                                         .is_full = options->full,
+                                         .threads = options->threads,
+                                         .tree_path = options->tree_path,
+                                         .no_rules = options->no_rules,
+                                         .gaps = options->gaps,
+                                         .gap_count = options->gap_count,
+                                         .created_ns = options->created_ns,
+                                         .callbacks = options->callbacks};
     if (ws->group != NULL) {
         return fi_ws_group_save(ws, options, &request, out, err);
     }
     int rc = check_turn(&options->turn, options->turn_begins, err);
+    rc = rc == FIRN_OK ? check_run(&options->run, err) : rc;
     if (rc == FIRN_OK && options->tag != NULL) {
         rc = fi_error_set(err, FIRN_INVALID, "only a save of a group takes a tag");
     }
@@ -419,6 +456,8 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
         return rc;
     }
     struct fi_ws_opened opened;
+    request.run = options->run;
+    request.run.command.size = cut_size(options->run.command, FI_CATALOG_RECORD_COMMAND_SIZE_MAX);
     struct saving saving = {.ws = ws,
                             .opened = &opened,
                             .request = request,

@@ -28,6 +28,7 @@ struct fi_ws_save_request {
     firn_slice message;
     firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
     int64_t turn_begun_ns;    /* 0: not known */
+    firn_workspace_run run;   /* a command that has ended; empty if there is none */
     bool is_safety;
     bool include_deps;
     bool gitignore;

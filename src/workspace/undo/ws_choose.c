@@ -14,7 +14,9 @@
  *
  * The undo of a turn goes to the state in which the last turn of an agent began, by the times of
  * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
- * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
+ * from the note of its beginning (catalog_turns.c), until the next one of its session begins. One
+ * that is asked for by its checkpoint's number is looked for among the states up to the present
+ * one.
  *
  * When the directory "differs" says ws_edits.c.
  */
@@ -44,7 +46,9 @@ static int
 nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
 {
     return fi_error_set(err, FIRN_NOT_FOUND, "there is %s",
-                        fi_ws_undo_line_is_turn(restoring)      ? "no turn of an agent to undo"
+                        fi_ws_undo_line_is_turn(restoring)
+                            ? (restoring->options->turn != 0 ? "no such turn of an agent to undo"
+                                                             : "no turn of an agent to undo")
                         : fi_ws_undo_line_is_forward(restoring) ? "nothing to redo"
                                                                 : "nothing to undo");
 }
@@ -118,6 +122,15 @@ find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, fir
     return rc;
 }
 
+/* Whether a turn ended with a checkpoint: the one that is asked for, which may also be a run, or
+ * any. */
+static bool
+ends_turn(const struct fi_ws_restoring *restoring, const struct fi_catalog_record *record)
+{
+    const uint64_t asked = restoring->options->turn;
+    return asked == 0 ? record->turn.agent.size > 0 : record->number == asked;
+}
+
 /* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is
  * 0 if the beginning of the turn is not known. */
 static int
@@ -133,9 +146,9 @@ find_turn(struct fi_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, 
             continue;
         }
         rc = fi_ws_undo_line_state(restoring->opened, state->order, &bytes, &record, err);
-        if (rc == FIRN_OK && record.turn.agent.size > 0) {
+        if (rc == FIRN_OK && ends_turn(restoring, &record)) {
             *at = i;
-            *out_begun_ns = record.turn_begun_ns;
+            *out_begun_ns = record.turn.agent.size > 0 ? record.turn_begun_ns : record.run.begun_ns;
         } else if (rc == FIRN_OK) {
             rc = FIRN_NOT_FOUND;
         }
@@ -200,7 +213,9 @@ choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
     int64_t begun_ns;
     int rc;
     FI_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
-    FI_TRY(find_open_turn(restoring, step->has_next ? begun_ns : INT64_MIN, err));
+    if (restoring->options->turn == 0) {
+        FI_TRY(find_open_turn(restoring, step->has_next ? begun_ns : INT64_MIN, err));
+    }
     if (step->open_ns != 0 && step->open_to < line->cursor) {
         step->to = step->open_to;
         step->has_next = true;

@@ -92,10 +92,26 @@ a_part_of_a_record_is_none(void **state)
 static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
-    static const uint8_t unknown[] = {7, 1, 'x', 0};
+    static const uint8_t unknown[] = {9, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
+}
+
+static void
+a_run_has_a_command_and_an_exit_code(void **state)
+{
+    uint8_t field[] = {7, 20, 1, 'x', 0xff, 1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(decode_with_end(field, sizeof field), FIRN_OK);
+    field[0] = 8;
+    assert_int_equal(decode_with_end(field, sizeof field), FIRN_OK);
+    field[4] = 0x80; /* 256 */
+    field[5] = 2;
+    assert_int_equal(decode_with_end(field, sizeof field), FIRN_CORRUPT);
+    const uint8_t none[] = {7, 18, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(decode_with_end(none, sizeof none), FIRN_CORRUPT);
+    const uint8_t more[] = {7, 20, 1, 'x', 1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9, 0};
+    assert_int_equal(decode_with_end(more, sizeof more), FIRN_CORRUPT);
 }
 
 static void
@@ -228,11 +244,18 @@ a_turn_has_an_agent_and_its_sizes(void **state)
                                         .prompt = firn_str("make it\nshorter"),
                                         .number = 300};
     record.turn_begun_ns = INT64_C(1700000000123456789);
+    record.run = (firn_workspace_run){firn_str("npm update"), 137, INT64_C(1700000000000000001), 3};
+    record.tried = (firn_workspace_run){firn_str("npm test"), 0, -1, INT64_MAX};
     encode(&record, &bytes);
     assert_int_equal(fi_catalog_record_decode(fi_buf_slice(&bytes), &read, &err), FIRN_OK);
     assert_true(fi_slice_equal(read.turn.prompt, record.turn.prompt));
     assert_int_equal(read.turn.number, 300);
     assert_int_equal(read.turn_begun_ns, record.turn_begun_ns);
+    assert_true(fi_slice_equal(read.run.command, record.run.command));
+    assert_true(fi_slice_equal(read.tried.command, record.tried.command));
+    assert_true(read.run.exit_code == 137 && read.run.begun_ns == record.run.begun_ns &&
+                read.run.ended_ns == 3 && read.tried.begun_ns == -1 &&
+                read.tried.ended_ns == INT64_MAX);
     for (size_t size = 0; size < bytes.size; size++) {
         assert_int_equal(fi_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);
@@ -256,6 +279,8 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     assert_true(fi_slice_equal(first->turn.session, firn_str("abc")));
     assert_true(fi_slice_equal(first->turn.prompt, firn_str("make it\nshorter")));
     assert_true(fi_slice_equal(first->message, firn_str("before")));
+    assert_true(fi_slice_equal(first->run.command, firn_str("npm update")));
+    assert_true(fi_slice_equal(first->tried.command, firn_str("npm test")));
     fi_free(first);
 }
 
@@ -266,6 +291,7 @@ main(void)
         cmocka_unit_test(a_record_reads_as_it_was_written),
         cmocka_unit_test(a_part_of_a_record_is_none),
         cmocka_unit_test(a_field_of_a_later_version_is_refused_as_newer),
+        cmocka_unit_test(a_run_has_a_command_and_an_exit_code),
         cmocka_unit_test(fields_have_one_order_and_their_own_size),
         cmocka_unit_test(forgotten_paths_are_in_order_and_apart),
         cmocka_unit_test(a_head_of_git_has_a_branch_or_a_commit),

@@ -218,21 +218,29 @@ take_prompt(void *ctx, const firn_workspace_step *step)
     return FIRN_OK;
 }
 
-/* Undoes the last turn, and says whose prompt it was; "" if there is none. */
+/* Undoes the turn that a checkpoint of this number has (0: the last), and says whose prompt it was;
+ * "" if there is none. */
 static const char *
-undo_turn(struct ws_world *world)
+undo_turn_of(struct ws_world *world, uint64_t number)
 {
     static char prompt[32];
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = 1;
     options.last_turn = true;
+    options.turn = number;
     options.on_step = take_prompt;
     options.callbacks.ctx = prompt;
     prompt[0] = '\0';
     int rc = fi_ws_restore_undo(world->ws, &options, &result, &world->err);
     assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && prompt[0] == '\0'));
     return prompt;
+}
+
+static const char *
+undo_turn(struct ws_world *world)
+{
+    return undo_turn_of(world, 0);
 }
 
 static void
@@ -287,6 +295,98 @@ turns_may_go_on_at_once(void **state)
     fi_sim_memory_set_time(os, now_ns += 1000000000);
     assert_string_equal(undo_turn(&world), "of a"); /* its checkpoint has what b did, too */
     assert_false(ws_dump_has(&world, "other"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* The number of the checkpoint that a turn ended with, which makes a file of the name. */
+static uint64_t
+work(struct ws_world *world, const char *name, int64_t *now_ns)
+{
+    fi_sim_memory_set_time(world->tree.os, *now_ns += 1000000000);
+    begin(world, "s", name);
+    const int64_t begun_ns = *now_ns;
+    fi_sim_memory_set_time(world->tree.os, *now_ns += 1000000000);
+    scan_put_text(&world->tree, name, name);
+    const firn_workspace_checkpoint *after = end(world, "s", "");
+    assert_true(after->turn_begun_ns >= begun_ns && after->created_ns > after->turn_begun_ns);
+    return after->number;
+}
+
+/* Any turn before the present state can be undone, and whatever came after it; a redo goes back. */
+static void
+a_turn_is_undone_by_its_number(void **state)
+{
+    struct ws_world world;
+    int64_t now_ns = INT64_C(1800000000) * 1000000000;
+    ws_world_open_memory(&world, 9);
+    scan_put_text(&world.tree, "file", "first");
+    const uint64_t one = work(&world, "one", &now_ns);
+    const uint64_t two = work(&world, "two", &now_ns);
+    const uint64_t three = work(&world, "three", &now_ns);
+    assert_string_equal(undo_turn_of(&world, two), "two"); /* told last */
+    assert_true(ws_dump_has(&world, "one") && !ws_dump_has(&world, "two") &&
+                !ws_dump_has(&world, "three"));
+    assert_string_equal(undo_turn_of(&world, three), ""); /* it was undone */
+    assert_string_equal(undo_turn_of(&world, two), "");
+    assert_string_equal(undo_turn_of(&world, 77), "");
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result redone;
+    assert_int_equal(fi_ws_restore_redo(world.ws, &options, &redone, &world.err), FIRN_OK);
+    assert_true(ws_dump_has(&world, "two") && ws_dump_has(&world, "three"));
+    scan_put_text(&world.tree, "mine", "not saved");
+    assert_string_equal(undo_turn_of(&world, one), "one");
+    assert_false(ws_dump_has(&world, "one") || ws_dump_has(&world, "mine"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+/* ---- commands that were run ---- */
+
+static firn_workspace_checkpoint *
+end_run(struct ws_world *world, const char *command, uint64_t exit_code, bool *out_is_made)
+{
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    options.threads = 1;
+    options.if_changed = true;
+    options.run = (firn_workspace_run){firn_str(command), exit_code, 1, 2};
+    int rc = fi_ws_save(world->ws, &options, &result, &world->err);
+    assert_int_equal(rc, exit_code > 255 ? FIRN_INVALID : FIRN_OK);
+    *out_is_made = result.is_made;
+    return result.checkpoint;
+}
+
+static int
+take_first(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    assert_true(fi_slice_equal(checkpoint->run.command, firn_str("update")));
+    assert_true(fi_slice_equal(checkpoint->tried.command, firn_str("test")));
+    *(uint64_t *)ctx = checkpoint->tried.exit_code;
+    return FIRN_OK;
+}
+
+/* A command that changes the tree is the run of the checkpoint after it. One that does not is noted
+ * in the checkpoint of that tree, in place of the one before it. */
+static void
+a_command_is_noted_where_it_ran(void **state)
+{
+    struct ws_world world;
+    bool is_made;
+    uint64_t exit_code = 0;
+    ws_world_open_memory(&world, 11);
+    scan_put_text(&world.tree, "file", "first");
+    const firn_workspace_checkpoint *made = end_run(&world, "update", 3, &is_made);
+    assert_true(is_made && made->tried.command.size == 0 && made->run.exit_code == 3 &&
+                made->run.begun_ns == 1 && made->run.ended_ns == 2);
+    made = end_run(&world, "first test", 0, &is_made);
+    assert_true(!is_made && made->run.exit_code == 3 && made->tried.exit_code == 0);
+    made = end_run(&world, "test", 130, &is_made);
+    assert_true(!is_made && made->tried.exit_code == 130);
+    assert_null(end_run(&world, "test", 256, &is_made));
+    const firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    assert_int_equal(fi_ws_list(world.ws, &list, take_first, &exit_code, &world.err), FIRN_OK);
+    assert_int_equal(exit_code, 130);
     ws_assert_check_clean(&world);
     ws_world_close(&world);
 }
@@ -462,6 +562,8 @@ main(void)
         cmocka_unit_test(a_turn_without_an_agent_is_refused),
         cmocka_unit_test(notes_of_turns_have_two_formats),
         cmocka_unit_test(turns_may_go_on_at_once),
+        cmocka_unit_test(a_turn_is_undone_by_its_number),
+        cmocka_unit_test(a_command_is_noted_where_it_ran),
         cmocka_unit_test(a_turn_that_was_interrupted_ends_with_the_next_one),
         cmocka_unit_test(an_interrupted_turn_that_was_undone_ends_nothing),
         cmocka_unit_test(a_turn_that_others_saved_is_a_turn),
