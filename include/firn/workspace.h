@@ -383,7 +383,10 @@ typedef struct firn_workspace_save_options {
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0, NULL, false, {{NULL, 0}, 0, 0, 0}                 \
+            false, NULL, 0, false, NULL, 0, NULL, false,                                      \
+        {                                                                                     \
+            {NULL, 0}, 0, 0, 0                                                                \
+        }                                                                                     \
     }
 
 typedef struct firn_workspace_save_result {
