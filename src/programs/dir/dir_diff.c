@@ -12,6 +12,7 @@
 #include "task/task.h"
 #include "term/term.h"
 #include "term/term_try.h"
+#include "turn/turn.h"
 
 enum { ROWS_DEFAULT = 100 };
 
@@ -152,6 +153,34 @@ dir_diff_compare(struct fi_cli *cli, firn_workspace *workspace,
     return exit_code;
 }
 
+/* Limits the comparison to what a turn itself changed, where others were at work at the same
+ * time. Returns an exit code. */
+static int
+limit_to_own(struct fi_cli *cli, firn_workspace *workspace,
+             const struct fi_task_workspace_references *references, struct fi_turn_own *own,
+             firn_workspace_diff_options *options)
+{
+    firn_error err;
+    if (references->turn.last == NULL) {
+        return FI_EXIT_OK;
+    }
+    if (fi_turn_own_find(workspace, &references->turn, own, &err) != FIRN_OK) {
+        return fi_command_report_failure(cli, &err, NULL);
+    }
+    if (!cli->quiet) {
+        fi_turn_beside_report(own);
+    }
+    if (fi_turn_own_is_known(own)) {
+        options->before = own->first[0] != '\0' ? own->first : NULL;
+        options->against_previous = options->before == NULL;
+    }
+    if (fi_turn_own_is_shared(own) && options->path_count == 0) {
+        options->paths = own->paths;
+        options->path_count = own->count;
+    }
+    return FI_EXIT_OK;
+}
+
 static int
 dir_diff_run(struct fi_cli *cli)
 {
@@ -162,6 +191,7 @@ dir_diff_run(struct fi_cli *cli)
     struct fi_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     struct fi_task_workspace_references references = {0};
+    struct fi_turn_own own = {.overlap_count = 0};
     bool is_read = isatty(STDOUT_FILENO) == 1 && !cli->json; /* by a person */
     int exit_code = fi_show_difference_init(
         shown, cli, is_read ? FI_SHOW_DIFFERENCE_PATCH : FI_SHOW_DIFFERENCE_NAMES, &options);
@@ -185,6 +215,8 @@ dir_diff_run(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, workspace, references.words, &paths));
     options.paths = paths.slices;
     options.path_count = paths.count;
+    FI_TRY_OUT(exit_code, limit_to_own(cli, workspace, &references, &own, &options));
+    listing.before = options.before;
     const struct fi_task_settings_today today = fi_task_settings_inspect(workspace, false);
     options.gitignore = today.gitignore;
     options.file_size_max = today.file_size_max;
@@ -194,6 +226,7 @@ out:
     fi_task_databases_deinit(&listing.databases);
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
+    fi_turn_own_deinit(&own);
     firn_workspace_close(workspace);
     return exit_code;
 }

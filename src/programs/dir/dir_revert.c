@@ -18,6 +18,7 @@
 #include "task/task.h"
 #include "term/term.h"
 #include "term/term_try.h"
+#include "turn/turn.h"
 
 /* ---- paths that cannot be merged ----
  *
@@ -170,6 +171,7 @@ struct request {
     firn_workspace_revert_options options;
     firn_workspace_revert_result result;
     struct fi_task_turn turn; /* that is reverted; last is NULL: none is */
+    struct fi_turn_own own;   /* of that turn */
     bool has_changes; /* with --json: the array of conflicts is over, that of changes begun */
 };
 
@@ -389,10 +391,41 @@ dir_revert_perform(struct fi_cli *cli, struct request *request)
 static int
 take_turn(struct fi_cli *cli, struct request *request)
 {
+    firn_error err;
     struct fi_task_turn *turn = &request->turn;
     FI_TRY_RETURN(fi_task_turn_find(cli, request->workspace, cli->arguments[0], turn));
+    if (fi_turn_own_find(request->workspace, turn, &request->own, &err) != FIRN_OK) {
+        return fi_command_report_failure(cli, &err, NULL);
+    }
+    const char *first = fi_turn_own_is_known(&request->own) ? request->own.first : turn->first;
     request->options.after = turn->last->id;
-    request->options.before = turn->first[0] != '\0' ? turn->first : NULL;
+    request->options.before = first[0] != '\0' ? first : NULL;
+    return FI_EXIT_OK;
+}
+
+/* Limits the revert to what the turn itself changed, where others were at work at the same time.
+ * Returns an exit code. */
+static int
+limit_to_own(struct fi_cli *cli, struct request *request)
+{
+    const struct fi_turn_own *own = &request->own;
+    if (!cli->quiet) {
+        fi_turn_beside_report(own);
+    }
+    if (!fi_turn_own_is_shared(own)) {
+        return FI_EXIT_OK;
+    }
+    request->options.paths = own->paths;
+    request->options.path_count = own->count;
+    const uint64_t count = fi_turn_beside_conflicts(cli, own);
+    if (count > 0) {
+        return fi_command_report_error(
+            cli, FIRN_CONFLICT,
+            "firn revert @N PATH... takes back what all turns have changed there meanwhile",
+            "%llu %s changed in several turns in such a way that they cannot be told apart: "
+            "nothing was changed",
+            (unsigned long long)count, fi_term_text_plural(count, "file was", "files were"));
+    }
     return FI_EXIT_OK;
 }
 
@@ -440,12 +473,16 @@ dir_revert_run(struct fi_cli *cli)
     FI_TRY_OUT(exit_code, fi_task_workspace_paths_init(cli, request.workspace, 1, &paths));
     request.options.paths = paths.slices;
     request.options.path_count = paths.count;
+    if (paths.count == 0) {
+        FI_TRY_OUT(exit_code, limit_to_own(cli, &request));
+    }
     exit_code = dir_revert_perform(cli, &request);
 out:
     fi_task_workspace_paths_deinit(&paths);
     firn_release(request.result.after);
     firn_release(request.result.before);
     firn_workspace_close(request.workspace);
+    fi_turn_own_deinit(&request.own);
     fi_task_turn_deinit(&request.turn);
     free(references);
     return exit_code;

@@ -17,6 +17,7 @@
 #include "task/task.h"
 #include "term/term.h"
 #include "term/term_try.h"
+#include "turn/turn.h"
 
 static char
 type_letter(firn_workspace_entry_type type)
@@ -313,21 +314,31 @@ show_changes(struct fi_cli *cli, firn_workspace *workspace, struct fi_show_diffe
     return FI_EXIT_OK;
 }
 
+/* The turn that is shown; of->last is NULL: none is. */
+struct shown_turn {
+    const struct fi_task_turn *of;
+    struct fi_turn_own own;
+};
+
 /* What the checkpoint changed against the previous one, in the wanted paths; of a turn, all that
  * it changed. */
 static firn_workspace_diff_options
-asked_of(const char *id, const firn_workspace_diff_options *options,
-         const struct fi_task_turn *turn)
+asked_of(const char *id, const firn_workspace_diff_options *options, const struct shown_turn *turn)
 {
     static const firn_slice all = {.data = (const uint8_t *)"", .size = 0};
     const bool is_all = options->path_count == 0;
     firn_workspace_diff_options asked = *options;
     assert(id[0] != '\0');
     asked.after = id;
-    asked.before = turn->first[0] != '\0' ? turn->first : NULL;
+    const char *first = fi_turn_own_is_known(&turn->own) ? turn->own.first : turn->of->first;
+    asked.before = first[0] != '\0' ? first : NULL;
     asked.against_previous = asked.before == NULL;
     asked.paths = is_all ? &all : options->paths;
     asked.path_count = is_all ? 1 : options->path_count;
+    if (is_all && fi_turn_own_is_shared(&turn->own)) {
+        asked.paths = turn->own.paths;
+        asked.path_count = turn->own.count;
+    }
     return asked;
 }
 
@@ -335,7 +346,7 @@ asked_of(const char *id, const firn_workspace_diff_options *options,
 static int
 show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *reference,
                 const firn_workspace_checkpoint *checkpoint, struct fi_show_difference *shown,
-                const firn_workspace_diff_options *options, const struct fi_task_turn *turn)
+                const firn_workspace_diff_options *options, const struct shown_turn *turn)
 {
     firn_workspace_diff_options asked = asked_of(checkpoint->id, options, turn);
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
@@ -353,6 +364,10 @@ show_difference(struct fi_cli *cli, firn_workspace *workspace, const char *refer
     const int exit_code = show_tags(cli, workspace, checkpoint->id);
     if (exit_code == FI_EXIT_OK) {
         show_counts(&result);
+    }
+    if (exit_code == FI_EXIT_OK && turn->of->last != NULL) {
+        fi_turn_beside_print(&turn->own, "beside", 12);
+        fi_turn_beside_json(&turn->own);
     }
     release_result(&result);
     if (exit_code != FI_EXIT_OK) {
@@ -395,7 +410,11 @@ dir_show(struct fi_cli *cli, firn_workspace *workspace,
     firn_error err;
     const char *reference = references->first != NULL ? references->first : "latest";
     firn_workspace_checkpoint *checkpoint;
+    struct shown_turn turn = {.of = &references->turn};
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
+    if (code == FIRN_OK && turn.of->last != NULL) {
+        code = fi_turn_own_find(workspace, turn.of, &turn.own, &err);
+    }
     if (code != FIRN_OK) {
         return fi_command_report_failure(
             cli, &err, fi_task_workspace_hint_or_path(workspace, reference, code));
@@ -406,10 +425,10 @@ dir_show(struct fi_cli *cli, firn_workspace *workspace,
         fi_show_checkpoint_json("checkpoint", checkpoint);
         exit_code = show_files(cli, workspace, checkpoint->id, paths);
     } else {
-        exit_code = show_difference(cli, workspace, reference, checkpoint, shown, options,
-                                    &references->turn);
+        exit_code = show_difference(cli, workspace, reference, checkpoint, shown, options, &turn);
     }
     firn_release(checkpoint);
+    fi_turn_own_deinit(&turn.own);
     return exit_code;
 }
 

@@ -93,6 +93,7 @@ print_row(const struct listing *listing, const struct fi_turn *turn)
     }
     print_exit(turn);
     fi_term_out_text("\n");
+    fi_turn_beside_print(&turn->own, "        beside ", 15);
 }
 
 static void
@@ -115,6 +116,7 @@ turn_json(const struct fi_turn *turn)
     fi_term_json_u64_if("previous", turn->of.first_number, turn->of.first_number != 0);
     fi_term_json_bool("cut", turn->is_cut);
     fi_show_tally_json(&turn->tally, turn->renamed);
+    fi_turn_beside_json(&turn->own);
     fi_term_json_end();
 }
 
@@ -205,6 +207,9 @@ const struct fi_command fi_turn_list = {
             "What firn run has run is listed as a turn, with its exit code, if it changed\n"
             "something. A turn of an agent has the exit code of what firn run ran last in it,\n"
             "or later in the state in which it ended, such as the tests.\n"
+            "\n"
+            "Of turns that overlap only their own files are counted: those that changed in\n"
+            "saves of their own. \"beside\" names the other turn, and what both have changed.\n"
             "\n"
             "@12 names the turn that ended with checkpoint 12, for firn show, diff, revert,\n"
             "restore and undo --turn; so does @ and a piece of its prompt that no other\n"

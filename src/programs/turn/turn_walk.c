@@ -53,6 +53,7 @@ static void
 destroy(struct fi_turn *turn)
 {
     fi_task_turn_deinit(&turn->of);
+    fi_turn_own_deinit(&turn->own);
     free(turn);
 }
 
@@ -283,6 +284,15 @@ count(struct fi_turn_walk *walk, struct fi_turn *turn, firn_error *err)
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     options.after = turn->of.last->id;
     options.before = turn->of.first[0] != '\0' ? turn->of.first : NULL;
+    if (turn->overlap_count > 0) {
+        FI_TRY_RETURN(fi_turn_own_read(walk->workspace, &turn->of, turn->overlaps,
+                                       turn->overlap_count, &turn->own, err));
+    }
+    if (fi_turn_own_is_known(&turn->own)) {
+        options.before = turn->own.first[0] != '\0' ? turn->own.first : NULL;
+        options.paths = turn->own.paths;
+        options.path_count = fi_turn_own_is_shared(&turn->own) ? turn->own.count : 0;
+    }
     options.against_previous = options.before == NULL;
     options.find_renames = true;
     options.with_lines = true;
