@@ -11,6 +11,7 @@
 #include "command/command.h"
 #include "firn/firn.h"
 #include "show/show.h"
+#include "task/task.h"
 
 extern const struct fi_command fi_past_find;
 extern const struct fi_command fi_past_describe;
@@ -79,6 +80,27 @@ bool fi_past_pattern_find(struct fi_past_pattern *pattern, firn_slice line, size
  * none. */
 bool fi_past_pattern_next(struct fi_past_pattern *pattern, struct fi_show_lines *walk,
                           firn_slice *out_line);
+
+/* ---- hunks ---- */
+
+/* What of a difference is to be restored. */
+struct fi_past_hunks {
+    struct fi_cli *cli;
+    struct fi_show_patch patch;
+    firn_slice *paths; /* of all that is; on the heap */
+    size_t path_count;
+    firn_workspace_content *contents; /* of those of which not all hunks are */
+    size_t content_count;
+    uint64_t seen; /* files that were asked for */
+    uint64_t bytes;
+    bool is_over; /* no more questions */
+    bool is_out_of_memory;
+};
+/* Asks what to restore of a checkpoint, by lines of standard input. Returns an exit code; *out must
+ * be deinited. */
+int fi_past_hunks_choose(struct fi_past_hunks *out, struct fi_cli *cli, firn_workspace *workspace,
+                         const char *reference, const struct fi_task_workspace_paths *paths);
+void fi_past_hunks_deinit(struct fi_past_hunks *hunks);
 
 /* What the files of checkpoints are searched for. A zeroed one searches for nothing. */
 struct fi_past_search {
