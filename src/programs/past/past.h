@@ -69,6 +69,13 @@ struct fi_past_pattern {
  * code. */
 int fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char *text,
                          bool is_fixed, bool ignores_case);
+/* The same for one that is no part of a command line. FIRN_INVALID with a message, or
+ * FIRN_NO_MEMORY. */
+int fi_past_pattern_compile(struct fi_past_pattern *out, const char *text, bool is_fixed,
+                            bool ignores_case, char *message, size_t message_size);
+/* Whether an expression from elsewhere takes bounded time: it has at most 256 bytes, repetitions
+ * {n} whose product is at most 100, and no back references. */
+bool fi_past_pattern_is_modest(const char *text);
 void fi_past_pattern_deinit(struct fi_past_pattern *pattern);
 /* Whether it occurs in a line. */
 bool fi_past_pattern_matches(struct fi_past_pattern *pattern, firn_slice line);
@@ -102,6 +109,7 @@ int fi_past_hunks_choose(struct fi_past_hunks *out, struct fi_cli *cli, firn_wor
                          const char *reference, const struct fi_task_workspace_paths *paths);
 void fi_past_hunks_deinit(struct fi_past_hunks *hunks);
 
+enum { FI_PAST_SEARCH_TEXT_MAX = 4096 };
 /* What the files of checkpoints are searched for. A zeroed one searches for nothing. */
 struct fi_past_search {
     firn_workspace *workspace;

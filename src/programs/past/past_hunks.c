@@ -8,8 +8,8 @@
  * the content is made here and handed to the library, which has the rest of the file as it is on
  * the disk, refuses it if that has changed meanwhile, and saves the present state first.
  *
- * What has no hunks is asked for as a whole: a file that is missing on one side, a link, a binary or
- * very large file, a mode.
+ * What has no hunks is asked for as a whole: a file that is missing on one side, a link, a binary
+ * or very large file, a mode.
  *
  * The answers are lines of standard input, from a person or a script. The end of the input is "q":
  * what was chosen by then is restored.
