@@ -946,6 +946,14 @@ firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_optio
                      int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
                      firn_workspace_steps_result *out, firn_error *err);
 
+/* What a restore writes in place of a file of the checkpoint. */
+typedef struct firn_workspace_content {
+    firn_slice path;    /* from the root, of a file that the disk and the checkpoint have */
+    firn_hash expected; /* of the file on the disk, as a comparison with it has told */
+    firn_slice content; /* up to FIRN_WORKSPACE_CONTENT_SIZE_MAX */
+} firn_workspace_content;
+enum { FIRN_WORKSPACE_CONTENT_SIZE_MAX = 8 << 20 };
+
 typedef struct firn_workspace_restore_options {
     size_t size;             /* sizeof(firn_workspace_restore_options) */
     const firn_slice *paths; /* restore only these and what is below them */
@@ -970,11 +978,16 @@ typedef struct firn_workspace_restore_options {
     /* With last_turn: to before the turn, or the run, that the checkpoint of this number has; 0: before the
      * last turn. */
     uint64_t turn;
+    /* firn_workspace_restore of paths, in place, and no dry run: these files, which are among the paths, get
+     * this content, such as one of which some hunks were restored; all else of them stays as it is on the
+     * disk. FIRN_CONFLICT if a file is not as expected any more, FIRN_LIMIT if a content is too large. */
+    const firn_workspace_content *contents;
+    size_t content_count;
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL, false, 0                                             \
+            NULL, false, false, 0, NULL, false, 0, NULL, 0                                    \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */

@@ -587,6 +587,28 @@ firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_optio
         give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL), err);
 }
 
+/* The contents that options give are for a restore of paths. */
+static int
+check_contents(const char *reference, const firn_workspace_restore_options *given, firn_error *err)
+{
+    if (given->content_count == 0) {
+        return FIRN_OK;
+    }
+    API_REQUIRE(given->contents != NULL && reference != NULL && given->path_count > 0 &&
+                    given->to_dir == NULL && !given->dry_run,
+                err, "contents are for a restore of paths in place, and no dry run");
+    for (size_t i = 0; i < given->content_count; i++) {
+        const firn_slice content = given->contents[i].content;
+        API_REQUIRE(content.data != NULL || content.size == 0, err,
+                    "contents must have their bytes");
+        if (content.size > FIRN_WORKSPACE_CONTENT_SIZE_MAX) {
+            return fi_error_set(err, FIRN_LIMIT, "a content has more than %d bytes",
+                                FIRN_WORKSPACE_CONTENT_SIZE_MAX);
+        }
+    }
+    return FIRN_OK;
+}
+
 /* Restores, undoes and resumes take the same options and give the same result. */
 static int
 run_restore(firn_workspace *workspace, const char *reference,
@@ -602,6 +624,7 @@ run_restore(firn_workspace *workspace, const char *reference,
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    FI_TRY_RETURN(check_contents(reference, &given, err));
     int rc = run(workspace, reference, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }

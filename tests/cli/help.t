@@ -360,7 +360,9 @@ Options before the command count too; help wins over mistakes after it.
   at once. Meanwhile firn status says that a restore is running.
   
   --interactive shows, as firn browse does, which files a restore would change and
-  how; Space marks files, Enter restores these, or all.
+  how; Space marks files, Enter restores these, or all. --patch asks for each
+  hunk, as git restore -p does: y restores it, n does not, a and d are for the
+  rest of the file, s splits it, q ends. Answers are lines of standard input.
   
   After an interrupted restore each file is whole, old or new. --resume, without
   REF, finishes the restore, and firn undo takes it back; a save finishes it
@@ -372,6 +374,7 @@ Options before the command count too; help wins over mistakes after it.
     -n, --dry-run         show what would change, and change nothing
     -v, --verbose         with -n: list each file of added and removed directories
     -i, --interactive     choose on a screen what to restore
+    -p, --patch           ask for each hunk whether to restore it
         --to DIR          restore into DIR, which must be empty or not exist
         --resume          finish an interrupted restore
         --trust-journal   with --resume: even one that was not started here
@@ -492,4 +495,4 @@ What refuses --json does not offer it.
   hook run: 0
   save: 1
   $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
-  14
+  16

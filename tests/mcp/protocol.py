@@ -27,9 +27,10 @@ VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"
 TOOLS = {"checkpoint_save": set(), "checkpoint_list": set(), "checkpoint_show": {"snapshot_id"}, "checkpoint_status": set(),
          "checkpoint_diff": set(), "checkpoint_restore": {"snapshot_id"}, "checkpoint_undo": set(), "checkpoint_redo": set(),
          "checkpoint_revert": {"snapshot_id"}, "checkpoint_delete": {"snapshot_id"}, "checkpoint_steps": set(), "checkpoint_log": set(),
-         "checkpoint_cat": {"path"}, "checkpoint_push": set()}
+         "checkpoint_cat": {"path"}, "checkpoint_push": set(), "checkpoint_find": {"pattern"},
+         "checkpoint_describe": {"snapshot_id", "message"}}
 ON_REQUEST = {"checkpoint_delete", "checkpoint_push"}  # only with an option
-READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+READ_ONLY = {"checkpoint_find", "checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 ABILITIES = {"tools": {}, "prompts": {}}
 # By name: the argument, or None; whether it must be given; the tool that the text names.
@@ -439,6 +440,27 @@ def test_reverting(home):
     client.close()
 
 
+def search_the_past(client, w):
+    found = client.call("checkpoint_find", workspace_path=w, pattern="*")["changes"]
+    assert found and found[-1]["number"] == 1 and found[-1]["change"] == "added"
+    one = found[-1]["path"]
+    assert client.call("checkpoint_find", workspace_path=w, pattern=one.upper(), ignore_case=True, limit=1)["changes"][0]["path"] == one
+    assert client.call("checkpoint_find", workspace_path=w, pattern="no*where") == {"changes": []}
+    assert client.call("checkpoint_find", workspace_path=w, pattern="*", limit=0) == {"changes": []}
+    client.failed("FIRN_INVALID", "checkpoint_find", workspace_path=w, pattern="")
+    client.failed("FIRN_INVALID", "checkpoint_find", workspace_path=w, pattern="x" * 3000)
+    assert client.call("checkpoint_log", workspace_path=w, contains="no such text") == {"checkpoints": []}
+    assert client.call("checkpoint_log", workspace_path=w, matches="^no [s]uch text$") == {"checkpoints": []}
+    assert client.call("checkpoint_log", workspace_path=w, matches=".")["checkpoints"][-1]["number"] == 1
+    for bad in ("(", "((a{100}){100}){100}", "(a)\\1", "x" * 300):
+        client.failed("FIRN_INVALID", "checkpoint_log", workspace_path=w, matches=bad)
+    client.failed("FIRN_INVALID", "checkpoint_log", workspace_path=w, contains="")
+    before = client.call("checkpoint_show", workspace_path=w, snapshot_id="1")["message"]
+    assert client.call("checkpoint_describe", workspace_path=w, snapshot_id="1", message="other")["message"] == "other"
+    assert client.call("checkpoint_describe", workspace_path=w, snapshot_id="1", message=before)["message"] == before
+    client.failed("FIRN_NOT_FOUND", "checkpoint_describe", workspace_path=w, snapshot_id="77", message="x")
+
+
 def test_a_day(home):
     w = home + "/w"
     write(w + "/a.txt", "one\n")
@@ -497,6 +519,7 @@ def test_a_day(home):
     assert [one["number"] for one in client.call("checkpoint_log", workspace_path=w, limit=1)["checkpoints"]] == [2]
     assert client.call("checkpoint_log", workspace_path=w, limit=0) == {"checkpoints": []}
     assert client.call("checkpoint_log", workspace_path=w, paths=["nowhere"]) == {"checkpoints": []}
+    search_the_past(client, w)
     assert len(client.call("checkpoint_list", workspace_path=w, limit=1)["checkpoints"]) == 1
     assert client.call("checkpoint_list", workspace_path=w, limit=0) == {"checkpoints": []}
     assert len(client.call("checkpoint_list", workspace_path=w, include_safety=True)["checkpoints"]) > 2

@@ -277,11 +277,9 @@ static const struct fi_command_note elsewhere[] = {
     {"log --oneline", "firn log prints one line for each checkpoint"},
     {"log --reverse", "firn log shows the newest first; firn log ..REF begins at a checkpoint"},
     {"log -N", "firn log -n N shows the N newest"},
-    {"restore --patch", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore --source", "firn restore REF PATH restores a file of a checkpoint"},
     {"restore --staged", "nothing is staged: firn restore PATH restores a file from the newest "
                          "checkpoint"},
-    {"restore -p", "firn restore -i REF shows the differences, and restores chosen files"},
     {"restore -s", "firn restore REF PATH restores a file of a checkpoint"},
     {"save --all", "firn save saves every file by itself"},
     {"save --amend", "firn save makes a new checkpoint; firn delete deletes the one before"},

@@ -367,6 +367,9 @@ check_resume(struct fi_cli *cli)
     if (cli->argument_count > 0) {
         return fi_command_misused(cli, "--resume takes no checkpoint and no paths");
     }
+    if (fi_command_has(cli, "patch")) {
+        return fi_command_misused(cli, "--resume and --patch exclude each other");
+    }
     if (fi_command_has(cli, "to")) {
         return fi_command_misused(cli, "--resume and --to exclude each other");
     }
@@ -385,7 +388,15 @@ check_arguments(struct fi_cli *cli, const struct request *request)
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
         return fi_command_misused(cli, "--to needs a directory");
     }
-    return cli->argument_count > 0 ? FI_EXIT_OK : fi_task_workspace_check_reference(cli);
+    if (fi_command_has(cli, "patch") &&
+        (request->options.to_dir != NULL || cli->json || request->options.dry_run ||
+         fi_command_has(cli, "interactive"))) {
+        return fi_command_misused(
+            cli, "--patch excludes --dry-run, --interactive, --json and --to: it asks first");
+    }
+    return cli->argument_count > 0 || fi_command_has(cli, "patch")
+               ? FI_EXIT_OK
+               : fi_task_workspace_check_reference(cli);
 }
 
 static int
@@ -398,6 +409,28 @@ run_interactive(struct fi_cli *cli, const struct request *request)
     }
     FI_TRY_RETURN(fi_task_workspace_check_reference(cli));
     return fi_dir_browse_run(cli, cli->arguments[0], 1);
+}
+
+/* firn restore --patch. */
+static int
+restore_hunks(struct fi_cli *cli, struct request *request,
+              const struct fi_task_workspace_paths *paths)
+{
+    struct fi_past_hunks hunks;
+    int exit_code =
+        fi_past_hunks_choose(&hunks, cli, request->workspace, request->reference, paths);
+    if (exit_code == FI_EXIT_OK && hunks.path_count == 0 && !cli->quiet) {
+        fi_term_out_text(hunks.seen == 0 ? "nothing differs\n" : "nothing was restored\n");
+    }
+    if (exit_code == FI_EXIT_OK && hunks.path_count > 0) {
+        request->options.paths = hunks.paths;
+        request->options.path_count = hunks.path_count;
+        request->options.contents = hunks.contents;
+        request->options.content_count = hunks.content_count;
+        exit_code = dir_restore_perform(cli, request);
+    }
+    fi_past_hunks_deinit(&hunks);
+    return exit_code;
 }
 
 static int
@@ -431,7 +464,8 @@ dir_restore_run(struct fi_cli *cli)
     }
     request.options.paths = paths.slices;
     request.options.path_count = paths.count;
-    exit_code = dir_restore_perform(cli, &request);
+    exit_code = fi_command_has(cli, "patch") ? restore_hunks(cli, &request, &paths)
+                                             : dir_restore_perform(cli, &request);
 out:
     fi_task_workspace_paths_deinit(&paths);
     fi_task_workspace_references_deinit(&references);
@@ -444,6 +478,7 @@ static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"interactive", 'i', NULL, "choose on a screen what to restore"},
+    {"patch", 'p', NULL, "ask for each hunk whether to restore it"},
     {"to", 0, "DIR", "restore into DIR, which must be empty or not exist"},
     {"resume", 0, NULL, "finish an interrupted restore"},
     {"trust-journal", 0, NULL, "with --resume: even one that was not started here"},
@@ -491,7 +526,9 @@ const struct fi_command fi_dir_restore = {
             "at once. Meanwhile firn status says that a restore is running.\n"
             "\n"
             "--interactive shows, as firn browse does, which files a restore would change and\n"
-            "how; Space marks files, Enter restores these, or all.\n"
+            "how; Space marks files, Enter restores these, or all. --patch asks for each\n"
+            "hunk, as git restore -p does: y restores it, n does not, a and d are for the\n"
+            "rest of the file, s splits it, q ends. Answers are lines of standard input.\n"
             "\n"
             "After an interrupted restore each file is whole, old or new. --resume, without\n"
             "REF, finishes the restore, and firn undo takes it back; a save finishes it\n"

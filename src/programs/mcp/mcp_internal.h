@@ -325,6 +325,8 @@ struct fi_mcp_tool {
 extern const struct fi_mcp_tool fi_mcp_save_tool;
 extern const struct fi_mcp_tool fi_mcp_list_tool;
 extern const struct fi_mcp_tool fi_mcp_log_tool;
+extern const struct fi_mcp_tool fi_mcp_find_tool;
+extern const struct fi_mcp_tool fi_mcp_describe_tool;
 extern const struct fi_mcp_tool fi_mcp_cat_tool;
 extern const struct fi_mcp_tool fi_mcp_delete_tool;
 extern const struct fi_mcp_tool fi_mcp_push_tool;

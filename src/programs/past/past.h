@@ -11,6 +11,7 @@
 #include "command/command.h"
 #include "firn/firn.h"
 #include "show/show.h"
+#include "task/task.h"
 
 extern const struct fi_command fi_past_find;
 extern const struct fi_command fi_past_describe;
@@ -68,6 +69,13 @@ struct fi_past_pattern {
  * code. */
 int fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char *text,
                          bool is_fixed, bool ignores_case);
+/* The same for one that is no part of a command line. FIRN_INVALID with a message, or
+ * FIRN_NO_MEMORY. */
+int fi_past_pattern_compile(struct fi_past_pattern *out, const char *text, bool is_fixed,
+                            bool ignores_case, char *message, size_t message_size);
+/* Whether an expression from elsewhere takes bounded time: it has at most 256 bytes, repetitions
+ * {n} whose product is at most 100, and no back references. */
+bool fi_past_pattern_is_modest(const char *text);
 void fi_past_pattern_deinit(struct fi_past_pattern *pattern);
 /* Whether it occurs in a line. */
 bool fi_past_pattern_matches(struct fi_past_pattern *pattern, firn_slice line);
@@ -80,6 +88,28 @@ bool fi_past_pattern_find(struct fi_past_pattern *pattern, firn_slice line, size
 bool fi_past_pattern_next(struct fi_past_pattern *pattern, struct fi_show_lines *walk,
                           firn_slice *out_line);
 
+/* ---- hunks ---- */
+
+/* What of a difference is to be restored. */
+struct fi_past_hunks {
+    struct fi_cli *cli;
+    struct fi_show_patch patch;
+    firn_slice *paths; /* of all that is; on the heap */
+    size_t path_count;
+    firn_workspace_content *contents; /* of those of which not all hunks are */
+    size_t content_count;
+    uint64_t seen; /* files that were asked for */
+    uint64_t bytes;
+    bool is_over; /* no more questions */
+    bool is_out_of_memory;
+};
+/* Asks what to restore of a checkpoint, by lines of standard input. Returns an exit code; *out must
+ * be deinited. */
+int fi_past_hunks_choose(struct fi_past_hunks *out, struct fi_cli *cli, firn_workspace *workspace,
+                         const char *reference, const struct fi_task_workspace_paths *paths);
+void fi_past_hunks_deinit(struct fi_past_hunks *hunks);
+
+enum { FI_PAST_SEARCH_TEXT_MAX = 4096 };
 /* What the files of checkpoints are searched for. A zeroed one searches for nothing. */
 struct fi_past_search {
     firn_workspace *workspace;

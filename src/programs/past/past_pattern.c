@@ -10,10 +10,16 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATTERN_SIZE_MAX = 4096, MESSAGE_SIZE = 256 };
+enum {
+    PATTERN_SIZE_MAX = 4096,
+    MESSAGE_SIZE = 256,
+    MODEST_SIZE_MAX = 256,
+    MODEST_REPEATS_MAX = 100
+};
 
 static const char special[] = "\\.[]{}()*+?^$|";
 
@@ -36,38 +42,82 @@ escape(const char *text)
 }
 
 int
-fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char *text,
-                     bool is_fixed, bool ignores_case)
+fi_past_pattern_compile(struct fi_past_pattern *out, const char *text, bool is_fixed,
+                        bool ignores_case, char *message, size_t message_size)
 {
-    char message[MESSAGE_SIZE];
     *out = (struct fi_past_pattern){.literal = NULL};
     if (strlen(text) > PATTERN_SIZE_MAX) {
-        return fi_command_misused(cli, "the pattern has more than %d bytes", PATTERN_SIZE_MAX);
+        (void)snprintf(message, message_size, "the pattern has more than %d bytes",
+                       PATTERN_SIZE_MAX);
+        return FIRN_INVALID;
     }
     if (strchr(text, '\n') != NULL) {
-        return fi_command_misused(cli, "the pattern has more than one line");
+        (void)snprintf(message, message_size, "the pattern has more than one line");
+        return FIRN_INVALID;
     }
     bool is_plain = is_fixed || strpbrk(text, special) == NULL;
     if (is_plain && !ignores_case) {
         out->literal = text;
-        return FI_EXIT_OK;
+        return FIRN_OK;
     }
     char *escaped = is_fixed ? escape(text) : NULL;
     if (is_fixed && escaped == NULL) {
-        return fi_command_report_no_memory(cli);
+        return FIRN_NO_MEMORY;
     }
     int rc = regcomp(&out->regex, is_fixed ? escaped : text,
                      REG_EXTENDED | (ignores_case ? REG_ICASE : 0));
     free(escaped);
-    if (rc == REG_ESPACE) {
-        return fi_command_report_no_memory(cli);
-    }
     if (rc != 0) {
-        (void)regerror(rc, &out->regex, message, sizeof(message));
-        return fi_command_misused(cli, "'%s' is not a regular expression: %s", text, message);
+        char why[MESSAGE_SIZE];
+        (void)regerror(rc, &out->regex, why, sizeof why);
+        (void)snprintf(message, message_size, "'%s' is not a regular expression: %s", text, why);
+        return rc == REG_ESPACE ? FIRN_NO_MEMORY : FIRN_INVALID;
     }
     out->has_regex = true;
-    return FI_EXIT_OK;
+    return FIRN_OK;
+}
+
+int
+fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char *text,
+                     bool is_fixed, bool ignores_case)
+{
+    char message[PATTERN_SIZE_MAX + MESSAGE_SIZE + 64];
+    int code = fi_past_pattern_compile(out, text, is_fixed, ignores_case, message, sizeof message);
+    return code == FIRN_OK          ? FI_EXIT_OK
+           : code == FIRN_NO_MEMORY ? fi_command_report_no_memory(cli)
+                                    : fi_command_misused(cli, "%s", message);
+}
+
+/* The C library takes time and memory by the product of nested repetitions, and with back
+ * references time that grows without a bound. Here all repetitions count as nested. */
+bool
+fi_past_pattern_is_modest(const char *text)
+{
+    uint64_t product = 1;
+    if (strlen(text) > MODEST_SIZE_MAX) {
+        return false;
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        if (at[0] == '\\' && at[1] != '\0') {
+            at++;
+            if (*at >= '1' && *at <= '9') {
+                return false;
+            }
+        } else if (*at == '{') {
+            uint64_t most = 1;
+            for (const char *digit = at + 1; *digit != '\0' && *digit != '}';) {
+                char *end;
+                uint64_t number = strtoull(digit, &end, 10);
+                most = number > most ? number : most;
+                digit = end > digit ? end : digit + 1;
+            }
+            product *= most < MODEST_REPEATS_MAX + 1 ? most : MODEST_REPEATS_MAX + 1;
+        }
+        if (product > MODEST_REPEATS_MAX) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void

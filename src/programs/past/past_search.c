@@ -19,15 +19,16 @@
 
 #include "term/term_try.h"
 
-enum { TEXT_SIZE_MAX = 4096, WINDOW_SIZE = 1 << 20 };
+enum { WINDOW_SIZE = 1 << 20 };
 
 int
 fi_past_search_init(struct fi_past_search *out, struct fi_cli *cli, const char *text,
                     const char *expression, bool ignores_case)
 {
     *out = (struct fi_past_search){.text = text};
-    if (text != NULL && (text[0] == '\0' || strlen(text) > TEXT_SIZE_MAX)) {
-        return fi_command_misused(cli, "the text to search for has 1 to %d bytes", TEXT_SIZE_MAX);
+    if (text != NULL && (text[0] == '\0' || strlen(text) > FI_PAST_SEARCH_TEXT_MAX)) {
+        return fi_command_misused(cli, "the text to search for has 1 to %d bytes",
+                                  FI_PAST_SEARCH_TEXT_MAX);
     }
     if (expression == NULL) {
         return FI_EXIT_OK;

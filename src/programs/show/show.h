@@ -205,6 +205,15 @@ void fi_show_patch_init(struct fi_show_patch *out);
 bool fi_show_patch_print(const struct fi_show_patch *patch,
                          const firn_workspace_difference *difference);
 
+/* The same in parts: what stands above the hunks of a file, or link; the hunks from `first` on that
+ * form one group, which the hunk returned follows; and one group, or a part of it. */
+void fi_show_patch_print_head(const firn_workspace_difference *difference);
+size_t fi_show_patch_group_end(const struct fi_show_patch *patch,
+                               const firn_workspace_difference *difference, size_t first);
+bool fi_show_patch_print_group(const struct fi_show_patch *patch,
+                               const firn_workspace_difference *difference, size_t first,
+                               size_t end);
+
 /* Prints the newer lines with the words that were added, and removed, marked. Returns false when
  * memory is out. */
 bool fi_show_words_print(firn_slice removed, firn_slice added, bool is_terminal);

@@ -291,6 +291,32 @@ print_head(const firn_workspace_entry *before, const firn_workspace_entry *after
     }
 }
 
+void
+fi_show_patch_print_head(const firn_workspace_difference *difference)
+{
+    const firn_workspace_change *change = &difference->change;
+    print_head(change->before, change->after);
+    print_file_line("---", "a", change->before);
+    print_file_line("+++", "b", change->after);
+}
+
+size_t
+fi_show_patch_group_end(const struct fi_show_patch *patch,
+                        const firn_workspace_difference *difference, size_t first)
+{
+    return end_of_group(patch, difference->hunks, difference->hunk_count, first);
+}
+
+bool
+fi_show_patch_print_group(const struct fi_show_patch *patch,
+                          const firn_workspace_difference *difference, size_t first, size_t end)
+{
+    struct fi_show_lines from = {difference->content_before, 0};
+    struct fi_show_lines to = {difference->content_after, 0};
+    assert(first < end && end <= difference->hunk_count);
+    return print_group(patch, &difference->hunks[first], end - first, &from, &to);
+}
+
 static bool
 print_file(const struct fi_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after, const firn_workspace_difference *difference)

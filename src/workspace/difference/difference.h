@@ -216,6 +216,10 @@ struct fi_difference_graft_options {
     struct fi_tree_filter *filter; /* these paths and what is below them; at least one */
     /* Receives the new directories, parts before the index that names them. */
     int (*put)(void *ctx, const struct fi_objects_object *object, firn_error *err);
+    /* May make another entry of the one that a file of theirs gets, which is *entry; NULL: none.
+     * What it borrows lives until the next call. */
+    int (*replace)(void *ctx, firn_slice path, const struct fi_tree_entry *ours,
+                   struct fi_tree_entry *entry, firn_error *err);
     void *ctx;
 };
 

@@ -131,6 +131,11 @@ place_theirs(struct graft *graft, const struct fi_tree_entry *ours,
         entry.hard_link = firn_bytes(NULL, 0);
         level->is_changed = true;
     }
+    if (graft->options->replace != NULL && entry.kind == FI_TREE_FILE) {
+        FI_TRY_RETURN(graft->options->replace(graft->options->ctx, fi_buf_slice(&graft->path), ours,
+                                              &entry, err));
+        level->is_changed = level->is_changed || !fi_hash_equal(&entry.hash, &theirs->hash);
+    }
     return difference_graft_emit(graft, &entry, err);
 }
 

@@ -8,6 +8,11 @@
  * The tree becomes a safety checkpoint, and so a state of the undo line: the next undo goes to the
  * state before it, a redo to it, and whatever goes further finds a whole state.
  *
+ * A file may get a content that is given, in place of the checkpoint's: some hunks of it. Then the
+ * tree has the file as it is on the disk, with this content, which is added to the pack of the
+ * scan. The caller has compared what was on the disk: if the scan finds another content, nothing
+ * is restored (I1; tested, not asserted).
+ *
  * An interrupted restore is finished from its journal, whose target is the tree. A version without
  * this step had the checkpoint itself as the target, which is older than the safety checkpoint; to
  * that a restore of paths is no step (ws_undo_line.c).
@@ -16,7 +21,11 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "codec/blake3_hash.h"
 #include "operations/operations_internal.h"
+
+_Static_assert((int)FIRN_WORKSPACE_CONTENT_SIZE_MAX <= (int)FI_SCAN_LARGE_SIZE,
+               "what is given is a whole object");
 
 struct grafting {
     struct fi_ws_restoring *restoring;
@@ -25,6 +34,7 @@ struct grafting {
     struct fi_objects_session_lane *lane;
     firn_hash root;
     struct fi_difference_merge_counts counts;
+    size_t placed; /* of the contents that are given */
 };
 
 static int
@@ -33,6 +43,52 @@ put_object(void *ctx, const struct fi_objects_object *object, firn_error *err)
     struct grafting *grafting = ctx;
     bool is_new;
     return fi_objects_session_lane_add(grafting->lane, object, &is_new, err);
+}
+
+/* The content that is given for a path; NULL: none. The walk meets them in the order in which a
+ * comparison does, so the next one is looked at first. */
+static const firn_workspace_content *
+find_content(const struct grafting *grafting, firn_slice path)
+{
+    const firn_workspace_restore_options *options = grafting->restoring->options;
+    for (size_t i = 0; i < options->content_count; i++) {
+        size_t at = (grafting->placed + i) % options->content_count;
+        if (fi_slice_equal(options->contents[at].path, path)) {
+            return &options->contents[at];
+        }
+    }
+    return NULL;
+}
+
+static int
+refuse_changed(firn_slice path, firn_error *err)
+{
+    return fi_error_set(err, FIRN_CONFLICT, "'%.*s' was changed meanwhile: run it again",
+                        (int)(path.size < 256 ? path.size : 256), (const char *)path.data);
+}
+
+static int
+replace_content(void *ctx, firn_slice path, const struct fi_tree_entry *ours,
+                struct fi_tree_entry *entry, firn_error *err)
+{
+    struct grafting *grafting = ctx;
+    const firn_workspace_content *given = find_content(grafting, path);
+    if (given == NULL) {
+        return FIRN_OK;
+    }
+    if (ours == NULL || ours->kind != FI_TREE_FILE ||
+        !fi_hash_equal(&ours->hash, &given->expected)) { /* (I1) */
+        return refuse_changed(path, err);
+    }
+    struct fi_objects_object object = {.kind = FI_PACK_BLOB, .content = given->content};
+    fi_blake3_hash_of(given->content.data, given->content.size, &object.hash);
+    *entry = *ours;
+    entry->hard_link = firn_bytes(NULL, 0);
+    entry->hash = object.hash;
+    entry->size = given->content.size;
+    entry->mtime_ns = fi_os_now_ns(grafting->restoring->ws->os);
+    grafting->placed++;
+    return put_object(ctx, &object, err);
 }
 
 /* Shortens a path that is to be restored to the uppermost directory that is not there: the restore
@@ -89,12 +145,17 @@ graft(void *ctx, struct fi_ws_save_tree *tree, struct fi_ws_restore_unsaved *uns
         .theirs = {.source = grafting->trees, .root = &grafting->theirs.root},
         .filter = &grafting->restoring->filter,
         .put = put_object,
+        .replace = grafting->restoring->options->content_count > 0 ? replace_content : NULL,
         .ctx = grafting};
     int rc = fi_objects_session_lane_open(tree->session, &grafting->lane, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     rc = fi_difference_graft(&options, &grafting->root, err);
+    if (rc == FIRN_OK && grafting->placed < grafting->restoring->options->content_count) {
+        const firn_workspace_content *first = grafting->restoring->options->contents;
+        rc = refuse_changed(first->path, err); /* one of them is gone */
+    }
     rc = rc == FIRN_OK ? widen_all(grafting, &ours, tree, unsaved, err) : rc;
     int close_rc =
         fi_objects_session_lane_close(grafting->lane, rc == FIRN_OK, rc == FIRN_OK ? err : NULL);

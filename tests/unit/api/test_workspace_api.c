@@ -419,6 +419,72 @@ visit_change(void *ctx, const firn_workspace_change *change)
     return FIRN_OK;
 }
 
+/* Keeps the hash of the file on the disk. */
+static int
+keep_hash(void *ctx, const firn_workspace_difference *difference)
+{
+    *(firn_hash *)ctx = difference->change.after->hash;
+    return FIRN_OK;
+}
+
+static int
+take_text(void *ctx, firn_slice bytes, firn_error *err)
+{
+    (void)err;
+    strncat(ctx, (const char *)bytes.data, bytes.size);
+    return FIRN_OK;
+}
+
+/* A file gets a content that is given, unless it has changed since it was compared. */
+static void
+a_restore_writes_contents_that_are_given(void **state)
+{
+    struct scene scene;
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    scene_save(&scene, "one", "one");
+    put_text(scene.tree, "a", "two");
+    const firn_slice path = firn_str("a");
+    firn_workspace_content content = {.path = path, .content = firn_str("some")};
+    assert_int_equal(
+        firn_workspace_diff(scene.workspace, NULL, keep_hash, &content.expected, NULL, err),
+        FIRN_OK);
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    options.contents = &content;
+    options.content_count = 1;
+    assert_int_equal(firn_workspace_restore(scene.workspace, "1", &options, NULL, err),
+                     FIRN_INVALID); /* no paths */
+    options.paths = &path;
+    options.path_count = 1;
+    options.dry_run = true;
+    assert_int_equal(firn_workspace_restore(scene.workspace, "1", &options, NULL, err),
+                     FIRN_INVALID);
+    options.dry_run = false;
+    assert_int_equal(firn_workspace_undo(scene.workspace, &options, NULL, err), FIRN_INVALID);
+    content.content.size = (size_t)FIRN_WORKSPACE_CONTENT_SIZE_MAX + 1;
+    assert_int_equal(firn_workspace_restore(scene.workspace, "1", &options, NULL, err), FIRN_LIMIT);
+    content.content = firn_str("some");
+    put_text(scene.tree, "a", "meanwhile");
+    assert_int_equal(firn_workspace_restore(scene.workspace, "1", &options, NULL, err),
+                     FIRN_CONFLICT);
+    put_text(scene.tree, "a", "two");
+    assert_int_equal(firn_workspace_restore(scene.workspace, "1", &options, NULL, err), FIRN_OK);
+    firn_workspace_save_result saved = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    char text[16] = "";
+    assert_int_equal(firn_workspace_save(scene.workspace, NULL, &saved, err), FIRN_OK);
+    assert_int_equal(
+        firn_workspace_cat(scene.workspace, "latest", path, take_text, text, NULL, err), FIRN_OK);
+    assert_string_equal(text, "some");
+    firn_release(saved.checkpoint);
+    assert_int_equal(firn_workspace_undo(scene.workspace, NULL, NULL, err), FIRN_OK);
+    firn_workspace_diff_options compared = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_hash hash;
+    assert_int_equal(firn_workspace_diff(scene.workspace, &compared, keep_hash, &hash, NULL, err),
+                     FIRN_OK);
+    assert_memory_equal(&hash, &content.expected, sizeof hash); /* "two" again */
+    scene_close(&scene);
+}
+
 /* Everything that is given is there after the next call, and after the handle. */
 static void
 results_belong_to_the_caller(void **state)
@@ -1205,6 +1271,7 @@ main(void)
         cmocka_unit_test(a_call_that_fails_gives_nothing),
         cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),
         cmocka_unit_test(no_memory_is_lost_where_it_runs_out),
+        cmocka_unit_test(a_restore_writes_contents_that_are_given),
         cmocka_unit_test(what_has_not_changed_makes_no_checkpoint_where_that_is_asked_for),
         cmocka_unit_test(callers_of_other_versions_are_served_or_refused),
         cmocka_unit_test(a_caller_that_knows_no_gitignore_does_not_set_it),
