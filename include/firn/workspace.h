@@ -975,8 +975,8 @@ typedef struct firn_workspace_restore_options {
      * before anything is changed. None for an interrupted restore. */
     int (*on_step)(void *ctx, const firn_workspace_step *step);
     bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
-    /* With last_turn: to before the turn, or the run, that the checkpoint of this number has; 0: before the
-     * last turn. */
+    /* With last_turn: to before the save that made the checkpoint of this number, where its turn or its run
+     * began, if it has one; 0: before the last turn. */
     uint64_t turn;
     /* firn_workspace_restore of paths, in place, and no dry run: these files, which are among the paths, get
      * this content, such as one of which some hunks were restored; all else of them stays as it is on the

@@ -414,6 +414,46 @@ def one_checkpoint():
     leave(program)
 
 
+def turn(prompt, path, text):
+    for when in ("before", "after"):
+        event = '{"prompt": "' + prompt + '", "session_id": "s"}'
+        subprocess.run([FIRN, "hook", "run", "claude", when], cwd=TREE, input=event, text=True, check=True, capture_output=True)
+        if when == "before":
+            write(path, text)
+
+
+def what_is_chosen_to_undo():
+    three_checkpoints()
+    turn("name it", "named", "one\n")
+    turn("rename it", "named", "two\n")
+    program = start("undo", "-i")
+    expect(program, "undo")
+    program.type("j\r")
+    expect(program, "undo, preview")
+    program.type("n")
+    check(read("named") == "two\n", "a refused undo changed a file")
+    program.type("\ry")
+    end(program)
+    check(not exists("named") and exists("new"), "not undone to where the turn began")
+    check("undid the turn of Claude Code (name it) and 1 other step" in program.screen.text().replace("\n", ""), program.screen.text())
+    check("redo with: firn redo" in program.screen.text(), program.screen.text())
+    firn("redo")
+    write("named", "three\n")
+    program = start("undo", "--interactive")
+    program.wait_for("rename it")
+    program.type("jjj\r")
+    program.wait_for("undo")
+    program.type("y")
+    end(program)
+    check(not exists("named"), "not undone to before a save")
+    program = start("undo", "-i")
+    program.wait_for("rename it")
+    program.type("\r")
+    expect(program, "undo of what was undone")
+    program.type("q")
+    leave(program)
+
+
 # ---- terminals ----
 
 def narrow_terminals():
@@ -495,7 +535,8 @@ def no_terminal_that_could_be_used():
     check("hint: firn restore REF -n" in program.screen.text(), program.screen.text())
     for arguments, code, why in ((["browse"], 1, "needs a terminal"), (["browse", "--json"], 2, "firn log --json"),
                                  (["restore", "-i"], 2, "missing REF"), (["restore", "-i", "1", "-n"], 2, "excludes"),
-                                 (["restore", "-i", "9"], 3, "9")):
+                                 (["restore", "-i", "9"], 3, "9"), (["undo", "-i"], 1, "firn undo --list"),
+                                 (["undo", "-i", "--turn"], 2, "exclude"), (["undo", "-i", "--json"], 2, "firn log --json")):
         done = subprocess.run([FIRN, *arguments], cwd=TREE, capture_output=True, text=True, check=False)
         check(done.returncode == code and why in done.stdout + done.stderr, f"{arguments}: {done}")
 
@@ -689,7 +730,7 @@ def nothing_to_browse():
 
 TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, what_is_not_saved_yet, restore_undo_and_redo, restore_of_marked_files,
          rename_is_restored_as_a_whole, paths_alone, what_was_pulled, colours_and_questions, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
-         terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_others_save_and_delete,
+         terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_is_chosen_to_undo, what_others_save_and_delete,
          a_store_that_is_locked, keys_at_random_while_others_save_delete_and_collect, signals, stop_and_continue, nothing_to_browse]
 
 

@@ -289,6 +289,10 @@ What prints JSON has its row in docs/json.md.
   earlier turn, by its name in firn turns (@12) or a piece of its prompt: it goes
   back to where that began.
   
+  --interactive shows the history, as firn browse does; Enter shows what the undo
+  of the chosen save, or turn, and of all that came after it would change, and
+  asks.
+  
   --list shows the steps, newest first, with the files that each undo would
   change: above the line "now" those that redo brings back, below it those that
   undo takes back. The number is how often it has to be run.
@@ -298,6 +302,7 @@ What prints JSON has its row in docs/json.md.
   
   Options:
     -t, --turn            go back to before the last turn of a coding agent, or TURN
+    -i, --interactive     choose on a screen what to undo
     -l, --list            list the steps that undo and redo would take
         --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing

@@ -153,6 +153,21 @@ catch_up(struct fi_browse *browse)
     browse->is_patient = false;
 }
 
+/* Restores what is chosen or, where the history is there to undo, undoes it and all that came after
+ * it. */
+static void
+preview_chosen(struct fi_browse *browse)
+{
+    const struct fi_browse_model *model = &browse->model;
+    const struct fi_browse_row *row = fi_browse_model_row(model);
+    if (!model->undoes || model->focus != FI_BROWSE_HISTORY || model->marked > 0 || row == NULL) {
+        fi_browse_restore_preview(browse, FI_BROWSE_RESTORE);
+        return;
+    }
+    browse->undo_number = row->number;
+    fi_browse_restore_preview(browse, FI_BROWSE_UNDO);
+}
+
 /* Returns false when the program is to end. */
 static bool
 obey(struct fi_browse *browse, uint32_t key)
@@ -174,9 +189,10 @@ obey(struct fi_browse *browse, uint32_t key)
         browse_refresh(browse);
         break;
     case FI_BROWSE_WANT_RESTORE:
-        fi_browse_restore_preview(browse, FI_BROWSE_RESTORE);
+        preview_chosen(browse);
         break;
     case FI_BROWSE_WANT_UNDO:
+        browse->undo_number = 0;
         fi_browse_restore_preview(browse, FI_BROWSE_UNDO);
         break;
     case FI_BROWSE_WANT_REDO:
@@ -242,8 +258,9 @@ browse_loop(struct fi_browse *browse)
         bool has_read = browse->model.mode == FI_BROWSE_LOOK && !fi_browse_screen_has_event() &&
                         read_missing(browse);
         goes_on = has_read || take_event(browse);
-        goes_on = goes_on && !(browse->is_done && browse->model.is_single &&
-                               browse->model.mode == FI_BROWSE_LOOK);
+        goes_on =
+            goes_on && !(browse->is_done && (browse->model.is_single || browse->model.undoes) &&
+                         browse->model.mode == FI_BROWSE_LOOK);
     }
 }
 
@@ -273,7 +290,9 @@ static int
 browse_run(struct fi_browse *browse)
 {
     static const char *const instead[] = {"firn log shows the history as text",
-                                          "firn restore REF -n shows what would change as text"};
+                                          "firn restore REF -n shows what would change as text",
+                                          "firn undo --list shows the steps as text, and firn undo "
+                                          "--turn TURN goes back to before a turn"};
     firn_slice root;
     int exit_code = browse_begin(browse);
     if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
@@ -290,7 +309,9 @@ browse_run(struct fi_browse *browse)
     }
     browse->model.root = shown;
     (void)fi_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
-    exit_code = fi_browse_screen_open(browse->cli, instead[browse->model.is_single]);
+    exit_code = fi_browse_screen_open(browse->cli, instead[browse->model.undoes      ? 2
+                                                           : browse->model.is_single ? 1
+                                                                                     : 0]);
     if (exit_code == FI_EXIT_OK) {
         browse_loop(browse);
         fi_browse_screen_close();
@@ -313,6 +334,7 @@ fi_browse_run(struct fi_cli *cli, const struct fi_browse_request *request)
     struct fi_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
     assert(request->workspace != NULL);
     fi_browse_model_init(&browse.model, request->reference != NULL);
+    browse.model.undoes = request->undoes;
     int exit_code = browse_run(&browse);
     fi_browse_model_deinit(&browse.model);
     fi_browse_cells_deinit(&browse.cells);

@@ -18,6 +18,7 @@ struct fi_browse_request {
     /* The line of a remote whose history is meant, "origin/LINE", or "origin" if it has only one;
      * NULL: the workspace's own. */
     const char *remote;
+    bool undoes; /* what is chosen in the history is undone, with all that came after it */
 };
 
 /* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and

@@ -356,7 +356,9 @@ few_keys_of(const struct fi_browse_model *model)
     if (model->focus == FI_BROWSE_CHANGES) {
         return "Space mark   ? help";
     }
-    return fi_browse_model_is_unsaved(model) ? "Enter show   ? help" : "Enter restore ? help";
+    return model->undoes                       ? "Enter undo it ? help"
+           : fi_browse_model_is_unsaved(model) ? "Enter show   ? help"
+                                               : "Enter restore ? help";
 }
 
 /* The keys that matter where a checkpoint is chosen, or what is not saved, by pane. */
@@ -374,6 +376,9 @@ pane_keys_of(const struct fi_browse_model *model)
         [FI_BROWSE_HISTORY] = "Enter files   u undo   / search   ? help   q quit",
         [FI_BROWSE_CHANGES] = "Space mark   Enter lines   u undo   / search   ? help   q quit",
         [FI_BROWSE_PATCH] = "Up Down scroll   Tab back   u undo   / search   ? help   q quit"};
+    if (model->undoes && model->focus == FI_BROWSE_HISTORY) {
+        return "Enter undo it, and what came after   Tab files   / search   ? help   q quit";
+    }
     return (fi_browse_model_is_unsaved(model) ? of_unsaved : of_checkpoint)[model->focus];
 }
 

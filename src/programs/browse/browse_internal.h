@@ -205,6 +205,7 @@ struct fi_browse_layout {
 
 struct fi_browse_model {
     bool is_single; /* one checkpoint: there is no history */
+    bool undoes;    /* Enter in the history undoes */
     size_t rows;    /* of the screen */
     size_t columns;
     struct fi_browse_layout layout;
@@ -352,11 +353,12 @@ struct fi_browse {
     bool has_looked;                         /* for what is not saved */
     int64_t look_again_ms;                   /* of the monotonic clock: when to do that again */
     char state[FIRN_CHECKPOINT_ID_SIZE]; /* what is not saved is compared with it; a reference */
-    bool is_patient;                 /* what is read is needed before the next key means anything */
-    struct fi_term_writer printed;   /* what is composed at the moment */
-    enum fi_browse_action action;    /* that was previewed */
+    bool is_patient;               /* what is read is needed before the next key means anything */
+    struct fi_term_writer printed; /* what is composed at the moment */
+    enum fi_browse_action action;  /* that was previewed */
+    uint64_t undo_number; /* undo goes to before this checkpoint; 0: takes back the last change */
     char told[FI_BROWSE_SHORT_SIZE]; /* what was done last; "": nothing */
-    bool is_done;                    /* of one checkpoint: it was restored */
+    bool is_done;                    /* of one checkpoint, or to undo: it was done */
 };
 
 /* Begins to compose a text: all that is printed is, up to a size that a line has room in; or up to

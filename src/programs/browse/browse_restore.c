@@ -190,6 +190,8 @@ browse_restore_init(struct call *call, struct fi_browse *browse, bool is_dry)
     call->drawn_ms =
         fi_browse_session_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
     if (browse->action != FI_BROWSE_RESTORE) {
+        call->options.turn = browse->action == FI_BROWSE_UNDO ? browse->undo_number : 0;
+        call->options.last_turn = call->options.turn != 0;
         return true;
     }
     memcpy(call->id,

@@ -92,6 +92,8 @@ void fi_dir_beside_drop(struct fi_dir_beside *before);
 /* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are
  * paths. NULL: the history. Returns an exit code. */
 int fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path);
+/* firn undo --interactive: the history, to choose what to undo. Returns an exit code. */
+int fi_dir_browse_undo(struct fi_cli *cli);
 
 /* firn undo --list. Returns an exit code. */
 int fi_dir_steps_list(struct fi_cli *cli);

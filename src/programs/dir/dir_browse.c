@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_browse.c: firn browse, and firn restore --interactive: the room browse, as commands.
+ * dir/dir_browse.c: firn browse, firn restore --interactive and firn undo --interactive: the room
+ * browse, as commands.
  */
 #include "dir/dir.h"
 
@@ -69,8 +70,9 @@ find_remote(struct fi_cli *cli, firn_workspace *workspace, const char **out)
     return check_lines(cli, workspace, *out);
 }
 
-int
-fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
+/* undoes: what is chosen is undone. */
+static int
+dir_browse(struct fi_cli *cli, const char *reference, int first_path, bool undoes)
 {
     firn_workspace *workspace = NULL;
     struct fi_task_workspace_paths paths = {NULL, 0};
@@ -88,8 +90,8 @@ fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
             fi_task_workspace_paths_init(cli, workspace, first_path + (remote != NULL), &paths);
     }
     if (exit_code == FI_EXIT_OK) {
-        const struct fi_browse_request request = {workspace, reference, paths.slices, paths.count,
-                                                  remote};
+        const struct fi_browse_request request = {workspace,   reference, paths.slices,
+                                                  paths.count, remote,    undoes};
         struct fi_dir_beside beside;
         fi_dir_beside_inspect(workspace, &beside);
         exit_code = fi_browse_run(cli, &request);
@@ -98,6 +100,18 @@ fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
     fi_task_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);
     return exit_code;
+}
+
+int
+fi_dir_browse_run(struct fi_cli *cli, const char *reference, int first_path)
+{
+    return dir_browse(cli, reference, first_path, false);
+}
+
+int
+fi_dir_browse_undo(struct fi_cli *cli)
+{
+    return dir_browse(cli, NULL, 0, true);
 }
 
 static int

@@ -581,11 +581,26 @@ out:
 }
 
 static int
+undo_interactively(struct fi_cli *cli)
+{
+    static const char *const others[] = {"list", "turn", "limit", "dry-run", "trust-journal"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (fi_command_has(cli, others[i])) {
+            return fi_command_misused(cli, "--interactive and --%s exclude each other", others[i]);
+        }
+    }
+    return fi_dir_browse_undo(cli);
+}
+
+static int
 run_undo(struct fi_cli *cli)
 {
     if (cli->argument_count > 0 && !fi_command_has(cli, "turn")) {
         return fi_command_misused(cli, "'%s' is for --turn: undo takes back the last change",
                                   cli->arguments[0]);
+    }
+    if (fi_command_has(cli, "interactive")) {
+        return undo_interactively(cli);
     }
     if (fi_command_has(cli, "list") && !fi_command_has(cli, "turn")) {
         return fi_dir_steps_list(cli);
@@ -607,6 +622,7 @@ run_redo(struct fi_cli *cli)
 
 static const struct fi_command_option undo_options[] = {
     {"turn", 't', NULL, "go back to before the last turn of a coding agent, or TURN"},
+    {"interactive", 'i', NULL, "choose on a screen what to undo"},
     {"list", 'l', NULL, "list the steps that undo and redo would take"},
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
@@ -666,6 +682,10 @@ const struct fi_command fi_dir_restore_undo = {
             "tags, pins and deletions stay, and newer ones are no steps any more. TURN is an\n"
             "earlier turn, by its name in firn turns (@12) or a piece of its prompt: it goes\n"
             "back to where that began.\n"
+            "\n"
+            "--interactive shows the history, as firn browse does; Enter shows what the undo\n"
+            "of the chosen save, or turn, and of all that came after it would change, and\n"
+            "asks.\n"
             "\n"
             "--list shows the steps, newest first, with the files that each undo would\n"
             "change: above the line \"now\" those that redo brings back, below it those that\n"

@@ -87,8 +87,7 @@ struct fi_turn {
     size_t overlap_count;
     size_t overlaps_left;   /* that there was no room for */
     struct fi_turn_own own; /* if is_counted */
-    /* How the command ended that firn run ran last in the turn, or in the state in which it
-     * ended. */
+    /* How the command ended that firn run ran last in the turn, or in the state at its end. */
     bool has_exit;
     bool is_exit_old; /* files have changed since */
     uint64_t exit_code;

@@ -45,10 +45,13 @@ limit(struct fi_ws_restoring *restoring, bool is_limited, firn_error *err)
 static int
 nothing_to(const struct fi_ws_restoring *restoring, firn_error *err)
 {
+    if (fi_ws_undo_line_is_turn(restoring) && restoring->options->turn != 0) {
+        return fi_error_set(err, FIRN_NOT_FOUND,
+                            "checkpoint %llu is not among the states that can be undone",
+                            (unsigned long long)restoring->options->turn);
+    }
     return fi_error_set(err, FIRN_NOT_FOUND, "there is %s",
-                        fi_ws_undo_line_is_turn(restoring)
-                            ? (restoring->options->turn != 0 ? "no such turn of an agent to undo"
-                                                             : "no turn of an agent to undo")
+                        fi_ws_undo_line_is_turn(restoring)      ? "no turn of an agent to undo"
                         : fi_ws_undo_line_is_forward(restoring) ? "nothing to redo"
                                                                 : "nothing to undo");
 }
@@ -122,8 +125,8 @@ find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, fir
     return rc;
 }
 
-/* Whether a turn ended with a checkpoint: the one that is asked for, which may also be a run, or
- * any. */
+/* Whether a turn ended with a checkpoint: the one that is asked for, which may also be a run or any
+ * other save, or any. */
 static bool
 ends_turn(const struct fi_ws_restoring *restoring, const struct fi_catalog_record *record)
 {
