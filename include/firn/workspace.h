@@ -363,12 +363,15 @@ typedef struct firn_workspace_save_options {
     /* In a group: names the checkpoint, in the same commit. As in firn_workspace_tag_set; NULL: no tag. */
     const char *tag;
     bool tag_may_replace;
+    /* Leave out the git repositories in the workspace. Otherwise the checkpoint has what git could
+     * lose, next to the tree: refs, HEAD, index, reflogs, configuration, hooks and objects. */
+    bool without_git;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0, NULL, false                                       \
+            false, NULL, 0, false, NULL, 0, NULL, false, false                                \
     }
 
 typedef struct firn_workspace_save_result {

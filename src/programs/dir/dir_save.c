@@ -318,6 +318,7 @@ dir_save_run(struct fi_cli *cli)
     attempt.options.full = fi_command_has(cli, "full");
     attempt.options.if_changed = fi_command_has(cli, "if-changed");
     attempt.options.gitignore |= fi_command_has(cli, "gitignore");
+    attempt.options.without_git |= fi_command_has(cli, "no-git");
     attempt.options.strict |= cli->strict;
     attempt.options.callbacks = fi_task_notices_callbacks(&notices);
     attempt.options.marks_told = !cli->json && !cli->quiet;
@@ -354,6 +355,7 @@ static const struct fi_command_option options[] = {
     {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
     {"max-file-size", 0, "SIZE", "exclude larger files (such as 100M; none: no limit)"},
     {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
+    {"no-git", 0, NULL, "leave out git repositories, too"},
     {"no-config", 0, NULL, "ignore all settings of firn config"},
     {"yes", 'y', NULL, "do not ask before saving a home directory or more"},
     {NULL, 0, NULL, NULL},
@@ -416,6 +418,10 @@ const struct fi_command fi_dir_save = {
             "What is left out is named the first time and counted afterwards (several .git\n"
             "are always one line with their number). A restore does not touch it. A line that\n"
             "is not a valid rule is reported and ignored.\n"
+            "\n"
+            "The git repositories in the workspace are kept with the checkpoint, apart from\n"
+            "its files, if firn config save.git is true: refs, HEAD, index, reflogs,\n"
+            "configuration, hooks and objects. --no-git leaves them out.\n"
             "\n"
             "If a file grows while it is being read, it is saved up to the size it had at the\n"
             "start, and named. A file that is modified in place during every attempt to read\n"

@@ -30,6 +30,7 @@ enum {
     TAG_TURN = 4,
     TAG_TURN_BEGUN = 5,
     TAG_GIT = 6,
+    TAG_REPOSITORIES = 7,
     TIME_SIZE = 8,
     DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
@@ -107,6 +108,11 @@ encode_fields(const struct fi_catalog_record *record, struct fi_buf *out)
     }
     if (record->git.branch[0] != '\0' || record->git.commit[0] != '\0') {
         FI_TRY_RETURN(encode_git(&record->git, out));
+    }
+    if (record->has_repositories) {
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_REPOSITORIES));
+        FI_TRY_RETURN(fi_buf_append_sized(
+            out, firn_bytes(record->repositories.bytes, sizeof record->repositories.bytes)));
     }
     return fi_buf_append_varint(out, TAG_END);
 }
@@ -213,13 +219,13 @@ decode_body(struct fi_reader *reader, struct fi_catalog_record *record)
 }
 
 static bool
-decode_rules(firn_slice field, struct fi_catalog_record *record)
+decode_hash(firn_slice field, bool *out_is_there, firn_hash *out)
 {
-    record->has_rules = true;
-    if (field.size != sizeof record->rules.bytes) {
+    *out_is_there = true;
+    if (field.size != sizeof out->bytes) {
         return false;
     }
-    memcpy(record->rules.bytes, field.data, field.size);
+    memcpy(out->bytes, field.data, field.size);
     return true;
 }
 
@@ -317,7 +323,7 @@ decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
 {
     switch (tag) {
     case TAG_RULES:
-        return decode_rules(field, record);
+        return decode_hash(field, &record->has_rules, &record->rules);
     case TAG_FORGOTTEN:
         return decode_forgotten(field, record);
     case TAG_DEFAULTS:
@@ -327,6 +333,8 @@ decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
         return decode_turn(field, record);
     case TAG_GIT:
         return decode_git(field, &record->git);
+    case TAG_REPOSITORIES:
+        return decode_hash(field, &record->has_repositories, &record->repositories);
     default:
         DCHECK(tag == TAG_TURN_BEGUN);
         return decode_turn_begun(field, record);
@@ -383,7 +391,7 @@ decode_fields(struct fi_reader *reader, struct fi_catalog_record *record, firn_e
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_GIT) {
+        if (tag > TAG_REPOSITORIES) {
             return fi_error_set(err, FIRN_NEWER,
                                 "a checkpoint's record has a field of type %llu, which this "
                                 "version does not know",

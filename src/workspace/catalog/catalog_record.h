@@ -16,6 +16,7 @@
  *   16 KiB): the turn of a coding agent that the checkpoint was made after
  *   tag 5, only with tag 4: le64 when that turn began, in ns; not 0
  *   tag 6: sized branch (0 to 255) | sized commit (0, 40 or 64), not both empty: git's HEAD
+ *   tag 7: 32 hash of a directory object: the git repositories in the workspace (repository.h)
  */
 #ifndef FIRN_CATALOG_CATALOG_RECORD_H
 #define FIRN_CATALOG_CATALOG_RECORD_H
@@ -63,6 +64,8 @@ struct fi_catalog_record {
     firn_workspace_turn turn; /* its agent is empty if there was none */
     int64_t turn_begun_ns;    /* 0: there was none, or its beginning is not known */
     firn_workspace_git git;
+    bool has_repositories;
+    firn_hash repositories; /* the object of their directory; zeros unless has_repositories */
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * repository/repository.h: git repositories in a checkpoint (docs/formats/catalog.md).
+ *
+ * A checkpoint may name a second directory beside the tree of the user's files. It has two entries,
+ * which are trees from the root of the workspace, with nothing but the way to each .git and what
+ * belongs to it: "state" has everything but git's objects, and "objects" has those. They are two
+ * trees because the state alone says whether anything has changed, and is read first: git writes
+ * objects before it refers to them, so the objects are at least those that the state needs.
+ */
+#ifndef FIRN_REPOSITORY_REPOSITORY_H
+#define FIRN_REPOSITORY_REPOSITORY_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "firn/types.h"
+#include "tree/tree.h"
+
+enum fi_repository_part { FI_REPOSITORY_OBJECTS, FI_REPOSITORY_STATE, FI_REPOSITORY_PARTS };
+
+/* Builds the directory of both parts, in the order of the enumeration. Calls put for its object. */
+FIRN_MUST_CHECK int fi_repository_build(const firn_hash parts[FI_REPOSITORY_PARTS],
+                                        int (*put)(void *ctx, const firn_hash *hash,
+                                                   firn_slice object, firn_error *err),
+                                        void *ctx, firn_hash *out, firn_error *err);
+/* Finds the parts of such a directory. FIRN_CORRUPT if it is none. */
+FIRN_MUST_CHECK int fi_repository_parts(const struct fi_tree_source *source,
+                                        const firn_hash *directory,
+                                        firn_hash out[FI_REPOSITORY_PARTS], firn_error *err);
+/* Whether two states differ by more than times. */
+FIRN_MUST_CHECK int fi_repository_differs(const struct fi_tree_source *before_source,
+                                          const firn_hash *before,
+                                          const struct fi_tree_source *after_source,
+                                          const firn_hash *after, bool *out, firn_error *err);
+
+#endif
