@@ -940,11 +940,18 @@ typedef struct firn_workspace_restore_options {
      * before anything is changed. None for an interrupted restore. */
     int (*on_step)(void *ctx, const firn_workspace_step *step);
     bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
+    /* After the files, restore the git repositories that the checkpoint has. FIRN_NOT_FOUND: it has none.
+     * FIRN_BUSY: git is at work. Objects that a repository has now stay. Of its configuration and hooks, which run
+     * programs, only what runs nothing comes from the checkpoint, and only if they are missing; notices name the
+     * rest. Not with paths or to_dir. */
+    bool git;
+    bool git_all;  /* with git: configuration and hooks as well */
+    bool git_only; /* with git, firn_workspace_restore: no files */
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL, false                                                \
+            NULL, false, false, 0, NULL, false, false, false, false                           \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -964,6 +971,9 @@ typedef struct firn_workspace_restore_result {
     uint64_t steps;        /* undo and redo: as many were taken or brought back (on_step) */
     /* Where git's HEAD is, which nothing here changes; checkpoint->git is where it was. */
     firn_workspace_git git;
+    /* Git repositories that are not as the checkpoint has them (FIRN_NOTICE_REPOSITORY); and that were restored. */
+    uint64_t repositories_differ;
+    uint64_t repositories;
 } firn_workspace_restore_result;
 #define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                  \
     {                                                                                       \
@@ -973,7 +983,8 @@ typedef struct firn_workspace_restore_result {
             {                                                                               \
                 0                                                                           \
             }                                                                               \
-        }                                                                                   \
+        },                                                                                  \
+            0, 0                                                                            \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:

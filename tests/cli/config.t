@@ -55,6 +55,7 @@ What a save takes from them.
   gc.auto = true
   keep = all:1d hourly:7d daily:90d
   push.auto = false
+  save.git = false
   save.gitignore = true
   save.include-deps = false
   save.max-file-size = none

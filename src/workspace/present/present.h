@@ -135,6 +135,16 @@ FIRN_MUST_CHECK int fi_ws_save_repositories_scan(struct fi_ws_save_repositories 
                                                  const struct fi_objects_sink *sink,
                                                  struct fi_ws_save_tree *tree, firn_error *err);
 
+/* Notes a repository that may be there. */
+FIRN_MUST_CHECK int fi_ws_save_repositories_add(struct fi_ws_save_repositories *repositories,
+                                                firn_slice path, firn_error *err);
+/* The state of the repositories that were noted, as it is now; its directories go into the
+ * treesink, nothing into the store. */
+FIRN_MUST_CHECK int fi_ws_save_repositories_look(struct fi_ws_save_repositories *repositories,
+                                                 struct fi_ws_opened *opened, unsigned threads,
+                                                 struct fi_objects_treesink *treesink,
+                                                 firn_hash *out, firn_error *err);
+
 /* ==== the record of a save (ws_save_record.c) ==== */
 
 /* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request

@@ -157,6 +157,13 @@ collect_paths(struct reading *reading, firn_error *err)
     }
     DCHECK(reading->count == count);
     fi_sort(reading->paths, reading->count, sizeof *reading->paths, compare_paths);
+    size_t kept = 0;
+    for (size_t i = 0; i < reading->count; i++) {
+        if (kept == 0 || !fi_slice_equal(reading->paths[kept - 1], reading->paths[i])) {
+            reading->paths[kept++] = reading->paths[i];
+        }
+    }
+    reading->count = kept;
     return FIRN_OK;
 }
 
@@ -372,5 +379,54 @@ fi_ws_save_repositories_scan(struct fi_ws_save_repositories *repositories,
 out:
     fi_free(reading.paths);
     fi_buf_deinit(&bytes);
+    return rc;
+}
+
+/* ---- looking only ---- */
+
+int
+fi_ws_save_repositories_add(struct fi_ws_save_repositories *repositories, firn_slice path,
+                            firn_error *err)
+{
+    return fi_buf_append_slice(&repositories->paths, path) == FIRN_OK &&
+                   fi_buf_append_u8(&repositories->paths, '\0') == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "the repositories of a workspace");
+}
+
+int
+fi_ws_save_repositories_look(struct fi_ws_save_repositories *repositories,
+                             struct fi_ws_opened *opened, unsigned threads,
+                             struct fi_objects_treesink *treesink, firn_hash *out, firn_error *err)
+{
+    const struct fi_objects_sink sink = fi_objects_treesink_sink(treesink);
+    const struct fi_statcache_options stat_options = {
+        .objects = opened->objects,
+        .workspace = fi_statcache_of_repositories(opened->workspace.number, FI_REPOSITORY_STATE)};
+    struct reading reading = {.repositories = repositories,
+                              .options = {.include_deps = true,
+                                          .no_rules = true,
+                                          .is_copy = true,
+                                          .threads = threads,
+                                          .callbacks = {NULL, on_inner_progress, repositories}}};
+    struct fi_statcache *stat = NULL;
+    struct fi_scan_result scan = {.files = 0};
+    int rc;
+    FI_TRY(collect_paths(&reading, err));
+    reading.chosen.paths = reading.paths;
+    reading.chosen.count = reading.count;
+    reading.options.repositories = &reading.chosen;
+    FI_TRY(fi_statcache_open(opened->db, &stat_options, &stat, err));
+    reading.options.stat = stat;
+    rc = fi_scan_tree(opened->root, &reading.options, &sink, &scan, err);
+    if (rc != FIRN_OK && fi_statcache_is_broken(stat)) {
+        reading.options.stat = NULL;
+        rc = fi_scan_tree(opened->root, &reading.options, &sink, &scan, err);
+    }
+    *out = scan.root.hash;
+out:
+    fi_scan_result_deinit(&scan);
+    fi_statcache_close(stat);
+    fi_free(reading.paths);
     return rc;
 }

@@ -101,3 +101,102 @@ fi_repository_differs(const struct fi_tree_source *before_source, const firn_has
     *out = rc == DIFFERS;
     return rc == DIFFERS ? FIRN_OK : rc;
 }
+
+/* ---- the repositories ---- */
+
+struct listing {
+    const struct fi_tree_source *source;
+    int (*visit)(void *ctx, firn_slice path, const struct fi_tree_entry *entry, firn_error *err);
+    void *ctx;
+    struct fi_buf waiting; /* directories to look into: hash, and path with a NUL */
+    struct fi_buf path;
+};
+
+static int
+push_directory(struct listing *listing, const firn_hash *hash, firn_error *err)
+{
+    struct fi_buf *waiting = &listing->waiting;
+    const uint64_t size = listing->path.size;
+    return fi_buf_append_slice(waiting, fi_buf_slice(&listing->path)) == FIRN_OK &&
+                   fi_buf_append(waiting, hash, sizeof *hash) == FIRN_OK &&
+                   fi_buf_append(waiting, &size, sizeof size) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a list of repositories");
+}
+
+static void
+pop_directory(struct listing *listing, firn_hash *out, struct fi_buf *path)
+{
+    struct fi_buf *waiting = &listing->waiting;
+    uint64_t size;
+    waiting->size -= sizeof size;
+    memcpy(&size, waiting->data + waiting->size, sizeof size);
+    waiting->size -= sizeof *out;
+    memcpy(out, waiting->data + waiting->size, sizeof *out);
+    CHECK(size <= waiting->size && size <= path->capacity);
+    waiting->size -= (size_t)size;
+    if (size > 0) {
+        memcpy(path->data, waiting->data + waiting->size, (size_t)size);
+    }
+    path->size = (size_t)size;
+}
+
+static int
+list_directory(struct listing *listing, const firn_hash *hash, firn_error *err)
+{
+    struct fi_tree_iterator *iterator = NULL;
+    const size_t size = listing->path.size;
+    int rc;
+    FI_TRY(fi_tree_iterator_create(listing->source, hash, &iterator, err));
+    for (;;) {
+        const struct fi_tree_entry *entry;
+        bool is_end;
+        FI_TRY(fi_tree_iterator_next(iterator, &entry, &is_end, err));
+        if (is_end) {
+            break;
+        }
+        listing->path.size = size;
+        if ((size > 0 && fi_buf_append_u8(&listing->path, '/') != FIRN_OK) ||
+            fi_buf_append_slice(&listing->path, entry->name) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a path");
+            goto out;
+        }
+        if (listing->path.size > FI_TREE_PATH_SIZE_MAX) {
+            rc = fi_error_set(err, FIRN_CORRUPT, "a path of a repository is too long");
+            goto out;
+        }
+        if (fi_slice_equal(entry->name, firn_str(".git"))) {
+            FI_TRY(listing->visit(listing->ctx, fi_buf_slice(&listing->path), entry, err));
+        } else if (entry->kind == FI_TREE_DIR) {
+            FI_TRY(push_directory(listing, &entry->hash, err));
+        }
+    }
+out:
+    fi_tree_iterator_destroy(iterator);
+    return rc;
+}
+
+int
+fi_repository_list(const struct fi_tree_source *source, const firn_hash *state,
+                   int (*visit)(void *ctx, firn_slice path, const struct fi_tree_entry *entry,
+                                firn_error *err),
+                   void *ctx, firn_error *err)
+{
+    struct listing listing = {.source = source, .visit = visit, .ctx = ctx};
+    int rc;
+    FI_TRY(push_directory(&listing, state, err));
+    while (listing.waiting.size > 0) {
+        firn_hash hash;
+        if (fi_buf_reserve(&listing.path, FI_TREE_PATH_SIZE_MAX + FI_TREE_NAME_SIZE_MAX) !=
+            FIRN_OK) {
+            rc = fi_error_no_memory(err, "a path");
+            goto out;
+        }
+        pop_directory(&listing, &hash, &listing.path);
+        FI_TRY(list_directory(&listing, &hash, err));
+    }
+out:
+    fi_buf_deinit(&listing.waiting);
+    fi_buf_deinit(&listing.path);
+    return rc;
+}

@@ -34,4 +34,32 @@ FIRN_MUST_CHECK int fi_repository_differs(const struct fi_tree_source *before_so
                                           const struct fi_tree_source *after_source,
                                           const firn_hash *after, bool *out, firn_error *err);
 
+/* ---- what happened to a repository, in git's words (repository_describe.c) ---- */
+
+/* A repository at one time. All is borrowed. */
+struct fi_repository_side {
+    const struct fi_tree_source *source;
+    const struct fi_tree_entry *entry; /* .git in the tree of states; NULL: it is missing */
+    /* Reads a file in it: replaces the contents of out, or fails. */
+    int (*read)(void *ctx, firn_slice path, const struct fi_tree_entry *entry, struct fi_buf *out,
+                firn_error *err);
+    void *ctx;
+};
+
+enum { FI_REPOSITORY_ITEMS_MAX = 12 };
+
+/* Appends what differs between two times, without control characters: "branch main moved 2ba247b →
+ * 91ac0de; branch topic deleted (was 0c3f1e2)"; at most FI_REPOSITORY_ITEMS_MAX items, and how many
+ * more there are. Nothing if it is the same but for times. What cannot be read counts as
+ * changed. */
+FIRN_MUST_CHECK int fi_repository_describe(const struct fi_repository_side *before,
+                                           const struct fi_repository_side *after,
+                                           struct fi_buf *out, firn_error *err);
+/* Calls visit for each entry .git of a tree of states, with its path. */
+FIRN_MUST_CHECK int fi_repository_list(const struct fi_tree_source *source, const firn_hash *state,
+                                       int (*visit)(void *ctx, firn_slice path,
+                                                    const struct fi_tree_entry *entry,
+                                                    firn_error *err),
+                                       void *ctx, firn_error *err);
+
 #endif
