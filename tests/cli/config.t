@@ -4,7 +4,7 @@ Settings: of the user, and of a store.
   gc.auto            = true   # default
   keep               = all:1d hourly:7d daily:90d # default
   push.auto          = false  # default
-  save.git           = false  # default
+  save.git           = true   # default
   save.gitignore     = false  # default
   save.include-deps  = false  # default
   save.max-file-size = none   # default
@@ -50,12 +50,12 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('push.auto', 'false', 'default'), ('save.git', 'false', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('ui.color', 'auto', 'default'), ('ui.pager', 'true', 'default'), ('wait', '60', 'default')]
+  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('push.auto', 'false', 'default'), ('save.git', 'true', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('ui.color', 'auto', 'default'), ('ui.pager', 'true', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
   gc.auto = true
   keep = all:1d hourly:7d daily:90d
   push.auto = false
-  save.git = false
+  save.git = true
   save.gitignore = true
   save.include-deps = false
   save.max-file-size = none

@@ -190,7 +190,7 @@ print_result(const struct request *request)
         fi_show_checkpoint_git(&result->checkpoint->git);
         fi_term_out_text(" then and is at ");
         fi_show_checkpoint_git(&result->git);
-        fi_term_out_text("; firn never changes .git\n");
+        fi_term_out_text("; .git stays as it is\n");
     }
 }
 
@@ -323,7 +323,8 @@ offer_repositories(struct fi_cli *cli, struct request *request)
     char hint[128];
     firn_error err;
     firn_workspace_restore_result *result = &request->result;
-    if (request->options.git || result->repositories_differ == 0 || result->checkpoint == NULL) {
+    if (request->options.git || result->repositories_differ == 0 || result->checkpoint == NULL ||
+        cli->quiet || cli->json) {
         return FI_EXIT_OK;
     }
     (void)snprintf(hint, sizeof(hint), "firn restore %s --git restores git's repositories, too",

@@ -3,17 +3,17 @@
  * gitdir/gitdir_settle.c: what a restored repository may run, and where it may lead.
  *
  * Git runs the programs that its configuration names, and its hooks. So neither comes out of a
- * checkpoint unless the user has asked for all of it (I1): where the present repository has them,
+ * checkpoint unless the user has asked for all of it (I1; not checked: see below): where the present repository has them,
  * they stay as they are now; where it does not, the settings that run nothing are restored
  * (repository_config.c), and of the hooks the samples. What was left out is named.
  *
  * Other files say where git reads and writes: links, commondir, the list of other places of
  * objects, the places of worktrees. A checkpoint that was made in this workspace has them as they
  * were here. One from elsewhere must not decide where something is written, so of such a one they
- * are removed, as is what an interrupted rebase would run (I2).
+ * are removed, as is what an interrupted rebase would run (I2; not checked: see below).
  *
- * All of this happens in the stage, before it becomes .git. Both are tested with repositories made
- * for it.
+ * All of this happens in the stage, before it becomes .git. Neither is checked here: tests restore
+ * repositories that were made for it.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -88,7 +88,9 @@ filter_config(struct settling *settling, const char *name, firn_slice text, firn
         FI_TRY(leave(settling, "", strcmp(setting, "?") == 0 ? name : setting, err));
         at += strlen(setting) + 1;
     }
-    rc = fi_gitdir_files_write(settling->dir, name, 0644, fi_buf_slice(&kept), err);
+    if (left.size > 0) { /* otherwise the file stays as it is */
+        rc = fi_gitdir_files_write(settling->dir, name, 0644, fi_buf_slice(&kept), err);
+    }
 out:
     fi_buf_deinit(&kept);
     fi_buf_deinit(&left);

@@ -84,7 +84,8 @@ FIRN_MUST_CHECK int fi_ws_repository_tell(struct fi_ws_opened *opened,
                                           const struct fi_catalog_record *after,
                                           const firn_callbacks *callbacks, firn_error *err);
 /* The same for a checkpoint and what is there now: at its paths, and at those in `paths`, each with
- * a NUL (NULL: none). *out_differ: how many. Does nothing if the checkpoint has no repositories. */
+ * a NUL (NULL: none). *out_differ: how many, apart from
+ * configuration and hooks. Does nothing if the checkpoint has no repositories. */
 FIRN_MUST_CHECK int fi_ws_repository_tell_now(struct fi_ws_opened *opened,
                                               const struct fi_catalog_record *record,
                                               const struct fi_buf *paths, unsigned threads,

@@ -47,7 +47,8 @@ struct repositories {
     struct fi_tree_source now_source;
     struct repository_time before;
     struct repository_time after;
-    struct fi_buf text;
+    struct fi_buf text; /* what differs at the path that was described last */
+    bool is_data;       /* more than configuration and hooks */
     uint64_t differ;
 };
 
@@ -195,7 +196,8 @@ describe(struct repositories *repositories, firn_slice path, firn_error *err)
         sides[i].ctx = times[i];
     }
     fi_buf_clear(&repositories->text);
-    FI_TRY_RETURN(fi_repository_describe(&sides[0], &sides[1], &repositories->text, err));
+    FI_TRY_RETURN(fi_repository_describe(&sides[0], &sides[1], &repositories->text,
+                                         &repositories->is_data, err));
     return fi_buf_text(&repositories->text) != NULL ? FIRN_OK : fi_error_no_memory(err, "a text");
 }
 
@@ -240,7 +242,7 @@ tell_path(struct repositories *repositories, firn_slice path, firn_error *err)
 {
     FI_TRY_RETURN(describe(repositories, path, err));
     if (repositories->text.size > 0) {
-        repositories->differ++;
+        repositories->differ += repositories->is_data;
         give(repositories->callbacks, FIRN_NOTICE_REPOSITORY, path,
              (const char *)repositories->text.data);
     }
@@ -310,7 +312,7 @@ struct bringing {
     struct fi_buf paths;           /* that differ, each with a NUL */
     struct fi_buf left;
     bool is_any_there;
-    bool has_objects;
+    char safety[FIRN_CHECKPOINT_ID_SIZE]; /* "": none was needed */
 };
 
 /* For repositories to be found in it. */
@@ -364,9 +366,22 @@ save_present(struct bringing *bringing, firn_error *err)
     fi_scan_result_deinit(&tree.scan);
     if (rc == FIRN_OK) {
         CHECK(safety.has_repositories); /* (I1) */
-        fi_catalog_record_id_text(safety.id, restoring->result->safety_id);
+        fi_catalog_record_id_text(safety.id, bringing->safety);
     }
     return rc;
+}
+
+static void
+tell_restored(struct bringing *bringing, firn_slice path)
+{
+    char text[96];
+    if (bringing->safety[0] == '\0') {
+        (void)snprintf(text, sizeof text, "restored");
+    } else {
+        (void)snprintf(text, sizeof text, "restored; take this back with: firn restore %.*s --git",
+                       FIRN_CHECKPOINT_ID_SHORT, bringing->safety);
+    }
+    give(&bringing->restoring->options->callbacks, FIRN_NOTICE_REPOSITORY, path, text);
 }
 
 /* Tells what was left out, in one line. */
@@ -410,7 +425,7 @@ restore_path(struct bringing *bringing, firn_slice path, firn_error *err)
     fi_buf_clear(&bringing->left);
     FI_TRY_RETURN(fi_gitdir_restore(&request, &bringing->left, err));
     restoring->result->repositories++;
-    give(&restoring->options->callbacks, FIRN_NOTICE_REPOSITORY, path, "restored");
+    tell_restored(bringing, path);
     tell_left(bringing, path);
     return FIRN_OK;
 }

@@ -267,6 +267,22 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
     return rc;
 }
 
+/* For an undo with repositories: whether they differ from the present state of the line. */
+static int
+look_at_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const firn_callbacks none = FIRN_CALLBACKS_INIT;
+    const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
+    uint64_t differ;
+    if (!restoring->options->git || here == NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_ws_repository_tell_now(restoring->opened, here, NULL,
+                                            restoring->options->threads, &none, &differ, err));
+    restoring->step->git_differs = differ > 0;
+    return FIRN_OK;
+}
+
 static int
 ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
@@ -280,6 +296,7 @@ ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request,
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
     FI_TRY(ws_restore_choose(restoring, request, &step, err));
+    FI_TRY(request->operation == UNDO ? look_at_repositories(restoring, err) : FIRN_OK);
     FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,

@@ -118,11 +118,13 @@ struct fi_ws_save_repositories {
     struct fi_buf paths; /* each with a NUL */
     uint64_t files;      /* of the progress that was reported last */
     uint64_t bytes;
+    bool is_saved;  /* they are not left out, and no notice says so */
     bool is_repeat; /* the scan is one of several of the same */
     bool is_out_of_memory;
 };
 
-/* Fills *out_callbacks for a scan: entries .git are noted, everything is passed on to outer.
+/* Fills *out_callbacks for a scan (NULL: none): entries .git are noted, everything is passed on to
+ * outer, unless is_saved is set then.
  * *repositories must not move before deinit. */
 void fi_ws_save_repositories_init(struct fi_ws_save_repositories *repositories,
                                   const firn_callbacks *outer, firn_callbacks *out_callbacks);

@@ -49,12 +49,12 @@ static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct fi_ws_save_repositories *repositories = ctx;
-    if (is_repository(notice) &&
-        (fi_buf_append_slice(&repositories->paths, notice->path) != FIRN_OK ||
-         fi_buf_append_u8(&repositories->paths, '\0') != FIRN_OK)) {
+    const bool is_found = is_repository(notice);
+    if (is_found && (fi_buf_append_slice(&repositories->paths, notice->path) != FIRN_OK ||
+                     fi_buf_append_u8(&repositories->paths, '\0') != FIRN_OK)) {
         repositories->is_out_of_memory = true;
     }
-    if (repositories->outer.on_notice != NULL) {
+    if (repositories->outer.on_notice != NULL && !(is_found && repositories->is_saved)) {
         fi_os_callback_notice(&repositories->outer, notice);
     }
 }

@@ -50,11 +50,12 @@ enum { FI_REPOSITORY_ITEMS_MAX = 12 };
 
 /* Appends what differs between two times, without control characters: "branch main moved 2ba247b →
  * 91ac0de; branch topic deleted (was 0c3f1e2)"; at most FI_REPOSITORY_ITEMS_MAX items, and how many
- * more there are. Nothing if it is the same but for times. What cannot be read counts as
- * changed. */
+ * more there are. Nothing if it is the same but for times. What cannot be read counts as changed.
+ * *out_is_data: something else differs than configuration and hooks, which a restore may have left
+ * out. */
 FIRN_MUST_CHECK int fi_repository_describe(const struct fi_repository_side *before,
                                            const struct fi_repository_side *after,
-                                           struct fi_buf *out, firn_error *err);
+                                           struct fi_buf *out, bool *out_is_data, firn_error *err);
 /* Calls visit for each entry .git of a tree of states, with its path. */
 FIRN_MUST_CHECK int fi_repository_list(const struct fi_tree_source *source, const firn_hash *state,
                                        int (*visit)(void *ctx, firn_slice path,

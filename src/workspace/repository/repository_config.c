@@ -4,13 +4,13 @@
  *
  * Git runs what its configuration names: editors, pagers, filters, aliases, helpers, hooks in any
  * directory. A file that came with a checkpoint must not decide that. So a setting is kept only if
- * it is on a list of those that run nothing (I1); what is new in git, or unknown here, is left out
+ * it is on a list of those that run nothing (I1; is_kept_name); what is new in git, or unknown here, is left out
  * and named. A filter that lists what is dangerous instead would be wrong with the next git.
  *
  * The syntax is git's (config.c, git_parse_source): sections "[name]" and "[name "sub"]", settings
  * "key = value", a key alone means true, comments with # and ;, quotes, and escapes \\ \" \n \t \b;
  * a backslash at the end of a line goes on with the next one. Values are decoded and written anew,
- * in quotes, so that what git reads is what was judged (I2; a fuzz target compares). A value with
+ * in quotes, so that what git reads is what was judged (I2; not checked: a test asks git). A value with
  * a control character is left out. At the first line that is not understood, all that follows is
  * left out: git would refuse the file there.
  */
@@ -118,7 +118,7 @@ lower(int byte)
 static bool
 is_space(int byte)
 {
-    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\v' || byte == '\f';
+    return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
 /* The rest of a header after its name and a space: a subsection in quotes. */
@@ -273,6 +273,7 @@ read_setting(struct filtering *filtering, int byte)
 
 /* ---- judging ---- */
 
+/* (I1) */
 static bool
 is_kept_name(const struct filtering *filtering)
 {
@@ -308,9 +309,10 @@ static bool
 is_kept(const struct filtering *filtering)
 {
     const firn_slice value = firn_bytes(filtering->value, filtering->value_size);
-    if (filtering->is_bad_value || !is_kept_name(filtering)) {
+    if (filtering->is_bad_value || !is_kept_name(filtering)) { /* (I1) */
         return false;
     }
+    DCHECK(memchr(value.data, '\n', value.size) == NULL);
     if (strcmp(filtering->key, "url") == 0 || strcmp(filtering->key, "pushurl") == 0) {
         return is_plain_address(value);
     }

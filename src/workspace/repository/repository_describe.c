@@ -5,8 +5,8 @@
  * The two trees of the state are walked where they differ. A branch, tag or other reference is a
  * file below refs/ that has a hash or names another reference, or a line in packed-refs, which the
  * file outranks. So the names that may have moved are those of files that differ and of lines that
- * differ; for each of them both sides are looked up, and it is told if the values differ (I1: packing
- * references is no change; a test packs them). Tables of references (reftable) are opaque: that they
+ * differ; for each of them both sides are looked up, and it is told if the values differ (I1; not
+ * checked: a test packs references, which is no change). Tables of references (reftable) are opaque: that they
  * differ is all that is said.
  *
  * What is read is data that anybody may have written: sizes are bounded, names and values end up
@@ -67,6 +67,7 @@ struct describing {
     bool is_stash_list;
     bool is_stash;
     bool is_other;
+    bool is_data; /* not only configuration and hooks */
 };
 
 /* ---- telling ---- */
@@ -427,6 +428,7 @@ tell_rest(struct describing *describing)
             FI_TRY_RETURN(tell(describing, items[i].text, firn_str(""), ""));
         }
     }
+    describing->is_data = describing->items > (uint64_t)describing->is_config;
     FI_TRY_RETURN(tell_hooks(describing));
     if (describing->items == 0 && describing->is_other) {
         return tell(describing, "logs and notes of git changed", firn_str(""), "");
@@ -596,10 +598,12 @@ whole_change(const struct fi_tree_entry *before, const struct fi_tree_entry *aft
 
 int
 fi_repository_describe(const struct fi_repository_side *before,
-                       const struct fi_repository_side *after, struct fi_buf *out, firn_error *err)
+                       const struct fi_repository_side *after, struct fi_buf *out,
+                       bool *out_is_data, firn_error *err)
 {
     struct describing describing = {.sides = {before, after}, .out = out, .start = out->size};
     const char *whole = whole_change(before->entry, after->entry);
+    *out_is_data = true;
     if (whole != NULL) {
         return fi_buf_append_str(out, whole) == FIRN_OK ? FIRN_OK
                                                         : fi_error_no_memory(err, "a text");
@@ -609,6 +613,7 @@ fi_repository_describe(const struct fi_repository_side *before,
                             &describing.sides[i]->entry->hash);
     }
     int rc = describe_directories(&describing, err);
+    *out_is_data = describing.is_data;
     describing_deinit(&describing);
     return rc;
 }

@@ -16,7 +16,8 @@
  * the states. A turn that is over is known from the checkpoint after it, one that was interrupted
  * from the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
- * When the directory "differs" says ws_edits.c.
+ * When the directory "differs" says ws_edits.c. For an undo with git repositories it also does if
+ * these are not as the state has them: a turn may have changed nothing else.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -348,6 +349,7 @@ fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
     if (step->has_here && step->paths.count == 0) {
         FI_TRY_RETURN(fi_ws_edits_differ(restoring, before, options, NULL, &differs, err));
     }
+    differs = differs || step->git_differs;
     step->is_clean = !differs;
     if (differs && step->has_here) {
         FI_TRY_RETURN(resolve_edits(restoring, err));
