@@ -978,13 +978,7 @@ typedef struct firn_workspace_restore_result {
 #define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                  \
     {                                                                                       \
         sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0, \
-        {                                                                                   \
-            {0},                                                                            \
-            {                                                                               \
-                0                                                                           \
-            }                                                                               \
-        },                                                                                  \
-            0, 0                                                                            \
+            {{0}, {0}}, 0, 0                                                                \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:

@@ -308,6 +308,46 @@ def test_git_at_work_while_saves_run(world):
         world.git("log", "--oneline", "--all")
 
 
+def test_a_restore_that_is_killed_leaves_a_whole_repository(world):
+    repository(world)
+    states = [judge(world)]
+    save(world)
+    world.git("branch", "-D", "topic")
+    world.commit("b.txt", "since")
+    states.append(judge(world))
+    save(world)
+    number = 1
+    for step in range(12):
+        process = subprocess.Popen([FIRN, "restore", str(number), "--git", "-q"], cwd=world.directory,
+                                   env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=0.004 * (step + 1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        world.git("fsck", "--full")
+        references = world.git("for-each-ref")
+        check(references in (states[0][1], states[1][1]), references)
+        number = 2 if references == states[0][1] else 1
+    world.firn("restore", "1", "--git")
+    check(world.git("for-each-ref") == states[0][1], "it is not restored after all")
+    check(not [name for name in os.listdir(world.directory) if name.startswith(".firn-")], "something is left")
+    check(not os.path.exists(world.path(".git/index.lock")), "a lock is left")
+
+
+def test_git_understands_what_is_kept_of_a_configuration(world):
+    text = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fuzz/corpus/repository/plain"),
+                encoding="utf-8").read()
+    repository(world)
+    world.write(".git/config", text)
+    before = world.git("config", "--local", "--list").splitlines()
+    save(world)
+    shutil.rmtree(world.path(".git"))
+    world.firn("undo", "--git")
+    after = world.git("config", "--local", "--list").splitlines()
+    check([line for line in before if not line.startswith("core.pager")] == after, f"{before} became {after}")
+
+
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 
 

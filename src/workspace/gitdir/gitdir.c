@@ -12,10 +12,10 @@
  *   join     again, from the old directory: a fetch takes none of these locks
  *   clear    the old directory
  *
- * So at every moment .git is the whole old repository or the whole new one (I1; power cuts show
- * it). The caller has made a checkpoint of the old one. After a crash the temporary directory is
- * left, under a name that the path determines; the next restore removes it. Its name is one that
- * no save takes in (tree_reserved.c).
+ * So at every moment .git is the whole old repository or the whole new one (I1; not checked: a
+ * test kills restores). The caller has made a checkpoint of the old one. After a crash the
+ * temporary directory is left, under a name that the path determines; the next restore removes it.
+ * Its name is one that no save takes in (tree_reserved.c).
  *
  * Where the file system cannot exchange two names, the old one has a third name between two
  * renames. If that is what a crash left, the next restore gives it back first.

@@ -3,9 +3,10 @@
  * gitdir/gitdir_settle.c: what a restored repository may run, and where it may lead.
  *
  * Git runs the programs that its configuration names, and its hooks. So neither comes out of a
- * checkpoint unless the user has asked for all of it (I1; not checked: see below): where the present repository has them,
- * they stay as they are now; where it does not, the settings that run nothing are restored
- * (repository_config.c), and of the hooks the samples. What was left out is named.
+ * checkpoint unless the user has asked for all of it (I1; not checked: see below). Where the
+ * present repository has them, they stay as they are now; where it does not, the settings that run
+ * nothing are restored (repository_config.c), and of the hooks the samples. What was left out is
+ * named.
  *
  * Other files say where git reads and writes: links, commondir, the list of other places of
  * objects, the places of worktrees. A checkpoint that was made in this workspace has them as they
@@ -434,6 +435,7 @@ fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err)
             break;
         }
         settling.waiting.size = start;
+        CHECK(path.data != NULL && path.data[path.size - 1] == '\0');
         rc = settle_path(&settling, (const char *)path.data, err);
     }
     fi_buf_deinit(&settling.waiting);

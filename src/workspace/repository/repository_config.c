@@ -4,15 +4,16 @@
  *
  * Git runs what its configuration names: editors, pagers, filters, aliases, helpers, hooks in any
  * directory. A file that came with a checkpoint must not decide that. So a setting is kept only if
- * it is on a list of those that run nothing (I1; is_kept_name); what is new in git, or unknown here, is left out
- * and named. A filter that lists what is dangerous instead would be wrong with the next git.
+ * it is on a list of those that run nothing (I1; not checked: the list is the rule); what is new in
+ * git, or unknown here, is left out and named. A filter that lists what is dangerous instead would
+ * be wrong with the next git.
  *
  * The syntax is git's (config.c, git_parse_source): sections "[name]" and "[name "sub"]", settings
  * "key = value", a key alone means true, comments with # and ;, quotes, and escapes \\ \" \n \t \b;
  * a backslash at the end of a line goes on with the next one. Values are decoded and written anew,
- * in quotes, so that what git reads is what was judged (I2; not checked: a test asks git). A value with
- * a control character is left out. At the first line that is not understood, all that follows is
- * left out: git would refuse the file there.
+ * in quotes, so that what git reads is what was judged (I2; not checked: a fuzz target filters what
+ * was filtered). A value with a control character is left out. At the first line that is not
+ * understood, all that follows is left out: git would refuse the file there.
  */
 #include "repository/repository_config.h"
 

@@ -12,8 +12,8 @@ enum { FI_REPOSITORY_CONFIG_SIZE_MAX = 1 << 20 };
 
 /* Appends to out the settings of a configuration file that run nothing and lead nowhere, written
  * anew. Appends to out_left the names of all others, each with a NUL; what is not understood has
- * the name "?". may_lead says whether a worktree that core.worktree names is in the workspace; NULL:
- * none is. FIRN_NO_MEMORY. */
+ * the name "?". may_lead says whether a worktree that core.worktree names is in the workspace;
+ * NULL: none is. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_repository_config_filter(firn_slice text,
                                                 bool (*may_lead)(void *ctx, firn_slice worktree),
                                                 void *ctx, struct fi_buf *out,

@@ -6,8 +6,8 @@
  * file below refs/ that has a hash or names another reference, or a line in packed-refs, which the
  * file outranks. So the names that may have moved are those of files that differ and of lines that
  * differ; for each of them both sides are looked up, and it is told if the values differ (I1; not
- * checked: a test packs references, which is no change). Tables of references (reftable) are opaque: that they
- * differ is all that is said.
+ * checked: a test packs references, which is no change). Tables of references (reftable) are
+ * opaque: that they differ is all that is said.
  *
  * What is read is data that anybody may have written: sizes are bounded, names and values end up
  * in one line of text without control characters, and nothing is followed. A value that makes no
