@@ -64,7 +64,10 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_DATE = 20,
     /* An SQLite database in use that could not be copied in one state: saved as plain files, which may
      * not be consistent with each other. */
-    FIRN_NOTICE_SQLITE = 21
+    FIRN_NOTICE_SQLITE = 21,
+    /* A git repository in the workspace, and what happened to it: "branch main moved 2ba247b → 91ac0de",
+     * "missing". */
+    FIRN_NOTICE_REPOSITORY = 22
 } firn_notice_kind;
 
 /* Borrowed for the duration of the callback. */

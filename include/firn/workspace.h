@@ -378,15 +378,15 @@ typedef struct firn_workspace_save_options {
      * (if_changed), the previous one has it from then on, as `tried`. A command that is too long is cut. Not in
      * a group. */
     firn_workspace_run run;
+    /* Leave out the git repositories in the workspace. Otherwise the checkpoint has what git could
+     * lose, next to the tree: refs, HEAD, index, reflogs, configuration, hooks and objects. */
+    bool without_git;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0, NULL, false,                                      \
-        {                                                                                     \
-            {NULL, 0}, 0, 0, 0                                                                \
-        }                                                                                     \
+            false, NULL, 0, false, NULL, 0, NULL, false, {{NULL, 0}, 0, 0, 0}, false          \
     }
 
 typedef struct firn_workspace_save_result {
@@ -983,11 +983,18 @@ typedef struct firn_workspace_restore_options {
      * disk. FIRN_CONFLICT if a file is not as expected any more, FIRN_LIMIT if a content is too large. */
     const firn_workspace_content *contents;
     size_t content_count;
+    /* After the files, restore the git repositories that the checkpoint has. FIRN_NOT_FOUND: it has none.
+     * FIRN_BUSY: git is at work. Objects that a repository has now stay. Of its configuration and hooks, which run
+     * programs, only what runs nothing comes from the checkpoint, and only if they are missing; notices name the
+     * rest. Not with paths or to_dir. */
+    bool git;
+    bool git_all;  /* with git: configuration and hooks as well */
+    bool git_only; /* with git, firn_workspace_restore: no files */
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL, false, 0, NULL, 0                                    \
+            NULL, false, false, 0, NULL, false, 0, NULL, 0, false, false, false               \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -1007,16 +1014,14 @@ typedef struct firn_workspace_restore_result {
     uint64_t steps;        /* undo and redo: as many were taken or brought back (on_step) */
     /* Where git's HEAD is, which nothing here changes; checkpoint->git is where it was. */
     firn_workspace_git git;
+    /* Git repositories that are not as the checkpoint has them (FIRN_NOTICE_REPOSITORY); and that were restored. */
+    uint64_t repositories_differ;
+    uint64_t repositories;
 } firn_workspace_restore_result;
 #define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                  \
     {                                                                                       \
         sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0, \
-        {                                                                                   \
-            {0},                                                                            \
-            {                                                                               \
-                0                                                                           \
-            }                                                                               \
-        }                                                                                   \
+            {{0}, {0}}, 0, 0                                                                \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:

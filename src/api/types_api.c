@@ -82,6 +82,7 @@ firn_notice_kind_name(firn_notice_kind kind)
         [FIRN_NOTICE_LEFT_ALONE] = "left alone",
         [FIRN_NOTICE_NOT_RESTORED] = "not restored",
         [FIRN_NOTICE_RESERVED] = "reserved",
+        [FIRN_NOTICE_REPOSITORY] = "repository",
         [FIRN_NOTICE_GROWING] = "growing",
         [FIRN_NOTICE_CARRIED] = "carried",
         [FIRN_NOTICE_NEWER] = "newer",

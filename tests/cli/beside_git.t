@@ -34,8 +34,9 @@ Beside git: each checkpoint knows where HEAD was. git itself is not needed.
 A restore says that HEAD is elsewhere now, and leaves .git alone.
 
   $ echo 'ref: refs/heads/fix/it' >.git/HEAD; firn restore 2
+  git: .git: HEAD moved main → fix/it; branch fix/it new at 9f8e7d6
   restored 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
-  git: HEAD was at main 1a2b3c4 then and is at fix/it 9f8e7d6; firn never changes .git
+  ! hint: firn restore 2 --git restores git's repositories, too
   $ cat .git/HEAD f
   ref: refs/heads/fix/it
   two
@@ -43,7 +44,7 @@ A restore says that HEAD is elsewhere now, and leaves .git alone.
   restored 4: 1 changed, 0 added, 0 removed; take this back with: firn undo
   changed   f
   would restore 2: 1 changed, 0 added, 0 removed
-  git: HEAD was at main 1a2b3c4 then and is at fix/it 9f8e7d6; firn never changes .git
+  git: HEAD was at main 1a2b3c4 then and is at fix/it 9f8e7d6; .git stays as it is
   restored 2 into ../there: 0 changed, 1 added, 0 removed
   $ firn undo; firn undo --list | head -n 2
   undid the restore of 2 (second), back at 4: 1 changed, 0 added, 0 removed; redo with: firn redo

@@ -4,6 +4,7 @@ Settings: of the user, and of a store.
   gc.auto            = true   # default
   keep               = all:1d hourly:7d daily:90d # default
   push.auto          = false  # default
+  save.git           = true   # default
   save.gitignore     = false  # default
   save.include-deps  = false  # default
   save.max-file-size = none   # default
@@ -49,11 +50,12 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('push.auto', 'false', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('ui.color', 'auto', 'default'), ('ui.pager', 'true', 'default'), ('wait', '60', 'default')]
+  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('push.auto', 'false', 'default'), ('save.git', 'true', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('ui.color', 'auto', 'default'), ('ui.pager', 'true', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
   gc.auto = true
   keep = all:1d hourly:7d daily:90d
   push.auto = false
+  save.git = true
   save.gitignore = true
   save.include-deps = false
   save.max-file-size = none
@@ -80,12 +82,12 @@ Comments and the order of lines stay.
 
 Where a line is wrong its file counts as if it said nothing. It is named, and commands go on.
 
-  $ for line in nonsense 'save.git = true' 'wait = soon' 'wait = 99999999999' 'save.strict = yes' '= true' 'wait = 1
+  $ for line in nonsense 'save.gti = true' 'wait = soon' 'wait = 99999999999' 'save.strict = yes' '= true' 'wait = 1
   > wait = 2'; do echo "$line" >~/.config/firn/config; firn save -q 2>err || echo $?; head -n 1 err; done; tail -n 1 err
   6
   firn: settings: <T>/home/.config/firn/config: line 1: a setting is written as key = value
   7
-  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting 'save.git'; there are gc.auto, keep, push.auto, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting 'save.gti'; there are gc.auto, keep, push.auto, save.git, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   8
   firn: settings: <T>/home/.config/firn/config: line 1: wait takes a number of seconds from 0 to 2147483647
   9
@@ -93,7 +95,7 @@ Where a line is wrong its file counts as if it said nothing. It is named, and co
   10
   firn: settings: <T>/home/.config/firn/config: line 1: save.strict takes true or false
   11
-  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, push.auto, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, push.auto, save.git, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   12
   firn: settings: <T>/home/.config/firn/config: line 2: wait is set twice
   hint: until it is corrected nothing in it counts, and nothing expires; firn config --user KEY VALUE corrects lines that cannot be read
@@ -201,7 +203,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   ! hint: firn config lists the settings
   [2]
   $ firn config nothing true
-  ! firn: there is no setting 'nothing'; there are gc.auto, keep, push.auto, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
+  ! firn: there is no setting 'nothing'; there are gc.auto, keep, push.auto, save.git, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   [2]
   $ firn config --unset
   ! firn: config: --unset takes a SETTING and no VALUE

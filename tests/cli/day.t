@@ -17,10 +17,8 @@ Morning: a project, and what people of git type first.
   [2]
   $ firn save -m "the beginning"
   1  <id>  3 files, 38 B; 3 new, <size> added  <s> s
-  left out by rule: .git
   $ firn save
   2  <id>  3 files, 38 B; no change since 1  <s> s
-  left out by rule as before: 1
   $ firn statsu
   ! firn: unknown command 'statsu'; the nearest is status
   ! help: firn help
@@ -190,7 +188,7 @@ Evening: a secret too many, a directory that moves, and the broom.
   .firnignore leaves it out
   7
   $ firn gc | tail -n 1 && firn check | tail -n 1
-  <n> packs removed, 1 rewritten: 5 KB before, 4 KB now
+  <n> packs removed, 1 rewritten: 6 KB before, 5 KB now
   15 checkpoints (8 taken by restores), <n> pack, <n> objects: no damage
   $ cd .. && mv site web && cd web && firn list
   ! firn: '<T>/w/web' is the directory that was saved as '<T>/w/site': to continue its history, run firn init --adopt in it; to begin a new one, run firn init

@@ -307,6 +307,8 @@ What prints JSON has its row in docs/json.md.
         --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
     -v, --verbose         with -n: list each file of added and removed directories
+        --git             restore git repositories, too
+        --git-all         with their configuration and hooks, which run programs
         --trust-journal   even an interrupted restore that was not started here
   
   Options shared with other commands:
@@ -380,6 +382,8 @@ Options before the command count too; help wins over mistakes after it.
     -v, --verbose         with -n: list each file of added and removed directories
     -i, --interactive     choose on a screen what to restore
     -p, --patch           ask for each hunk whether to restore it
+        --git             restore git repositories, too
+        --git-all         with their configuration and hooks, which run programs
         --to DIR          restore into DIR, which must be empty or not exist
         --resume          finish an interrupted restore
         --trust-journal   with --resume: even one that was not started here

@@ -1,5 +1,6 @@
 What is not saved is said, and a restore leaves it alone.
 
+  $ firn config --user save.git false
   $ mkdir -p .git node_modules/x web/node_modules/y target/debug rust/target cached/target my.git
   $ touch .git/HEAD node_modules/x/f web/node_modules/y/f target/keep rust/Cargo.toml rust/target/o my.git/f targeting.c a
   $ printf 'Signature: 8a477f597d28d172789f06886806bc55' >cached/target/CACHEDIR.TAG

@@ -246,7 +246,9 @@ fi_share_check_roots(struct fi_share *share, struct fi_share_damage *damage, uin
         struct fi_share_whole_root root = {.order = record.order,
                                            .tree = record.root.hash,
                                            .rules = record.rules,
-                                           .has_rules = record.has_rules};
+                                           .repositories = record.repositories,
+                                           .has_rules = record.has_rules,
+                                           .has_repositories = record.has_repositories};
         memcpy(root.id, record.id, sizeof root.id);
         memcpy(root.line, there.line, sizeof root.line);
         FI_TRY_RETURN(

@@ -486,7 +486,9 @@ struct fi_share_whole_root {
     uint64_t order;
     firn_hash tree;
     firn_hash rules;
+    firn_hash repositories;
     bool has_rules;
+    bool has_repositories;
     bool is_broken;    /* something of it is missing, or cannot be read */
     bool is_elsewhere; /* this store does not have it either, or may not send it */
 };

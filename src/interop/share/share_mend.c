@@ -86,6 +86,9 @@ add_root(struct mending *mending, const struct fi_share_whole_root *root, bool *
 {
     firn_error why;
     int rc = fi_outgoing_add_tree(mending->outgoing, &root->tree, &why);
+    if (rc == FIRN_OK && root->has_repositories) {
+        rc = fi_outgoing_add_tree(mending->outgoing, &root->repositories, &why);
+    }
     if (rc == FIRN_OK && root->has_rules) {
         rc = fi_outgoing_add_content(mending->outgoing, &root->rules, &why);
     }
@@ -108,7 +111,9 @@ has_record(struct mending *mending, uint32_t workspace, const struct fi_share_wh
                             err);
     *out = rc == FIRN_OK && memcmp(record.id, root->id, sizeof root->id) == 0 &&
            fi_hash_equal(&record.root.hash, &root->tree) && record.has_rules == root->has_rules &&
-           (!root->has_rules || fi_hash_equal(&record.rules, &root->rules)) && !record.is_safety;
+           (!root->has_rules || fi_hash_equal(&record.rules, &root->rules)) &&
+           record.has_repositories == root->has_repositories &&
+           fi_hash_equal(&record.repositories, &root->repositories) && !record.is_safety;
     fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }

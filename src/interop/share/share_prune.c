@@ -137,7 +137,7 @@ static int
 mark_needed(struct pruning *pruning, firn_error *err)
 {
     struct fi_share_mark_root *roots =
-        fi_alloc_array(2 * pruning->count + 1, sizeof(struct fi_share_mark_root));
+        fi_alloc_array(3 * pruning->count + 1, sizeof(struct fi_share_mark_root));
     size_t count = 0;
     if (roots == NULL) {
         return fi_error_no_memory(err, "the checkpoints of a remote");
@@ -146,6 +146,9 @@ mark_needed(struct pruning *pruning, firn_error *err)
         const struct candidate *candidate = &pruning->candidates[i];
         if (candidate->is_kept) {
             roots[count++] = (struct fi_share_mark_root){candidate->record.root.hash, true};
+            if (candidate->record.has_repositories) {
+                roots[count++] = (struct fi_share_mark_root){candidate->record.repositories, true};
+            }
             if (candidate->record.has_rules) {
                 roots[count++] = (struct fi_share_mark_root){candidate->record.rules, false};
             }

@@ -400,6 +400,9 @@ static int
 walk(struct fi_outgoing *outgoing, const struct fi_catalog_record *record, firn_error *err)
 {
     FI_TRY_RETURN(fi_outgoing_add_tree(outgoing, &record->root.hash, err));
+    if (record->has_repositories) {
+        FI_TRY_RETURN(fi_outgoing_add_tree(outgoing, &record->repositories, err));
+    }
     return record->has_rules ? fi_outgoing_add_content(outgoing, &record->rules, err) : FIRN_OK;
 }
 
@@ -530,6 +533,9 @@ skip_heavy(struct pulling *pulling, firn_error *err)
             continue;
         }
         rc = fi_share_extent_check(extent, coming->line, &coming->record.root.hash, &why);
+        if (rc == FIRN_OK && coming->record.has_repositories) {
+            rc = fi_share_extent_check(extent, coming->line, &coming->record.repositories, &why);
+        }
         if (rc == FIRN_LIMIT) {
             coming->is_whole = false;
             rc = report_heavy(pulling, coming, err);

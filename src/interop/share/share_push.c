@@ -34,7 +34,9 @@ struct chosen {
     size_t size;
     firn_hash root;
     firn_hash rules;
+    firn_hash repositories;
     bool has_rules;
+    bool has_repositories;
 };
 
 struct pushing {
@@ -168,7 +170,9 @@ choose(struct pushing *pushing, firn_slice bytes, const struct fi_catalog_record
                             .size = bytes.size,
                             .root = record->root.hash,
                             .rules = record->rules,
-                            .has_rules = record->has_rules};
+                            .repositories = record->repositories,
+                            .has_rules = record->has_rules,
+                            .has_repositories = record->has_repositories};
     memcpy(chosen.id, record->id, sizeof chosen.id);
     if (fi_remote_table_find(&pushing->share->remote.state.entries,
                              fi_share_entry_key(FI_SHARE_ENTRY_CHECKPOINT, record->id, key)) !=
@@ -380,6 +384,9 @@ send_objects(struct pushing *pushing, firn_error *err)
     for (size_t i = 0; i < pushing->chosen_count; i++) {
         const struct chosen *chosen = &pushing->chosen[i];
         FI_TRY_RETURN(fi_outgoing_add_tree(pushing->outgoing, &chosen->root, err));
+        if (chosen->has_repositories) {
+            FI_TRY_RETURN(fi_outgoing_add_tree(pushing->outgoing, &chosen->repositories, err));
+        }
         if (chosen->has_rules) {
             FI_TRY_RETURN(fi_outgoing_add_content(pushing->outgoing, &chosen->rules, err));
         }

@@ -37,6 +37,7 @@ struct taking {
     struct fi_buf contents;  /* struct content each: to fetch */
     struct fi_buf object;
     struct fi_buf message;
+    bool with_repositories;
 };
 
 struct content {
@@ -128,6 +129,14 @@ make_tree(struct taking *taking, firn_error *err)
 /* ==== what the paths have ==== */
 
 static int
+add_content(struct taking *taking, const struct fi_tree_entry *entry, firn_error *err)
+{
+    const struct content content = {entry->hash, entry->size};
+    return fi_buf_append(&taking->contents, &content, sizeof content) == FIRN_OK ? FIRN_OK
+                                                                                 : no_memory(err);
+}
+
+static int
 count_entry(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     struct taking *taking = ctx;
@@ -145,9 +154,7 @@ count_entry(void *ctx, const struct fi_difference_walk_change *change, firn_erro
         return FIRN_OK;
     }
     record->bytes += entry->size;
-    const struct content content = {entry->hash, entry->size};
-    return fi_buf_append(&taking->contents, &content, sizeof content) == FIRN_OK ? FIRN_OK
-                                                                                 : no_memory(err);
+    return add_content(taking, entry, err);
 }
 
 static int
@@ -193,6 +200,32 @@ collect_directory(void *ctx, const struct fi_difference_walk_change *change, fir
     const struct fi_tree_entry *entry = change->after;
     bool is_dir = entry != NULL && entry->kind == FI_TREE_DIR;
     return is_dir ? collect_tree(taking, &entry->hash, true, err) : FIRN_OK;
+}
+
+/* The same for the repositories of the checkpoint, which its counts do not include. */
+static int
+collect_repository(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+{
+    struct taking *taking = ctx;
+    const struct fi_tree_entry *entry = change->after;
+    if (entry != NULL && entry->kind == FI_TREE_DIR) {
+        return collect_tree(taking, &entry->hash, true, err);
+    }
+    return entry != NULL && entry->kind == FI_TREE_FILE && entry->hard_link.size == 0
+               ? add_content(taking, entry, err)
+               : FIRN_OK;
+}
+
+static int
+take_repositories(struct taking *taking, const struct fi_tree_source *source, firn_error *err)
+{
+    const struct fi_difference_walk_options all = {0};
+    struct fi_tree_entry root = taking->found.record.root;
+    const struct fi_difference_walk_side nothing = {.source = source};
+    const struct fi_difference_walk_side after = {.source = source, .root = &root};
+    root.hash = taking->found.record.repositories;
+    FI_TRY_RETURN(fi_difference_walk(&nothing, &after, &all, collect_repository, taking, err));
+    return collect_tree(taking, &root.hash, true, err);
 }
 
 /* ==== contents ==== */
@@ -365,6 +398,9 @@ take_objects(struct taking *taking, firn_error *err)
     if (taking->filter.count == 0) {
         FI_TRY_RETURN(collect_tree(taking, &taking->found.record.root.hash, true, err));
     }
+    if (taking->with_repositories) {
+        FI_TRY_RETURN(take_repositories(taking, &source, err));
+    }
     FI_TRY_RETURN(add_trees(taking, err));
     FI_TRY_RETURN(take_contents(taking, err));
     return make_tree(taking, err);
@@ -456,9 +492,13 @@ bring_opened(struct taking *taking, const char *reference, bool *out_is_new, fir
     uint64_t added;
     FI_TRY_RETURN(find_checkpoint(taking, reference, err));
     FI_TRY_RETURN(fi_share_entry_check_record(record, err));
+    taking->with_repositories = record->has_repositories;
     FI_TRY_RETURN(fetch_all(taking, record->has_rules ? &record->rules : NULL, err));
     FI_TRY_RETURN(fi_objects_session_commit(taking->session, &added, err));
     FI_TRY_RETURN(check_extent(taking, &record->root.hash, err));
+    if (record->has_repositories) {
+        FI_TRY_RETURN(check_extent(taking, &record->repositories, err));
+    }
     FI_TRY_RETURN(enter(taking, out_is_new, err));
     return fi_share_tags_bring(share, err);
 }

@@ -262,6 +262,8 @@ meet_all(struct walking *walking, const struct fi_share_whole_root *roots, size_
     for (size_t i = 0; i < count; i++) {
         FI_TRY_RETURN(meet(walking, &roots[i].tree, true, err));
         FI_TRY_RETURN(roots[i].has_rules ? meet(walking, &roots[i].rules, false, err) : FIRN_OK);
+        FI_TRY_RETURN(roots[i].has_repositories ? meet(walking, &roots[i].repositories, true, err)
+                                                : FIRN_OK);
     }
     for (;;) {
         if (walking->trees.size > 0) {
@@ -394,11 +396,15 @@ judge_all(struct walking *walking, struct fi_share_whole_root *roots, size_t cou
     for (size_t i = 0; i < count; i++) {
         bool is_tree_broken;
         bool are_rules_broken = false;
+        bool are_repositories_broken = false;
         FI_TRY_RETURN(judge(walking, &roots[i].tree, true, &is_tree_broken, err));
         FI_TRY_RETURN(roots[i].has_rules
                           ? judge(walking, &roots[i].rules, false, &are_rules_broken, err)
                           : FIRN_OK);
-        roots[i].is_broken = is_tree_broken || are_rules_broken;
+        FI_TRY_RETURN(roots[i].has_repositories ? judge(walking, &roots[i].repositories, true,
+                                                        &are_repositories_broken, err)
+                                                : FIRN_OK);
+        roots[i].is_broken = is_tree_broken || are_rules_broken || are_repositories_broken;
     }
     return FIRN_OK;
 }

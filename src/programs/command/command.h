@@ -128,6 +128,7 @@ struct fi_command_settings {
     char push[FI_COMMAND_REMOTE_SIZE]; /* the remote that saves are pushed to; "": none */
     uint64_t max_file_size;            /* 0: none */
     uint64_t warn_size;                /* likewise */
+    bool no_git;                       /* git repositories are left out */
     bool gitignore;
     bool include_deps;
     bool strict;

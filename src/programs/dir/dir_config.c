@@ -179,6 +179,7 @@ const struct fi_command fi_dir_config = {
     .help = "    gc.auto            true: run firn gc --auto when useful (see firn help gc)\n"
             "    keep               which checkpoints do not expire (see firn help delete)\n"
             "    push.auto          a remote: push to it after each save; or false\n"
+            "    save.git           false: save with --no-git\n"
             "    save.gitignore     true: save with --gitignore\n"
             "    save.include-deps  true: save with --include-deps\n"
             "    save.max-file-size save with this --max-file-size\n"

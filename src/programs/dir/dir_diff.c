@@ -129,6 +129,7 @@ dir_diff_compare(struct fi_cli *cli, firn_workspace *workspace,
     int exit_code;
     assert(options->before != NULL || options->after == NULL || options->against_previous);
     fi_task_notices_init(&notices, cli);
+    notices.is_patch = listing->shown.form == FI_SHOW_DIFFERENCE_PATCH;
     options->callbacks = fi_task_notices_callbacks(&notices);
     fi_term_json_array("changes");
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;

@@ -9,6 +9,7 @@
 #include "dir/dir.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "show/show.h"
 #include "task/task.h"
@@ -183,12 +184,13 @@ print_result(const struct request *request)
     }
     fi_term_out_text("\n");
     print_other_steps(request);
-    if (fi_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+    if (result->repositories + result->repositories_differ == 0 &&
+        fi_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
         fi_term_out_text("git: HEAD was at ");
         fi_show_checkpoint_git(&result->checkpoint->git);
         fi_term_out_text(" then and is at ");
         fi_show_checkpoint_git(&result->git);
-        fi_term_out_text("; firn never changes .git\n");
+        fi_term_out_text("; .git stays as it is\n");
     }
 }
 
@@ -314,6 +316,38 @@ prompt_about_journal(struct fi_cli *cli, struct request *request)
     request->options.trust_journal = fi_command_report_prompt("continue it?");
 }
 
+/* Offers the repositories that the checkpoint has otherwise: on a terminal by a question, elsewhere
+ * by a hint. Returns an exit code. */
+static int
+offer_repositories(struct fi_cli *cli, struct request *request)
+{
+    char name[FI_SHOW_CHECKPOINT_NAME_SIZE];
+    char hint[128];
+    firn_error err;
+    firn_workspace_restore_result *result = &request->result;
+    if (request->options.git || result->repositories_differ == 0 || result->checkpoint == NULL ||
+        cli->quiet || cli->json) {
+        return FI_EXIT_OK;
+    }
+    (void)snprintf(hint, sizeof(hint), "firn restore %s --git restores git's repositories, too",
+                   fi_show_checkpoint_name(result->checkpoint, name));
+    if (request->options.dry_run || !fi_command_report_may_prompt(cli)) {
+        fi_command_report_more("hint", hint);
+        return FI_EXIT_OK;
+    }
+    if (!fi_command_report_prompt("restore git's repositories, too?")) {
+        return FI_EXIT_OK;
+    }
+    firn_workspace_restore_options options = request->options;
+    firn_workspace_restore_result second = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    options.git = true;
+    options.git_only = true;
+    int code =
+        firn_workspace_restore(request->workspace, result->checkpoint->id, &options, &second, &err);
+    firn_release(second.checkpoint);
+    return code == FIRN_OK ? FI_EXIT_OK : fi_command_report_failure(cli, &err, NULL);
+}
+
 /* Runs the requested restore and shows its result. Sets the callbacks. Returns an exit code. */
 static int
 dir_restore_perform(struct fi_cli *cli, struct request *request)
@@ -352,7 +386,8 @@ dir_restore_perform(struct fi_cli *cli, struct request *request)
     } else {
         show_result(cli, request, &notices);
         fi_dir_beside_report(request->workspace, &beside);
-        exit_code = fi_task_notices_exit(&notices);
+        exit_code = offer_repositories(cli, request);
+        exit_code = exit_code == FI_EXIT_OK ? fi_task_notices_exit(&notices) : exit_code;
     }
     fi_dir_beside_drop(&beside);
     fi_task_notices_deinit(&notices);
@@ -384,6 +419,9 @@ check_arguments(struct fi_cli *cli, const struct request *request)
     }
     if (request->what == RESTORE_RESUME) {
         return check_resume(cli);
+    }
+    if (request->options.git && request->options.to_dir != NULL) {
+        return fi_command_misused(cli, "--git and --to exclude each other");
     }
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
         return fi_command_misused(cli, "--to needs a directory");
@@ -433,6 +471,13 @@ restore_hunks(struct fi_cli *cli, struct request *request,
     return exit_code;
 }
 
+static void
+take_git(const struct fi_cli *cli, firn_workspace_restore_options *options)
+{
+    options->git_all = fi_command_has(cli, "git-all");
+    options->git = options->git_all || fi_command_has(cli, "git");
+}
+
 static int
 dir_restore_run(struct fi_cli *cli)
 {
@@ -445,6 +490,7 @@ dir_restore_run(struct fi_cli *cli)
     request.options.to_dir = fi_command_value(cli, "to");
     request.options.dry_run = fi_command_has(cli, "dry-run");
     request.options.trust_journal = fi_command_has(cli, "trust-journal");
+    take_git(cli, &request.options);
     if (!request.options.dry_run) {
         fi_term_pager_disarm();
     }
@@ -479,6 +525,8 @@ static const struct fi_command_option options[] = {
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"interactive", 'i', NULL, "choose on a screen what to restore"},
     {"patch", 'p', NULL, "ask for each hunk whether to restore it"},
+    {"git", 0, NULL, "restore git repositories, too"},
+    {"git-all", 0, NULL, "with their configuration and hooks, which run programs"},
     {"to", 0, "DIR", "restore into DIR, which must be empty or not exist"},
     {"resume", 0, NULL, "finish an interrupted restore"},
     {"trust-journal", 0, NULL, "with --resume: even one that was not started here"},
@@ -566,6 +614,7 @@ run_step(struct fi_cli *cli, enum what what)
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     request.options.dry_run = fi_command_has(cli, "dry-run");
     request.options.trust_journal = fi_command_has(cli, "trust-journal");
+    take_git(cli, &request.options);
     request.options.last_turn = what == RESTORE_UNDO && fi_command_has(cli, "turn");
     if (!request.options.dry_run) {
         fi_term_pager_disarm();
@@ -627,6 +676,8 @@ static const struct fi_command_option undo_options[] = {
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
+    {"git", 0, NULL, "restore git repositories, too"},
+    {"git-all", 0, NULL, "with their configuration and hooks, which run programs"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };
@@ -634,6 +685,8 @@ static const struct fi_command_option undo_options[] = {
 static const struct fi_command_option redo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
+    {"git", 0, NULL, "restore git repositories, too"},
+    {"git-all", 0, NULL, "with their configuration and hooks, which run programs"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };

@@ -318,6 +318,7 @@ dir_save_run(struct fi_cli *cli)
     attempt.options.full = fi_command_has(cli, "full");
     attempt.options.if_changed = fi_command_has(cli, "if-changed");
     attempt.options.gitignore |= fi_command_has(cli, "gitignore");
+    attempt.options.without_git |= fi_command_has(cli, "no-git");
     attempt.options.strict |= cli->strict;
     attempt.options.callbacks = fi_task_notices_callbacks(&notices);
     attempt.options.marks_told = !cli->json && !cli->quiet;
@@ -354,6 +355,7 @@ static const struct fi_command_option options[] = {
     {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
     {"max-file-size", 0, "SIZE", "exclude larger files (such as 100M; none: no limit)"},
     {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
+    {"no-git", 0, NULL, "leave out git repositories, too"},
     {"no-config", 0, NULL, "ignore all settings of firn config"},
     {"yes", 'y', NULL, "do not ask before saving a home directory or more"},
     {NULL, 0, NULL, NULL},
@@ -392,10 +394,10 @@ const struct fi_command fi_dir_save = {
             "If there is no store yet, one is made outside of the workspace (see firn help\n"
             "init).\n"
             "\n"
-            "Some files are never saved, and a restore never writes or removes them: .git,\n"
-            ".hg, .svn, .jj, .bzr and .firn, in any case and in any spelling that a file\n"
-            "system may give them (git~1); the temporary files of a restore (.firn-<16 hex\n"
-            "digits>-<16 more>); the store itself; fifos, sockets and devices.\n"
+            "Some files are in no tree, and a restore of files never writes or removes them:\n"
+            ".git, .hg, .svn, .jj, .bzr and .firn, in any case and in any spelling that a\n"
+            "file system may give them (git~1); the temporary files of a restore (.firn-<16\n"
+            "hex digits>-<16 more>); the store itself; fifos, sockets and devices.\n"
             "\n"
             "Files and directories that .firnignore files exclude are left out too. These\n"
             "files have the syntax of gitignore(5) and may be in any directory.\n"
@@ -416,6 +418,11 @@ const struct fi_command fi_dir_save = {
             "What is left out is named the first time and counted afterwards (several .git\n"
             "are always one line with their number). A restore does not touch it. A line that\n"
             "is not a valid rule is reported and ignored.\n"
+            "\n"
+            "Git repositories in the workspace are kept with the checkpoint, apart from its\n"
+            "files: refs, HEAD, index, reflogs, stash, configuration, hooks and objects. firn\n"
+            "status and firn diff tell what happened to them, and firn undo --git and firn\n"
+            "restore --git bring them back. --no-git leaves them out.\n"
             "\n"
             "If a file grows while it is being read, it is saved up to the size it had at the\n"
             "start, and named. A file that is modified in place during every attempt to read\n"

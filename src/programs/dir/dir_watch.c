@@ -364,6 +364,7 @@ fill_save(struct watching *watching)
     fi_task_settings_save(&cli->settings, &watching->save);
     watching->save.include_deps |= fi_command_has(cli, "include-deps");
     watching->save.gitignore |= fi_command_has(cli, "gitignore");
+    watching->save.without_git |= fi_command_has(cli, "no-git");
     watching->save.strict |= cli->strict;
     /* Entries that a save leaves out are not reported each time; a signal ends the watch. */
     watching->save.callbacks = fi_task_notices_callbacks(&watching->notices);
@@ -450,6 +451,7 @@ static const struct fi_command_option options[] = {
     {"message", 'm', "TEXT", "the message of its checkpoints (default: watch)"},
     {"include-deps", 0, NULL, "save dependency directories such as node_modules"},
     {"gitignore", 0, NULL, "exclude what .gitignore files exclude"},
+    {"no-git", 0, NULL, "leave out git repositories, too"},
     {"no-config", 0, NULL, "ignore all settings of firn config"},
     {"all", 0, NULL, "watch every workspace that you have saved"},
     {"on-battery", 0, NULL, "with --all, also while the machine runs on it"},

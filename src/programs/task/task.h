@@ -275,6 +275,7 @@ FIRN_MUST_CHECK int fi_task_patience_save(void *ctx, firn_error *err);
 struct fi_task_notices {
     const struct fi_cli *cli;
     bool tells_special;  /* fifos and growing files are worth a line: this is a save */
+    bool is_patch;       /* standard output is one: what happened to git is a comment */
     bool tells_restored; /* the summary names what a restore left alone, not what rules exclude */
     struct fi_task_notices_kept *kept; /* for --json, and the names that the summary shows */
     size_t kept_count;

@@ -376,6 +376,21 @@ is_kind_named(const struct fi_task_notices *notices, firn_notice_kind kind)
            (kind == FIRN_NOTICE_EXCLUDED && !notices->tells_restored);
 }
 
+/* A result like the rows of files, and no warning. */
+static void
+print_repository(struct fi_task_notices *notices, const firn_notice *notice)
+{
+    if (notices->cli->json || notices->cli->quiet || !is_first(notices, notice)) {
+        return;
+    }
+    fi_term_meter_clear();
+    fi_term_out_text(notices->is_patch ? "# git: " : "git: ");
+    (void)fi_term_path_escape(notice->path, fi_term_out_write);
+    fi_term_out_text(": ");
+    fi_term_text_escape(firn_str(notice->text), fi_term_out_write);
+    fi_term_out_text("\n");
+}
+
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
@@ -397,6 +412,10 @@ on_notice(void *ctx, const firn_notice *notice)
                       add_to_group(notices, notice->path);
     if ((is_named && !is_grouped) || notices->cli->json) {
         task_notices_keep(notices, notice);
+    }
+    if (notice->kind == FIRN_NOTICE_REPOSITORY) {
+        print_repository(notices, notice);
+        return;
     }
     bool is_news = notice->kind != FIRN_NOTICE_GROWING || notices->tells_special;
     if (is_news && is_told(notices, notice->kind) && is_first(notices, notice)) {

@@ -42,6 +42,8 @@ fi_task_settings_set(struct fi_command_settings *settings, const firn_config_set
     } else if (strcmp(setting->key, "push.auto") == 0) {
         bool is_off = strcmp(setting->value, "false") == 0;
         (void)snprintf(settings->push, sizeof(settings->push), "%s", is_off ? "" : setting->value);
+    } else if (strcmp(setting->key, "save.git") == 0) {
+        settings->no_git = !is_true;
     } else if (strcmp(setting->key, "save.gitignore") == 0) {
         settings->gitignore = is_true;
     } else if (strcmp(setting->key, "save.include-deps") == 0) {
@@ -175,6 +177,7 @@ fi_task_settings_save(const struct fi_command_settings *settings, firn_workspace
     assert(out->size > 0); /* initialised */
     out->include_deps = settings->include_deps;
     out->gitignore = settings->gitignore;
+    out->without_git = settings->no_git;
     out->strict = settings->strict;
     out->file_size_max = settings->max_file_size;
     out->keep = settings->keep[0] != '\0' ? settings->keep : NULL;

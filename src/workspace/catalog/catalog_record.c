@@ -32,6 +32,7 @@ enum {
     TAG_GIT = 6,
     TAG_RUN = 7,
     TAG_TRIED = 8,
+    TAG_REPOSITORIES = 9,
     TIME_SIZE = 8,
     DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
@@ -133,6 +134,11 @@ encode_fields(const struct fi_catalog_record *record, struct fi_buf *out)
     }
     if (record->tried.command.size > 0) {
         FI_TRY_RETURN(encode_run(&record->tried, TAG_TRIED, out));
+    }
+    if (record->has_repositories) {
+        FI_TRY_RETURN(fi_buf_append_varint(out, TAG_REPOSITORIES));
+        FI_TRY_RETURN(fi_buf_append_sized(
+            out, firn_bytes(record->repositories.bytes, sizeof record->repositories.bytes)));
     }
     return fi_buf_append_varint(out, TAG_END);
 }
@@ -239,13 +245,13 @@ decode_body(struct fi_reader *reader, struct fi_catalog_record *record)
 }
 
 static bool
-decode_rules(firn_slice field, struct fi_catalog_record *record)
+decode_hash(firn_slice field, bool *out_is_there, firn_hash *out)
 {
-    record->has_rules = true;
-    if (field.size != sizeof record->rules.bytes) {
+    *out_is_there = true;
+    if (field.size != sizeof out->bytes) {
         return false;
     }
-    memcpy(record->rules.bytes, field.data, field.size);
+    memcpy(out->bytes, field.data, field.size);
     return true;
 }
 
@@ -360,7 +366,7 @@ decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
 {
     switch (tag) {
     case TAG_RULES:
-        return decode_rules(field, record);
+        return decode_hash(field, &record->has_rules, &record->rules);
     case TAG_FORGOTTEN:
         return decode_forgotten(field, record);
     case TAG_DEFAULTS:
@@ -374,6 +380,8 @@ decode_field(uint64_t tag, firn_slice field, struct fi_catalog_record *record)
         return decode_run(field, &record->run);
     case TAG_TRIED:
         return decode_run(field, &record->tried);
+    case TAG_REPOSITORIES:
+        return decode_hash(field, &record->has_repositories, &record->repositories);
     default:
         DCHECK(tag == TAG_TURN_BEGUN);
         return decode_turn_begun(field, record);
@@ -430,7 +438,7 @@ decode_fields(struct fi_reader *reader, struct fi_catalog_record *record, firn_e
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_TRIED) {
+        if (tag > TAG_REPOSITORIES) {
             return fi_error_set(err, FIRN_NEWER,
                                 "a checkpoint's record has a field of type %llu, which this "
                                 "version does not know",

@@ -16,6 +16,10 @@
  *   16 KiB): the turn of a coding agent that the checkpoint was made after
  *   tag 5, only with tag 4: le64 when that turn began, in ns; not 0
  *   tag 6: sized branch (0 to 255) | sized commit (0, 40 or 64), not both empty: git's HEAD
+ *   tag 7: sized command (1 to 1,024) | varint exit code (to 255) | le64 begun | le64 ended: the
+ *   command that changed the tree to this one
+ *   tag 8: the same, of the last command that was run in this tree and changed nothing
+ *   tag 9: 32 hash of a directory object: the git repositories in the workspace (repository.h)
  */
 #ifndef FIRN_CATALOG_CATALOG_RECORD_H
 #define FIRN_CATALOG_CATALOG_RECORD_H
@@ -67,6 +71,8 @@ struct fi_catalog_record {
     firn_workspace_git git;
     firn_workspace_run run; /* these two: the command is empty if there was none */
     firn_workspace_run tried;
+    bool has_repositories;
+    firn_hash repositories; /* the object of their directory; zeros unless has_repositories */
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */

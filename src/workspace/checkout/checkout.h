@@ -111,6 +111,15 @@ bool fi_checkout_is_undone(const struct fi_checkout *checkout);
 void fi_checkout_place_temporary(const uint8_t *tag, firn_slice path, char *out);
 void fi_checkout_place_aside(const uint8_t *tag, firn_slice path, char *out);
 
+/* Exchanges the two names, of which the first is a temporary one. FIRN_NOT_FOUND if one of them
+ * does not exist. */
+FIRN_MUST_CHECK int fi_checkout_swap_exchange(struct fi_os_dir *dir, const char *temporary,
+                                              const char *final, firn_error *err);
+/* Removes the directory at path, below root, with all that is in it; if base_size is 0, only what
+ * is in root. base_size is the size of path; the contents of path change. checkout_clear.c. */
+FIRN_MUST_CHECK int fi_checkout_clear_tree(struct fi_os_dir *root, struct fi_buf *path,
+                                           size_t base_size, firn_error *err);
+
 /* Settling what an interrupted restore left on the disk, so that an ordinary restore can
  * continue. */
 

@@ -211,14 +211,6 @@ fi_checkout_batch_run(struct fi_checkout *checkout, const char *phase,
 firn_slice fi_checkout_batch_link_of(struct fi_checkout *checkout,
                                      const struct fi_tree_entry *entry);
 
-/* Exchanges temporary and final. FIRN_NOT_FOUND if one of them does not exist. */
-FIRN_MUST_CHECK int fi_checkout_swap_exchange(struct fi_os_dir *dir, const char *temporary,
-                                              const char *final, firn_error *err);
-/* Removes the directory at path, below root, with all that is in it; if base_size is 0, only what
- * is in root. base_size is the size of path; the contents of path change. checkout_clear.c. */
-FIRN_MUST_CHECK int fi_checkout_clear_tree(struct fi_os_dir *root, struct fi_buf *path,
-                                           size_t base_size, firn_error *err);
-
 /* The same for the directory that was built at a place. */
 FIRN_MUST_CHECK int fi_checkout_clear_place(struct fi_checkout *checkout,
                                             const struct fi_checkout_place *place, firn_error *err);

@@ -4,10 +4,10 @@
  *
  * Alive is what a checkpoint of any workspace of the store names, or one that was deleted and can
  * be brought back: the object of its root directory and everything that this names, through parts
- * of directories, subdirectories, contents and pieces of contents; the object with its rules; and
- * the copy of its record in a pack. The base of a live object that is stored as a delta is alive,
- * too, but what that base names is not for that reason. A forgotten base (catalog_forgotten.c) is
- * not alive because of its delta: the delta is noted instead.
+ * of directories, subdirectories, contents and pieces of contents; the same for its repositories;
+ * the object with its rules; and the copy of its record in a pack. The base of a live object that
+ * is stored as a delta is alive, too, but what that base names is not for that reason. A forgotten
+ * base (catalog_forgotten.c) is not alive because of its delta: the delta is noted instead.
  *
  * Each object is visited once, however many checkpoints share it: a mark says that what it names
  * has been marked, or waits to be. An object's kind in the index is the kind it was first stored
@@ -227,6 +227,9 @@ mark_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *rec
     FI_TRY(mark_record(marking, bytes, &found));
     if (record->has_rules) {
         FI_TRY(mark_content(marking, &record->rules, &found));
+    }
+    if (record->has_repositories) {
+        FI_TRY(mark_directory(marking, &record->repositories, &found));
     }
     FI_TRY(mark_directory(marking, &record->root.hash, &found));
     FI_TRY(inspect_all(marking, &found));

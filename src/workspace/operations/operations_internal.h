@@ -76,6 +76,25 @@ FIRN_MUST_CHECK int fi_ws_restore_line(struct fi_ws_restoring *restoring, firn_e
 /* Restores restoring->record at restoring->paths, in place, as a step of its own. */
 FIRN_MUST_CHECK int fi_ws_restore_paths(struct fi_ws_restoring *restoring, firn_error *err);
 
+/* ---- git repositories (ws_repository.c) ---- */
+
+/* Tells by notices how the repositories of two checkpoints differ. */
+FIRN_MUST_CHECK int fi_ws_repository_tell(struct fi_ws_opened *opened,
+                                          const struct fi_catalog_record *before,
+                                          const struct fi_catalog_record *after,
+                                          const firn_callbacks *callbacks, firn_error *err);
+/* The same for a checkpoint and what is there now: at its paths, and at those in `paths`, each with
+ * a NUL (NULL: none). *out_differ: how many, apart from
+ * configuration and hooks. Does nothing if the checkpoint has no repositories. */
+FIRN_MUST_CHECK int fi_ws_repository_tell_now(struct fi_ws_opened *opened,
+                                              const struct fi_catalog_record *record,
+                                              const struct fi_buf *paths, unsigned threads,
+                                              const firn_callbacks *callbacks, uint64_t *out_differ,
+                                              firn_error *err);
+/* Restores the repositories of restoring->record, after a safety checkpoint. FIRN_NOT_FOUND: it has
+ * none. FIRN_BUSY: git is at work. */
+FIRN_MUST_CHECK int fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err);
+
 /* ---- the stat cache after a restore (ws_refresh.c) ---- */
 
 /* Scans the directories in which the two trees differ, reads the files that the stat cache does not

@@ -285,10 +285,15 @@ compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
 {
     const firn_workspace_diff_options *options = difference->options;
     struct fi_ws_compare scanned;
+    struct fi_ws_save_repositories repositories;
+    firn_callbacks callbacks = options->callbacks;
+    uint64_t differ;
+    fi_ws_save_repositories_init(&repositories, &options->callbacks,
+                                 before->has_repositories ? &callbacks : NULL);
     const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &options->callbacks};
+        &callbacks};
     int rc = fi_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
@@ -296,6 +301,11 @@ compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
         rc = ws_difference_compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side,
                                    err);
     }
+    if (rc == FIRN_OK && options->path_count == 0) {
+        rc = fi_ws_repository_tell_now(opened, before, &repositories.paths, options->threads,
+                                       &options->callbacks, &differ, err);
+    }
+    fi_ws_save_repositories_deinit(&repositories);
     difference->scanned = NULL;
     fi_ws_compare_deinit(&scanned);
     return rc;
@@ -311,6 +321,19 @@ compare_stored(struct difference *difference, struct fi_ws_opened *opened,
                                                   .root = before != NULL ? &before->root : NULL};
     struct fi_difference_walk_side after_side = {.source = trees, .root = &after->root};
     return ws_difference_compare(difference, opened, &before_side, &after_side, err);
+}
+
+/* The same, with what happened to the repositories. */
+static int
+compare_all_stored(struct difference *difference, struct fi_ws_opened *opened,
+                   const struct fi_catalog_record *before, const struct fi_catalog_record *after,
+                   firn_error *err)
+{
+    const firn_workspace_diff_options *options = difference->options;
+    FI_TRY_RETURN(compare_stored(difference, opened, before, after, err));
+    return options->path_count == 0
+               ? fi_ws_repository_tell(opened, before, after, &options->callbacks, err)
+               : FIRN_OK;
 }
 
 struct sides {
@@ -343,8 +366,8 @@ compare_with_previous(struct difference *difference, struct fi_ws_opened *opened
     if (has_before) {
         FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->before, &result->before, err));
     }
-    return compare_stored(difference, opened, has_before ? &sides->before : NULL, &sides->after,
-                          err);
+    return has_before ? compare_all_stored(difference, opened, &sides->before, &sides->after, err)
+                      : compare_stored(difference, opened, NULL, &sides->after, err);
 }
 
 /* Compares a checkpoint with another, or with the disk. */
@@ -365,7 +388,7 @@ compare_with_given(struct difference *difference, struct fi_ws_opened *opened, s
         FI_TRY_RETURN(fi_ws_find_any_own(ws, opened, options->after, &sides->after_bytes,
                                          &sides->after, err));
         FI_TRY_RETURN(fi_ws_given_checkpoint(ws, &sides->after, &result->after, err));
-        FI_TRY_RETURN(compare_stored(difference, opened, &sides->before, &sides->after, err));
+        FI_TRY_RETURN(compare_all_stored(difference, opened, &sides->before, &sides->after, err));
     }
     return FIRN_OK;
 }

@@ -240,6 +240,8 @@ change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t
     FI_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
     record.forgotten = fi_buf_slice(paths);
     record.root.hash = found->root;
+    record.has_repositories = false; /* their objects may hold what is forgotten */
+    memset(&record.repositories, 0, sizeof record.repositories);
     record.files = less(record.files, found->counts.files);
     record.directories = less(record.directories, found->counts.directories);
     record.bytes = less(record.bytes, found->counts.bytes);

@@ -256,7 +256,8 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
     const struct fi_ws_step *step = restoring->step;
     int rc = once(restoring, err);
     while (rc == FIRN_OK && step != NULL && restoring->is_idle && step->has_next &&
-           (step->is_clean || !step->has_here) && restoring->options->path_count == 0) {
+           (step->is_clean || !step->has_here) && restoring->options->path_count == 0 &&
+           !restoring->options->git) {
         fi_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = fi_ws_choose_next(restoring, err);
@@ -264,6 +265,22 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
         rc = rc == FIRN_OK ? once(restoring, err) : rc;
     }
     return rc;
+}
+
+/* For an undo with repositories: whether they differ from the present state of the line. */
+static int
+look_at_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const firn_callbacks none = FIRN_CALLBACKS_INIT;
+    const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
+    uint64_t differ;
+    if (!restoring->options->git || here == NULL) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_ws_repository_tell_now(restoring->opened, here, NULL,
+                                            restoring->options->threads, &none, &differ, err));
+    restoring->step->git_differs = differ > 0;
+    return FIRN_OK;
 }
 
 static int
@@ -279,6 +296,7 @@ ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request,
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
     FI_TRY(ws_restore_choose(restoring, request, &step, err));
+    FI_TRY(request->operation == UNDO ? look_at_repositories(restoring, err) : FIRN_OK);
     FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
@@ -303,6 +321,41 @@ out:
     return rc;
 }
 
+/* The files are in place. Unless repositories are to be restored, those that differ are told; what
+ * fails there does not make the restore fail. */
+static int
+after_files(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const firn_workspace_restore_options *options = restoring->options;
+    firn_error ignored;
+    if (options->git) {
+        return fi_ws_repository_restore(restoring, err);
+    }
+    if (options->path_count == 0 && restoring->opened->db != NULL) {
+        FI_IGNORE(fi_ws_repository_tell_now(restoring->opened, &restoring->record, NULL,
+                                            options->threads, &options->callbacks,
+                                            &restoring->result->repositories_differ, &ignored));
+    }
+    return FIRN_OK;
+}
+
+static int
+restore_repositories_only(struct fi_ws_restoring *restoring, const char *reference, firn_error *err)
+{
+    const firn_workspace_restore_options *options = restoring->options;
+    bool is_own;
+    if (!options->dry_run) {
+        FI_TRY_RETURN(fi_ws_pending_finish(restoring->ws, restoring->opened, options->threads,
+                                           &options->callbacks, err));
+    }
+    FI_TRY_RETURN(fi_ws_find_any(restoring->ws, restoring->opened, reference, &restoring->record,
+                                 &is_own, err));
+    restoring->is_of_line = !is_own;
+    FI_TRY_RETURN(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                         &restoring->result->checkpoint, err));
+    return fi_ws_repository_restore(restoring, err);
+}
+
 static int
 ws_restore(struct firn_ws *ws, struct request request,
            const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
@@ -316,6 +369,9 @@ ws_restore(struct firn_ws *ws, struct request request,
                                         .result = out,
                                         .begun_ns = fi_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
+    if (options->git && (options->to_dir != NULL || options->path_count > 0)) {
+        return fi_error_set(err, FIRN_INVALID, "repositories are restored in place, and whole");
+    }
     int rc = options->to_dir != NULL ? fi_ws_opened_open_store(ws, FI_WS_READ, &opened, err)
                                      : fi_ws_restore_open_store(ws, only_reads, &opened, err);
     if (rc != FIRN_OK) {
@@ -327,8 +383,11 @@ ws_restore(struct firn_ws *ws, struct request request,
         rc = fi_ws_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
         request.is_foreign_told = true;
     }
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && options->git && options->git_only && request.operation == RESTORE) {
+        rc = restore_repositories_only(&restoring, request.reference, err);
+    } else if (rc == FIRN_OK) {
         rc = ws_restore_run(&restoring, &request, err);
+        rc = rc == FIRN_OK && options->to_dir == NULL ? after_files(&restoring, err) : rc;
     }
     if (options->to_dir == NULL) {
         fi_place_git_read(ws->os, ws->place.root, &out->git);

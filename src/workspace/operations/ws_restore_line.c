@@ -53,5 +53,7 @@ fi_ws_restore_line(struct fi_ws_restoring *restoring, firn_error *err)
     restoring->target = &target;
     int rc = fi_ws_restore_in_place(restoring, err);
     restoring->target = NULL;
+    restoring->record.has_repositories = theirs.has_repositories;
+    restoring->record.repositories = theirs.repositories;
     return rc;
 }

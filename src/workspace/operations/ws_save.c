@@ -268,6 +268,7 @@ ws_save_compare(struct saving *saving)
         result->is_unchanged = false;
         fi_ws_report_damage(&saving->request.callbacks, damage.text);
     }
+    result->is_unchanged = result->is_unchanged && !saving->tree.repositories_differ;
 }
 
 /* Whether a checkpoint that only ends a turn is made: the turn's changes are in one that somebody
@@ -443,6 +444,7 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                          .gaps = options->gaps,
                                          .gap_count = options->gap_count,
                                          .created_ns = options->created_ns,
+                                         .with_repositories = !options->without_git,
                                          .callbacks = options->callbacks};
     if (ws->group != NULL) {
         return fi_ws_group_save(ws, options, &request, out, err);

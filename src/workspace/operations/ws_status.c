@@ -62,12 +62,17 @@ ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
 {
     struct fi_ws_compare compare = {0};
     struct fi_tree_filter filter = {0};
+    struct fi_ws_save_repositories repositories;
+    firn_callbacks callbacks = options->callbacks;
+    uint64_t differ;
     int rc;
+    fi_ws_save_repositories_init(&repositories, &options->callbacks,
+                                 record->has_repositories ? &callbacks : NULL);
     FI_TRY(fi_tree_filter_init(&filter, options->paths, options->path_count, err));
     const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &options->callbacks};
+        &callbacks};
     FI_TRY(fi_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->compare = &compare;
     status->result->is_watched = compare.is_watched;
@@ -81,8 +86,11 @@ ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
         firn_workspace_status_result *result = status->result;
         result->unchanged =
             compare.scan.files - result->added - result->changed - result->times_only;
+        FI_TRY(fi_ws_repository_tell_now(opened, record, &repositories.paths, options->threads,
+                                         &options->callbacks, &differ, err));
     }
 out:
+    fi_ws_save_repositories_deinit(&repositories);
     fi_ws_compare_deinit(&compare);
     fi_tree_filter_deinit(&filter);
     return rc;

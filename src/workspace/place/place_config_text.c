@@ -45,6 +45,7 @@ static const struct key keys[FI_PLACE_CONFIG_KEYS] = {
     [FI_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
     [FI_PLACE_CONFIG_KEEP] = {"keep", "all:1d hourly:7d daily:90d", MAX_POLICY, "forever"},
     [FI_PLACE_CONFIG_PUSH_AUTO] = {"push.auto", "false", MAX_REMOTE, "false"},
+    [FI_PLACE_CONFIG_SAVE_GIT] = {"save.git", "true", 1, NULL},
     [FI_PLACE_CONFIG_SAVE_GITIGNORE] = {"save.gitignore", "false", 1, NULL},
     [FI_PLACE_CONFIG_SAVE_INCLUDE_DEPS] = {"save.include-deps", "false", 1, NULL},
     [FI_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
@@ -74,7 +75,7 @@ fi_place_config_text_find(firn_slice name, enum fi_place_config_key *out, firn_e
         }
     }
     return fi_error_set(err, FIRN_INVALID,
-                        "there is no setting '%.*s'; there are gc.auto, keep, push.auto, "
+                        "there is no setting '%.*s'; there are gc.auto, keep, push.auto, save.git, "
                         "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
                         "save.warn-size, ui.color, ui.pager and wait",
                         name.size < 80 ? (int)name.size : 80, (const char *)name.data);

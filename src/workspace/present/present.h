@@ -17,6 +17,8 @@
 #include "difference/difference.h"
 #include "firn/workspace.h"
 #include "handle/ws_opened.h"
+#include "repository/repository.h"
+#include "scan/scan.h"
 
 struct fi_statcache;
 struct fi_watchlink;
@@ -47,6 +49,7 @@ struct fi_ws_save_request {
     const struct fi_catalog_joint *joint; /* other parts of the commit; may be NULL */
     struct fi_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
     struct fi_ws_group *group;            /* the scan goes into its session; NULL: its own */
+    bool with_repositories;               /* those of git, too; not with tree_path or a group */
 };
 
 /* Saves that become durable together (operations/ws_group.c), as far as their trees know of it. */
@@ -72,11 +75,15 @@ struct fi_ws_save_tree {
     bool records_were_packed;
     bool has_rules;
     firn_hash rules; /* of the rules object; zeros if there is none */
+    bool has_repositories;
+    bool repositories_differ; /* from those of the newest checkpoint */
+    firn_hash repositories;   /* the object of their directory; zeros if there are none */
     /* Until it is sealed: */
     struct fi_objects_session *session;
     struct fi_statcache *stat;
-    struct fi_objects_treesink *fresh; /* NULL unless is_to_be_compared */
-    struct fi_ws_group *group;         /* owns session and fresh; NULL: the tree does */
+    struct fi_statcache *repository_stats[FI_REPOSITORY_PARTS]; /* NULL if they were not scanned */
+    struct fi_objects_treesink *fresh;                          /* NULL unless is_to_be_compared */
+    struct fi_ws_group *group; /* owns session and fresh; NULL: the tree does */
 };
 /* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
  * fi_scan_result_deinit(&out->scan), also after a failure. */
@@ -103,6 +110,43 @@ bool fi_ws_save_tree_is_stored(const struct fi_ws_save_tree *tree);
  * sealed. stored reads the directories that are in the store. */
 struct fi_tree_source fi_ws_save_tree_source(struct fi_ws_save_tree *tree,
                                              const struct fi_tree_source *stored);
+
+/* ==== the repositories of a save (ws_save_repositories.c) ==== */
+
+/* Which repositories a scan of the workspace met. */
+struct fi_ws_save_repositories {
+    firn_callbacks outer;
+    struct fi_buf paths; /* each with a NUL */
+    uint64_t files;      /* of the progress that was reported last */
+    uint64_t bytes;
+    bool is_saved;  /* they are not left out, and no notice says so */
+    bool is_repeat; /* the scan is one of several of the same */
+    bool is_out_of_memory;
+};
+
+/* Fills *out_callbacks for a scan (NULL: none): entries .git are noted, everything is passed on to
+ * outer, unless is_saved is set then.
+ * *repositories must not move before deinit. */
+void fi_ws_save_repositories_init(struct fi_ws_save_repositories *repositories,
+                                  const firn_callbacks *outer, firn_callbacks *out_callbacks);
+void fi_ws_save_repositories_deinit(struct fi_ws_save_repositories *repositories);
+/* Scans the repositories that were noted, by scans into the sink of the tree's session; sets the
+ * fields of *tree. options are those of the scan of the workspace. */
+FIRN_MUST_CHECK int fi_ws_save_repositories_scan(struct fi_ws_save_repositories *repositories,
+                                                 struct fi_ws_opened *opened,
+                                                 const struct fi_scan_options *options,
+                                                 const struct fi_objects_sink *sink,
+                                                 struct fi_ws_save_tree *tree, firn_error *err);
+
+/* Notes a repository that may be there. */
+FIRN_MUST_CHECK int fi_ws_save_repositories_add(struct fi_ws_save_repositories *repositories,
+                                                firn_slice path, firn_error *err);
+/* The state of the repositories that were noted, as it is now; its directories go into the
+ * treesink, nothing into the store. */
+FIRN_MUST_CHECK int fi_ws_save_repositories_look(struct fi_ws_save_repositories *repositories,
+                                                 struct fi_ws_opened *opened, unsigned threads,
+                                                 struct fi_objects_treesink *treesink,
+                                                 firn_hash *out, firn_error *err);
 
 /* ==== the record of a save (ws_save_record.c) ==== */
 

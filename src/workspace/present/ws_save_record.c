@@ -51,7 +51,9 @@ fi_ws_save_record_make(struct firn_ws *ws, struct fi_ws_opened *opened,
         .excluded = tree->scan.excluded,
         .skipped = tree->scan.skipped,
         .has_rules = tree->has_rules,
-        .rules = tree->rules};
+        .rules = tree->rules,
+        .has_repositories = tree->has_repositories,
+        .repositories = tree->repositories};
     DCHECK(opened->workspace.number != 0 && out->root.kind == FI_TREE_DIR);
     DCHECK(out->workspace_path.data[0] == '/');
     return fi_os_random(ws->os, out->id, sizeof out->id, err);

@@ -155,9 +155,15 @@ ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *
     options.gap_count = request->gap_count;
     bool has_root = true;
     struct fi_os_dir *given = NULL;
+    struct fi_ws_save_repositories repositories;
+    const bool with_repositories =
+        request->with_repositories && request->tree_path == NULL && request->group == NULL;
     int rc;
     DCHECK(tree->session == NULL && tree->stat == NULL && tree->fresh == NULL);
     *out_is_usable = true;
+    fi_ws_save_repositories_init(&repositories, &request->callbacks,
+                                 with_repositories ? &options.callbacks : NULL);
+    repositories.is_saved = with_repositories;
     if (request->tree_path != NULL) {
         FI_TRY(fi_os_dir_open_path(fi_db_os(opened->db), request->tree_path, &given, err));
         options.nested = NULL; /* nested stores are in the workspace's own tree */
@@ -199,7 +205,11 @@ ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *
     if (tree->has_rules) {
         FI_TRY(fi_ws_rules_add(tree->session, fi_buf_slice(&tree->scan.rules), &tree->rules, err));
     }
+    if (rc == FIRN_OK && with_repositories) {
+        rc = fi_ws_save_repositories_scan(&repositories, opened, &options, &sink, tree, err);
+    }
 out:
+    fi_ws_save_repositories_deinit(&repositories);
     fi_os_dir_close(given);
     return rc;
 }
@@ -229,11 +239,22 @@ fi_ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_reques
     return rc;
 }
 
+static void
+close_stats(struct fi_ws_save_tree *tree)
+{
+    fi_statcache_close(tree->stat);
+    tree->stat = NULL;
+    for (size_t i = 0; i < FI_REPOSITORY_PARTS; i++) {
+        fi_statcache_close(tree->repository_stats[i]);
+        tree->repository_stats[i] = NULL;
+    }
+}
+
 void
 fi_ws_save_tree_deinit(struct fi_ws_save_tree *tree)
 {
     fi_scan_result_deinit(&tree->scan);
-    fi_statcache_close(tree->stat);
+    close_stats(tree);
     if (tree->group == NULL) {
         fi_objects_session_end(tree->session);
         fi_objects_treesink_destroy(tree->fresh);
@@ -295,12 +316,16 @@ fi_ws_save_tree_seal(struct fi_ws_opened *opened, struct fi_ws_save_tree *tree, 
     FI_TRY(fi_ws_save_tree_pack_records(opened, tree->session, &tree->records_were_packed, err));
     FI_TRY(fi_objects_session_commit(tree->session, &tree->added_bytes, err));
     FI_TRY(fi_statcache_commit(tree->stat, err));
+    for (size_t i = 0; i < FI_REPOSITORY_PARTS; i++) {
+        if (tree->repository_stats[i] != NULL) {
+            FI_TRY(fi_statcache_commit(tree->repository_stats[i], err));
+        }
+    }
 out:
     fi_objects_session_end(tree->session);
-    fi_statcache_close(tree->stat);
+    close_stats(tree);
     fi_objects_treesink_destroy(tree->fresh);
     tree->session = NULL;
-    tree->stat = NULL;
     tree->fresh = NULL;
     return rc;
 }

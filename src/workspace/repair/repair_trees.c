@@ -420,6 +420,28 @@ inspect_rules(struct repairing *repairing, struct fi_repair_record *record, firn
 }
 
 static int
+inspect_repositories(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
+{
+    struct fi_catalog_record *inner = &record->record;
+    firn_hash root = inner->repositories;
+    bool is_lost = false;
+    if (!inner->has_repositories) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(repair_trees_walk(repairing, &root, &is_lost, err));
+    if (is_lost) {
+        repairing->path.size = 0;
+        report_lost(repairing, "its git repositories");
+        memset(&root, 0, sizeof root);
+    }
+    record->lost_paths += repairing->lost;
+    record->is_changed = record->is_changed || !fi_hash_equal(&root, &inner->repositories);
+    inner->has_repositories = !is_lost;
+    inner->repositories = root;
+    return FIRN_OK;
+}
+
+static int
 inspect_tree(struct repairing *repairing, struct fi_repair_record *record, firn_error *err)
 {
     firn_hash root = record->record.root.hash;
@@ -434,7 +456,8 @@ inspect_tree(struct repairing *repairing, struct fi_repair_record *record, firn_
         record->record.root.hash = root;
     }
     record->lost_paths += repairing->lost;
-    return FIRN_OK;
+    return record->state == FIRN_REPAIR_STATE_LOST ? FIRN_OK
+                                                   : inspect_repositories(repairing, record, err);
 }
 
 static int

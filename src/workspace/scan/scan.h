@@ -69,6 +69,14 @@ struct fi_scan_sqlite {
     void *ctx;
 };
 
+/* Which part of the git repositories in a workspace a scan reads, instead of the user's files
+ * (scan_repository.c). */
+struct fi_scan_repositories {
+    const firn_slice *paths; /* of entries .git, ascending; borrowed */
+    size_t count;
+    bool objects; /* the directories of git's objects; false: everything else */
+};
+
 struct fi_scan_options {
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
@@ -95,6 +103,7 @@ struct fi_scan_options {
     struct fi_scan_sqlite sqlite;            /* copy NULL: databases are files like any other */
     /* the tree of the last checkpoint: entries that cannot be read are taken from it */
     struct fi_scan_last last;
+    const struct fi_scan_repositories *repositories; /* NULL: the user's files */
 };
 
 struct fi_scan_result {

@@ -192,11 +192,10 @@ is_temporary(const struct fi_scan_worker *worker, const struct fi_scan_item *ite
            fi_tree_reserved_is_temporary(item_name(item));
 }
 
-/* Whether an entry is to be saved; if not, it has been reported. */
+/* Whether an entry is one of the user's files that are saved; if not, it has been reported. */
 static int
-scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
-                 struct signs signs, const struct fi_scan_item *item, bool *out_is_kept,
-                 firn_error *err)
+scan_dir_judge(struct fi_scan_worker *worker, struct fi_scan_node *node, struct signs signs,
+               const struct fi_scan_item *item, bool *out_is_kept, firn_error *err)
 {
     const char *name = item->name.text;
     char reason[FI_RULES_WALK_TEXT_SIZE];
@@ -216,15 +215,32 @@ scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struc
         fi_scan_rules_exclude(worker, node, item, signs.has_manifest, reason)) {
         return fi_scan_report_excluded(worker, node, name, reason, err);
     }
+    *out_is_kept = true;
+    return FIRN_OK;
+}
+
+/* Whether an entry is to be saved. */
+static int
+scan_dir_examine(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
+                 struct signs signs, const struct fi_scan_item *item, bool *out_is_kept,
+                 firn_error *err)
+{
+    const char *name = item->name.text;
+    int rc = node->zone == FI_SCAN_ZONE_NONE
+                 ? scan_dir_judge(worker, node, signs, item, out_is_kept, err)
+                 : fi_scan_repository_keeps(worker, node, item, out_is_kept, err);
+    if (rc != FIRN_OK || !*out_is_kept) {
+        return rc;
+    }
     if (!fi_tree_name_is_valid(item_name(item)) ||
         node->path_size + 1 + item->name_size > FI_TREE_PATH_SIZE_MAX ||
         (item->kind == FI_OS_DIR && node->depth + 1 >= FI_TREE_DEPTH_MAX)) {
-        int rc =
+        *out_is_kept = false;
+        rc =
             fi_error_set(err, FIRN_LIMIT, "cannot save '%s/%s': name or path too long, or too deep",
                          fi_os_dir_path(dir), name);
         return fi_scan_report_left_out(worker, node, name, rc, err);
     }
-    *out_is_kept = true;
     return FIRN_OK;
 }
 
@@ -373,6 +389,9 @@ scan_dir_survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct
     FI_TRY(fi_scan_known_find(worker, node, err));
     FI_TRY(scan_dir_list(worker, dir, err));
     FI_TRY(find_kinds(worker, node, dir, err));
+    if (worker->scan->options->repositories != NULL) {
+        FI_TRY(fi_scan_repository_enter(worker, node, err));
+    }
     struct signs signs;
     const bool depends_on_inside =
         node->parent != NULL && fi_rules_exclude_depends_on_inside(firn_str(node->name));

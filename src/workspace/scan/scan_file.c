@@ -384,7 +384,7 @@ scan_file_keep(struct fi_scan_worker *worker, const struct fi_scan_node *node, c
                                            .content = fi_buf_slice(&worker->content)};
         FI_TRY_RETURN(add_content(worker, node, name, &object, err));
     }
-    if (attempt->stat.nlink > 1 && !node->is_in_store) {
+    if (attempt->stat.nlink > 1 && fi_scan_node_joins_links(node)) {
         FI_TRY_RETURN(join_group(worker, &attempt->stat, out, err));
     } else {
         worker->bytes += out->entry.size;
@@ -408,7 +408,7 @@ save_once(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os
         goto out;
     }
     bool is_settled;
-    if (attempt.stat.nlink > 1 && !node->is_in_store &&
+    if (attempt.stat.nlink > 1 && fi_scan_node_joins_links(node) &&
         fi_scan_links_find(worker->scan, &attempt.stat, &out->group, &is_settled)) {
         out->is_link = true;
         if (is_settled) {
@@ -532,7 +532,7 @@ read_symlink(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi
     fill_entry(worker, FI_TREE_SYMLINK, &stat, &out->entry);
     out->entry.mode = 0777;
     out->entry.target = fi_buf_slice(target);
-    if (stat.nlink > 1) {
+    if (stat.nlink > 1 && fi_scan_node_joins_links(node)) {
         FI_TRY_RETURN(join_group(worker, &stat, out, err));
     }
     return FIRN_OK;

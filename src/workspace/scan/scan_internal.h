@@ -120,6 +120,15 @@ struct fi_scan_stash {
 
 /* Fields above the line do not change once the node is published; those below are guarded by the
  * scan's mutex. */
+/* Where a directory is in a scan of repositories (scan_repository.c). */
+enum fi_scan_zone {
+    FI_SCAN_ZONE_NONE = 0,   /* it is a scan of the user's files */
+    FI_SCAN_ZONE_WAY,        /* on the way to a repository */
+    FI_SCAN_ZONE_REPOSITORY, /* git's directory */
+    FI_SCAN_ZONE_MODULES,    /* it holds the directories of submodules or worktrees */
+    FI_SCAN_ZONE_INSIDE      /* it is saved with everything in it */
+};
+
 struct fi_scan_node {
     struct fi_scan_node *parent; /* NULL for the root; alive as long as this */
     const char *name;            /* in the parent's subdir_names; "" for the root */
@@ -134,6 +143,7 @@ struct fi_scan_node {
     struct fi_copy_hot *store;      /* of a store's directory: the state that is saved; or NULL */
     bool is_store;                  /* a store's directory, readable as one or not */
     bool is_in_store;               /* the directory of a readable store, or a folder of one */
+    enum fi_scan_zone zone;
     void (*leave)(struct fi_scan_node *node); /* frees these; NULL: there are none */
     struct fi_hash_map databases; /* of SQLite, with files beside them: how they are saved */
     void (*leave_databases)(struct fi_scan_node *node); /* frees them, if there are any */
@@ -193,6 +203,13 @@ void fi_scan_node_part_clear(struct fi_scan_part *part);
 FIRN_MUST_CHECK int fi_scan_node_merge_locked(struct fi_scan *scan, struct fi_scan_node *node,
                                               size_t segment, struct fi_scan_part *part);
 void fi_scan_node_part_deinit(struct fi_scan_part *part);
+
+/* Whether two names of a file in it are saved as such. */
+static inline bool
+fi_scan_node_joins_links(const struct fi_scan_node *node)
+{
+    return !node->is_in_store && node->zone == FI_SCAN_ZONE_NONE;
+}
 
 /* ---- scan_window.c: pieces of one large file, worked on by several threads ---- */
 
@@ -710,5 +727,16 @@ FIRN_MUST_CHECK int fi_scan_report_work(struct fi_scan_worker *worker, uint64_t 
                                         uint64_t bytes, firn_error *err);
 /* Reports progress now. */
 FIRN_MUST_CHECK int fi_scan_report_progress(struct fi_scan *scan, firn_error *err);
+
+/* ---- scan_repository.c: the directories of git repositories ---- */
+
+/* Sets the zone of a directory that worker->listing lists. */
+FIRN_MUST_CHECK int fi_scan_repository_enter(struct fi_scan_worker *worker,
+                                             struct fi_scan_node *node, firn_error *err);
+/* Whether a scan of repositories saves an entry. worker->judged is overwritten. */
+FIRN_MUST_CHECK int fi_scan_repository_keeps(struct fi_scan_worker *worker,
+                                             const struct fi_scan_node *node,
+                                             const struct fi_scan_item *item, bool *out,
+                                             firn_error *err);
 
 #endif

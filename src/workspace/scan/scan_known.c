@@ -144,7 +144,7 @@ fi_scan_known_enter(struct fi_scan_worker *worker, struct fi_scan_node *node, st
     DCHECK(known < node->memo.count);
     *guess = known + 1;
     worker->files++;
-    if (stat.nlink > 1 && !node->is_in_store) {
+    if (stat.nlink > 1 && fi_scan_node_joins_links(node)) {
         FI_TRY_RETURN(enter_link(worker, node, name, &stat, &print, known, err));
     } else {
         worker->bytes += stat.kind == FI_OS_FILE ? stat.size_bytes : 0;

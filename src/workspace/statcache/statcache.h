@@ -110,6 +110,14 @@ struct fi_statcache_options {
 /* The number under which scans of copies (scan.h) that are not in the store yet have their memos.
  * What they name may never get there, so each group of saves forgets them first. */
 enum { FI_STATCACHE_COPIES = INT32_MAX };
+/* The number for scans of a part of the repositories in a workspace (repository/repository.h):
+ * what they have for a path is not what a scan of the workspace has. */
+static inline uint32_t
+fi_statcache_of_repositories(uint32_t workspace, unsigned part)
+{
+    enum { SHIFT = 29 };
+    return workspace | (uint32_t)(part + 1) << SHIFT;
+}
 /* Deletes all memos of a workspace, in a commit that is not synced. */
 FIRN_MUST_CHECK int fi_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err);
 

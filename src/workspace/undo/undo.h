@@ -33,7 +33,8 @@ struct fi_ws_step {
     /* The item of the step that changes facts, if that is the next; 0: it is not. */
     size_t facts_at;
     struct fi_ws_paths paths;
-    bool is_clean;             /* the directory was at the present state of the line */
+    bool is_clean;    /* the directory was at the present state of the line */
+    bool git_differs; /* an undo with repositories: they are not as the present state has them */
     firn_workspace_step edits; /* how many files differ from that state */
     /* If open_ns is not 0: when an interrupted turn began, and in which state. */
     int64_t open_ns;

@@ -18,7 +18,8 @@
  * that is asked for by its checkpoint's number is looked for among the states up to the present
  * one.
  *
- * When the directory "differs" says ws_edits.c.
+ * When the directory "differs" says ws_edits.c. For an undo with git repositories it also does if
+ * these are not as the state has them: a turn may have changed nothing else.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -366,6 +367,7 @@ fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
     if (step->has_here && step->paths.count == 0) {
         FI_TRY_RETURN(fi_ws_edits_differ(restoring, before, options, NULL, &differs, err));
     }
+    differs = differs || step->git_differs;
     step->is_clean = !differs;
     if (differs && step->has_here) {
         FI_TRY_RETURN(resolve_edits(restoring, err));

@@ -400,6 +400,49 @@ walk_checkpoint(struct checking *checking, const struct fi_catalog_record *recor
     return report_lost(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
+/* The path of an entry of the repositories in the workspace: without the name of the part. */
+static firn_slice
+path_in_workspace(firn_slice path)
+{
+    const uint8_t *slash = path.size > 0 ? memchr(path.data, '/', path.size) : NULL;
+    size_t size = slash != NULL ? (size_t)(slash + 1 - path.data) : 0;
+    return firn_bytes(path.data + size, path.size - size);
+}
+
+static int
+check_repository(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
+{
+    struct checking *checking = ctx;
+    const struct fi_tree_entry *entry = change->after;
+    FI_TRY_RETURN(progress(checking, err));
+    return entry != NULL && entry->kind == FI_TREE_FILE
+               ? check_content(checking, path_in_workspace(change->path), entry, err)
+               : FIRN_OK;
+}
+
+/* Walks the repositories of the checkpoint, if it has any. */
+static int
+walk_repositories(struct checking *checking, const struct fi_catalog_record *record,
+                  firn_error *err)
+{
+    const struct fi_tree_source *trees = fi_objects_trees(checking->opened->objects);
+    const struct fi_difference_walk_options options = {0};
+    struct fi_tree_entry before = {.kind = FI_TREE_DIR, .hash = checking->previous.repositories};
+    struct fi_tree_entry after = {.kind = FI_TREE_DIR, .hash = record->repositories};
+    struct fi_difference_walk_side before_side = {.source = trees};
+    struct fi_difference_walk_side after_side = {.source = trees, .root = &after};
+    firn_error found;
+    if (!record->has_repositories) {
+        return FIRN_OK;
+    }
+    if (!checking->names_all && checking->has_previous && checking->previous.has_repositories) {
+        before_side.root = &before;
+    }
+    int rc =
+        fi_difference_walk(&before_side, &after_side, &options, check_repository, checking, &found);
+    return report_lost(checking, firn_bytes(NULL, 0), rc, &found, err);
+}
+
 static int
 check_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *record,
                  firn_error *err)
@@ -410,6 +453,7 @@ check_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
     checking->result->safety += !checking->names_all && record->is_safety ? 1 : 0;
     FI_TRY_RETURN(check_rules(checking, record, err));
     FI_TRY_RETURN(walk_checkpoint(checking, record, err));
+    FI_TRY_RETURN(walk_repositories(checking, record, err));
     fi_buf_clear(&checking->previous_bytes);
     if (fi_buf_append_slice(&checking->previous_bytes, bytes) != FIRN_OK) {
         return fi_error_no_memory(err, "a checkpoint's record");

@@ -92,7 +92,7 @@ a_part_of_a_record_is_none(void **state)
 static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
-    static const uint8_t unknown[] = {9, 1, 'x', 0};
+    static const uint8_t unknown[] = {10, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);

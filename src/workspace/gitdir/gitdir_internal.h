@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gitdir/gitdir_internal.h: what the files of the room share.
+ */
+#ifndef FIRN_GITDIR_GITDIR_INTERNAL_H
+#define FIRN_GITDIR_GITDIR_INTERNAL_H
+
+#include "gitdir/gitdir.h"
+#include "os/os.h"
+
+struct fi_gitdir {
+    const struct fi_gitdir_request *request;
+    struct fi_os_dir *parent;  /* of .git */
+    struct fi_os_dir *stage;   /* the new directory */
+    struct fi_os_dir *present; /* NULL: there is none */
+    struct fi_buf *left;       /* what was left out */
+};
+
+/* ---- gitdir_stage.c ---- */
+
+/* Writes both parts of the checkpoint into the stage, which is empty. */
+FIRN_MUST_CHECK int fi_gitdir_stage(struct fi_gitdir *gitdir, firn_error *err);
+
+/* ---- gitdir_settle.c ---- */
+
+/* Replaces or removes what makes git run something, or leads it elsewhere. */
+FIRN_MUST_CHECK int fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err);
+
+/* ---- gitdir_join.c ---- */
+
+/* Gives the stage all objects of the present repository that it lacks. May be called again. */
+FIRN_MUST_CHECK int fi_gitdir_join(struct fi_gitdir *gitdir, firn_error *err);
+
+/* ---- gitdir_locks.c ---- */
+
+/* FIRN_BUSY, naming one, if there are locks in the present repository. */
+FIRN_MUST_CHECK int fi_gitdir_locks_check(struct fi_gitdir *gitdir, firn_error *err);
+/* Takes the locks under which git changes index, HEAD and references. FIRN_BUSY: git was faster,
+ * and none is held. */
+FIRN_MUST_CHECK int fi_gitdir_locks_take(struct fi_gitdir *gitdir, firn_error *err);
+/* Gives them back. */
+void fi_gitdir_locks_release(struct fi_gitdir *gitdir);
+
+/* ---- gitdir_files.c ---- */
+
+/* Entries of a directory in a buffer: the kind (enum fi_os_kind), and the name with a NUL. */
+FIRN_MUST_CHECK int fi_gitdir_files_list(struct fi_os_dir *dir, struct fi_buf *out,
+                                         firn_error *err);
+/* Takes the next one off *entries; false at the end. */
+bool fi_gitdir_files_next(firn_slice *entries, enum fi_os_kind *out_kind, const char **out_name);
+/* Replaces the contents of out by those of a regular file. FIRN_LIMIT if it is larger. */
+FIRN_MUST_CHECK int fi_gitdir_files_read(struct fi_os_dir *dir, const char *name, size_t size_max,
+                                         struct fi_buf *out, firn_error *err);
+/* Makes a file anew. */
+FIRN_MUST_CHECK int fi_gitdir_files_write(struct fi_os_dir *dir, const char *name, uint32_t mode,
+                                          firn_slice content, firn_error *err);
+/* Removes a file or link, if it is there. */
+FIRN_MUST_CHECK int fi_gitdir_files_remove(struct fi_os_dir *dir, const char *name,
+                                           firn_error *err);
+/* Sets *out to a path and a name, with a NUL; out is another buffer than that of the path. */
+FIRN_MUST_CHECK int fi_gitdir_files_path(firn_slice path, const char *name, struct fi_buf *out,
+                                         firn_error *err);
+/* Whether a directory has an entry of a name and kind. */
+bool fi_gitdir_files_has(struct fi_os_dir *dir, const char *name, enum fi_os_kind kind);
+
+#endif

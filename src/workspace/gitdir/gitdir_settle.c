@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gitdir/gitdir_settle.c: what a restored repository may run, and where it may lead.
+ *
+ * Git runs the programs that its configuration names, and its hooks. So neither comes out of a
+ * checkpoint unless the user has asked for all of it (I1; not checked: see below). Where the
+ * present repository has them, they stay as they are now; where it does not, the settings that run
+ * nothing are restored (repository_config.c), and of the hooks the samples. What was left out is
+ * named.
+ *
+ * Other files say where git reads and writes: links, commondir, the list of other places of
+ * objects, the places of worktrees. A checkpoint that was made in this workspace has them as they
+ * were here. One from elsewhere must not decide where something is written, so of such a one they
+ * are removed, as is what an interrupted rebase would run (I2; not checked: see below).
+ *
+ * All of this happens in the stage, before it becomes .git. Neither is checked here: tests restore
+ * repositories that were made for it.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "checkout/checkout.h"
+#include "gitdir/gitdir_internal.h"
+#include "repository/repository_config.h"
+
+enum { HOOK_SIZE_MAX = 16 << 20, TEXT_SIZE_MAX = 4096 };
+
+/* A directory of the stage that may have such files. */
+struct settling {
+    struct fi_gitdir *gitdir;
+    struct fi_os_dir *dir;
+    struct fi_os_dir *present; /* the same in the present repository; NULL: it is not there */
+    firn_slice path;           /* in git's directory */
+    struct fi_buf waiting;     /* paths of further ones, each with a NUL */
+};
+
+static int
+leave(struct settling *settling, const char *dir, const char *name, firn_error *err)
+{
+    struct fi_buf *left = settling->gitdir->left;
+    return (settling->path.size == 0 || (fi_buf_append_slice(left, settling->path) == FIRN_OK &&
+                                         fi_buf_append_u8(left, '/') == FIRN_OK)) &&
+                   fi_buf_append_str(left, dir) == FIRN_OK &&
+                   fi_buf_append(left, name, strlen(name) + 1) == FIRN_OK
+               ? FIRN_OK
+               : fi_error_no_memory(err, "a list of what was left out");
+}
+
+/* ---- configuration ---- */
+
+/* Whether a worktree that a repository at this path names, from there, is in the workspace. */
+static bool
+may_lead(void *ctx, firn_slice worktree)
+{
+    const struct settling *settling = ctx;
+    size_t depth = 0;
+    const firn_slice parts[] = {settling->gitdir->request->path, settling->path, worktree};
+    if (worktree.size == 0 || worktree.data[0] == '/' ||
+        memchr(worktree.data, '\0', worktree.size)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        for (size_t at = 0; at < parts[i].size;) {
+            const uint8_t *end = memchr(parts[i].data + at, '/', parts[i].size - at);
+            size_t size = end != NULL ? (size_t)(end - parts[i].data) - at : parts[i].size - at;
+            const firn_slice part = firn_bytes(parts[i].data + at, size);
+            const bool is_up = fi_slice_equal(part, firn_str(".."));
+            if (is_up && depth == 0) {
+                return false;
+            }
+            if (i == 2 && !is_up && fi_tree_reserved_name(part) != NULL) {
+                return false;
+            }
+            depth += is_up ? (size_t)-1 : size > 0 && !fi_slice_equal(part, firn_str("."));
+            at += size + 1;
+        }
+    }
+    return true;
+}
+
+static int
+filter_config(struct settling *settling, const char *name, firn_slice text, firn_error *err)
+{
+    struct fi_buf kept = {0};
+    struct fi_buf left = {0};
+    int rc;
+    FI_TRY(fi_repository_config_filter(text, may_lead, settling, &kept, &left, err));
+    for (size_t at = 0; at < left.size;) {
+        const char *setting = (const char *)left.data + at;
+        FI_TRY(leave(settling, "", strcmp(setting, "?") == 0 ? name : setting, err));
+        at += strlen(setting) + 1;
+    }
+    if (left.size > 0) { /* otherwise the file stays as it is */
+        rc = fi_gitdir_files_write(settling->dir, name, 0644, fi_buf_slice(&kept), err);
+    }
+out:
+    fi_buf_deinit(&kept);
+    fi_buf_deinit(&left);
+    return rc;
+}
+
+static int
+settle_config(struct settling *settling, const char *name, firn_error *err)
+{
+    struct fi_buf text = {0};
+    struct fi_buf now = {0};
+    const size_t most = FI_REPOSITORY_CONFIG_SIZE_MAX;
+    int rc = fi_gitdir_files_read(settling->dir, name, most, &text, err);
+    if (rc == FIRN_LIMIT || rc == FIRN_INVALID) { /* too large, or a link */
+        rc = fi_gitdir_files_remove(settling->dir, name, err);
+        rc = rc == FIRN_OK ? leave(settling, "", name, err) : rc;
+        goto out;
+    }
+    FI_TRY(rc);
+    if (settling->present != NULL &&
+        fi_gitdir_files_read(settling->present, name, most, &now, NULL) == FIRN_OK) {
+        if (!fi_slice_equal(fi_buf_slice(&text), fi_buf_slice(&now))) {
+            FI_TRY(leave(settling, "", name, err));
+            FI_TRY(fi_gitdir_files_write(settling->dir, name, 0644, fi_buf_slice(&now), err));
+        }
+        goto out;
+    }
+    rc = filter_config(settling, name, fi_buf_slice(&text), err);
+out:
+    fi_buf_deinit(&text);
+    fi_buf_deinit(&now);
+    return rc;
+}
+
+/* ---- hooks ---- */
+
+static bool
+is_sample(const char *name)
+{
+    static const char suffix[] = ".sample";
+    size_t size = strlen(name);
+    return size >= sizeof suffix && strcmp(name + size - (sizeof suffix - 1), suffix) == 0;
+}
+
+/* Whether the present hooks have the same entry. */
+static bool
+has_same_hook(struct fi_os_dir *dir, struct fi_os_dir *present, const char *name)
+{
+    struct fi_buf a = {0};
+    struct fi_buf b = {0};
+    bool is_same = present != NULL &&
+                   fi_gitdir_files_read(dir, name, HOOK_SIZE_MAX, &a, NULL) == FIRN_OK &&
+                   fi_gitdir_files_read(present, name, HOOK_SIZE_MAX, &b, NULL) == FIRN_OK &&
+                   fi_slice_equal(fi_buf_slice(&a), fi_buf_slice(&b));
+    fi_buf_deinit(&a);
+    fi_buf_deinit(&b);
+    return is_same;
+}
+
+/* Removes the checkpoint's hooks, and names those that differ from the present ones. */
+static int
+remove_hooks(struct settling *settling, struct fi_os_dir *dir, struct fi_os_dir *present,
+             firn_error *err)
+{
+    struct fi_buf entries = {0};
+    const char *name;
+    enum fi_os_kind kind;
+    int rc;
+    FI_TRY(fi_gitdir_files_list(dir, &entries, err));
+    firn_slice left = fi_buf_slice(&entries);
+    while (fi_gitdir_files_next(&left, &kind, &name)) {
+        if (kind == FI_OS_FILE && is_sample(name)) {
+            continue;
+        }
+        if (!has_same_hook(dir, present, name)) {
+            FI_TRY(leave(settling, "hooks/", name, err));
+        }
+        if (kind == FI_OS_DIR) {
+            struct fi_buf path = {0};
+            rc = fi_buf_append_str(&path, name) == FIRN_OK
+                     ? fi_checkout_clear_tree(dir, &path, path.size, err)
+                     : fi_error_no_memory(err, "a path");
+            fi_buf_deinit(&path);
+            FI_TRY(rc);
+        } else {
+            FI_TRY(fi_gitdir_files_remove(dir, name, err));
+        }
+    }
+out:
+    fi_buf_deinit(&entries);
+    return rc;
+}
+
+static int
+copy_hook(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, enum fi_os_kind kind,
+          firn_error *err)
+{
+    struct fi_buf content = {0};
+    struct fi_os_stat stat;
+    int rc;
+    FI_TRY(fi_os_stat(from, name, &stat, err));
+    if (kind == FI_OS_FILE) {
+        FI_TRY(fi_gitdir_files_read(from, name, HOOK_SIZE_MAX, &content, err));
+        rc = fi_gitdir_files_write(to, name, stat.mode, fi_buf_slice(&content), err);
+    } else if (kind == FI_OS_SYMLINK) {
+        FI_TRY(fi_os_read_symlink(from, name, &content, err));
+        FI_TRY(fi_gitdir_files_remove(to, name, err));
+        const char *target = fi_buf_text(&content);
+        rc = target != NULL ? fi_os_make_symlink(to, name, target, err)
+                            : fi_error_no_memory(err, "a link");
+    }
+out:
+    fi_buf_deinit(&content);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+copy_hooks(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err)
+{
+    struct fi_buf entries = {0};
+    const char *name;
+    enum fi_os_kind kind;
+    int rc;
+    FI_TRY(fi_gitdir_files_list(from, &entries, err));
+    firn_slice left = fi_buf_slice(&entries);
+    while (fi_gitdir_files_next(&left, &kind, &name)) {
+        FI_TRY(copy_hook(from, to, name, kind, err));
+    }
+out:
+    fi_buf_deinit(&entries);
+    return rc;
+}
+
+static int
+settle_hooks(struct settling *settling, firn_error *err)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_dir *present = NULL;
+    int rc;
+    FI_TRY(fi_os_dir_open(settling->dir, "hooks", &dir, err));
+    if (settling->present != NULL &&
+        fi_os_dir_open(settling->present, "hooks", &present, NULL) != FIRN_OK) {
+        present = NULL;
+    }
+    FI_TRY(remove_hooks(settling, dir, present, err));
+    rc = present != NULL ? copy_hooks(present, dir, err) : FIRN_OK;
+out:
+    fi_os_dir_close(dir);
+    fi_os_dir_close(present);
+    return rc;
+}
+
+/* ---- where git looks and writes ---- */
+
+/* The directory of a worktree says that the repository is two levels above it. */
+static bool
+is_usual_commondir(struct settling *settling, const char *name)
+{
+    struct fi_buf text = {0};
+    bool is_usual =
+        fi_slice_has_prefix(settling->path, firn_str("worktrees/")) &&
+        fi_gitdir_files_read(settling->dir, name, TEXT_SIZE_MAX, &text, NULL) == FIRN_OK &&
+        fi_slice_equal(fi_buf_slice(&text), firn_str("../..\n"));
+    fi_buf_deinit(&text);
+    return is_usual;
+}
+
+static bool
+leads_somewhere(struct settling *settling, const char *name, enum fi_os_kind kind)
+{
+    static const char *const paths[] = {"gitdir", "alternates", "http-alternates", "grafts"};
+    static const char *const runs[] = {"rebase-merge", "rebase-apply", "sequencer"};
+    if (kind == FI_OS_SYMLINK) {
+        return true;
+    }
+    if (kind == FI_OS_FILE && strcmp(name, "commondir") == 0) {
+        return !is_usual_commondir(settling, name);
+    }
+    for (size_t i = 0; kind == FI_OS_FILE && i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(name, paths[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; kind == FI_OS_DIR && i < sizeof runs / sizeof runs[0]; i++) {
+        if (strcmp(name, runs[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+remove_entry(struct settling *settling, const char *name, enum fi_os_kind kind, firn_error *err)
+{
+    struct fi_buf path = {0};
+    int rc;
+    FI_TRY(leave(settling, "", name, err));
+    if (kind != FI_OS_DIR) {
+        return fi_gitdir_files_remove(settling->dir, name, err);
+    }
+    rc = fi_buf_append_str(&path, name) == FIRN_OK
+             ? fi_checkout_clear_tree(settling->dir, &path, path.size, err)
+             : fi_error_no_memory(err, "a path");
+out:
+    fi_buf_deinit(&path);
+    return rc;
+}
+
+/* ---- all directories ---- */
+
+static int
+wait_for(struct settling *settling, const char *name, firn_error *err)
+{
+    struct fi_buf path = {0};
+    int rc = fi_gitdir_files_path(settling->path, name, &path, err);
+    if (rc == FIRN_OK && fi_buf_append(&settling->waiting, path.data, path.size + 1) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a list of directories");
+    }
+    fi_buf_deinit(&path);
+    return rc;
+}
+
+/* Of an own checkpoint, only the directories of repositories and worktrees have such files. */
+static bool
+may_hold_some(const struct settling *settling, const char *name)
+{
+    static const char *const plain[] = {"objects", "refs", "logs", "info", "lfs", "hooks"};
+    if (!settling->gitdir->request->is_own) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (strcmp(name, plain[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+settle_entry(struct settling *settling, const char *name, enum fi_os_kind kind, firn_error *err)
+{
+    const struct fi_gitdir_request *request = settling->gitdir->request;
+    const bool is_config = strcmp(name, "config") == 0 || strcmp(name, "config.worktree") == 0;
+    if (!request->is_own && leads_somewhere(settling, name, kind)) {
+        return remove_entry(settling, name, kind, err);
+    }
+    if (!request->all && is_config && kind != FI_OS_DIR) {
+        return settle_config(settling, name, err);
+    }
+    if (!request->all && strcmp(name, "hooks") == 0) {
+        return kind == FI_OS_DIR ? settle_hooks(settling, err)
+                                 : remove_entry(settling, name, kind, err);
+    }
+    return kind == FI_OS_DIR && may_hold_some(settling, name) ? wait_for(settling, name, err)
+                                                              : FIRN_OK;
+}
+
+static int
+settle_directory(struct settling *settling, firn_error *err)
+{
+    struct fi_buf entries = {0};
+    const char *name;
+    enum fi_os_kind kind;
+    int rc;
+    FI_TRY(fi_gitdir_files_list(settling->dir, &entries, err));
+    firn_slice left = fi_buf_slice(&entries);
+    while (fi_gitdir_files_next(&left, &kind, &name)) {
+        FI_TRY(settle_entry(settling, name, kind, err));
+    }
+out:
+    fi_buf_deinit(&entries);
+    return rc;
+}
+
+/* Where the checkpoint has no configuration or hooks, the present ones still stay. */
+static int
+keep_present(struct settling *settling, firn_error *err)
+{
+    struct fi_buf text = {0};
+    struct fi_os_dir *present = settling->gitdir->present;
+    int rc = FIRN_OK;
+    if (settling->gitdir->request->all || present == NULL) {
+        return FIRN_OK;
+    }
+    if (!fi_gitdir_files_has(settling->dir, "config", FI_OS_FILE) &&
+        fi_gitdir_files_read(present, "config", FI_REPOSITORY_CONFIG_SIZE_MAX, &text, NULL) ==
+            FIRN_OK) {
+        FI_TRY(fi_gitdir_files_write(settling->dir, "config", 0644, fi_buf_slice(&text), err));
+    }
+    if (fi_gitdir_files_has(present, "hooks", FI_OS_DIR) &&
+        !fi_gitdir_files_has(settling->dir, "hooks", FI_OS_DIR)) {
+        FI_TRY(fi_os_make_dir(settling->dir, "hooks", 0755, err));
+        rc = settle_hooks(settling, err);
+    }
+out:
+    fi_buf_deinit(&text);
+    return rc;
+}
+
+static int
+settle_path(struct settling *settling, const char *path, firn_error *err)
+{
+    struct fi_gitdir *gitdir = settling->gitdir;
+    int rc;
+    settling->path = firn_str(path);
+    settling->dir = NULL;
+    settling->present = NULL;
+    FI_TRY(fi_os_dir_open_beneath(gitdir->stage, path, &settling->dir, err));
+    if (gitdir->present != NULL &&
+        fi_os_dir_open_beneath(gitdir->present, path, &settling->present, NULL) != FIRN_OK) {
+        settling->present = NULL;
+    }
+    FI_TRY(settle_directory(settling, err));
+    rc = path[0] == '\0' ? keep_present(settling, err) : FIRN_OK;
+out:
+    fi_os_dir_close(settling->dir);
+    fi_os_dir_close(settling->present);
+    return rc;
+}
+
+int
+fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err)
+{
+    struct settling settling = {.gitdir = gitdir};
+    struct fi_buf path = {0};
+    int rc = FIRN_OK;
+    if (gitdir->request->all && gitdir->request->is_own) {
+        return FIRN_OK;
+    }
+    if (fi_buf_append_u8(&settling.waiting, '\0') != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a list of directories");
+    }
+    while (rc == FIRN_OK && settling.waiting.size > 0) {
+        size_t start = settling.waiting.size - 1;
+        while (start > 0 && settling.waiting.data[start - 1] != '\0') {
+            start--;
+        }
+        if (fi_buf_assign(&path, firn_bytes(settling.waiting.data + start,
+                                            settling.waiting.size - start)) != FIRN_OK) {
+            rc = fi_error_no_memory(err, "a path");
+            break;
+        }
+        settling.waiting.size = start;
+        CHECK(path.data != NULL && path.data[path.size - 1] == '\0');
+        rc = settle_path(&settling, (const char *)path.data, err);
+    }
+    fi_buf_deinit(&settling.waiting);
+    fi_buf_deinit(&path);
+    return rc;
+}

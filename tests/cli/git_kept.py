@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tests/cli/git_kept.py FIRN: what a checkpoint keeps of git repositories, with git as the judge."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FIRN = os.path.abspath(sys.argv[1])
+
+
+class World:
+    """A directory with a home of its own, in which firn and git run."""
+
+    def __init__(self, top):
+        self.top = top
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.path.join(top, "home"),
+            "LC_ALL": "C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "Ada",
+            "GIT_AUTHOR_EMAIL": "ada@example.org",
+            "GIT_COMMITTER_NAME": "Ada",
+            "GIT_COMMITTER_EMAIL": "ada@example.org",
+            "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
+            "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
+        }
+        os.makedirs(self.environment["HOME"])
+        self.directory = self.make("work")
+
+    def make(self, name):
+        path = os.path.join(self.top, name)
+        os.makedirs(path)
+        return path
+
+    def run(self, *words, expect=0, at=None, stdin=None):
+        result = subprocess.run(words, cwd=at or self.directory, env=self.environment, capture_output=True, text=True,
+                                input=stdin, timeout=300)
+        if expect is not None and result.returncode != expect:
+            raise SystemExit(f"{' '.join(words)}: exit code {result.returncode}, expected {expect}\n"
+                             f"{result.stdout}{result.stderr}")
+        return result.stdout
+
+    def git(self, *words, **options):
+        return self.run("git", "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", *words, **options)
+
+    def firn(self, *words, **options):
+        return self.run(FIRN, *words, **options)
+
+    def result(self, *words, **options):
+        return json.loads(self.firn(*words, "--json", **options))
+
+    def write(self, name, text, at=None):
+        path = os.path.join(at or self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def commit(self, name, text, at=None):
+        self.write(name, text, at)
+        self.git("add", name, at=at)
+        self.git("commit", "-q", "-m", text, at=at)
+
+    def path(self, *names):
+        return os.path.join(self.directory, *names)
+
+
+def check(condition, text):
+    if not condition:
+        raise SystemExit(text)
+
+
+def repository(world):
+    """A repository with two branches, a tag, a stash, a pack and loose objects."""
+    world.git("init", "-q", ".")
+    world.commit("a.txt", "one")
+    world.git("branch", "topic")
+    world.git("gc", "-q")
+    world.commit("a.txt", "two")
+    world.git("tag", "first", "HEAD~1")
+    world.write("a.txt", "stashed")
+    world.git("stash", "-q")
+    world.write("a.txt", "edited")
+    world.write("new.txt", "staged")
+    world.git("add", "new.txt")
+
+
+def save(world, *words):
+    return world.result("save", *words)
+
+
+def test_a_change_of_a_repository_is_a_change(world):
+    repository(world)
+    first = save(world)
+    check(save(world, "--if-changed")["checkpoint"]["number"] == first["checkpoint"]["number"], "nothing has changed")
+    world.git("branch", "-D", "topic")
+    second = save(world, "--if-changed")
+    check(second["checkpoint"]["number"] == 2, "a deleted branch is a change")
+    world.git("status")
+    check(save(world, "--if-changed")["checkpoint"]["number"] == 2, "git status is none")
+    check(save(world, "--if-changed", "--no-git")["checkpoint"]["number"] == 2, "--no-git looks at files alone")
+    shutil.rmtree(world.path(".git"))
+    check(save(world, "--if-changed")["checkpoint"]["number"] == 3, "a missing .git is a change")
+
+
+def test_collections_and_remotes_keep_it(world):
+    repository(world)
+    save(world)
+    world.commit("b.txt", "three")
+    save(world)
+    world.firn("gc")
+    objects = world.result("check", "--data")["objects"]
+    world.firn("remote", "add", "origin", os.path.join(world.top, "bucket"))
+    world.firn("push")
+    world.firn("clone", os.path.join(world.top, "bucket"), os.path.join(world.top, "copy"), at=world.top)
+    check(world.result("check", at=os.path.join(world.top, "copy"))["objects"] >= objects - 4, "a clone has all objects")
+    world.firn("check", "--remote", "--data", "origin")
+
+
+def judge(world, at=None):
+    """What git says: its status, all references, the stash, and whether everything is there."""
+    fsck = world.git("fsck", "--full", "--strict", at=at)
+    check("missing" not in fsck and "broken" not in fsck, fsck)
+    return [world.git("status", "--porcelain=v2", "--branch", at=at), world.git("for-each-ref", at=at),
+            world.git("stash", "list", at=at), world.git("log", "--oneline", "--all", "--reflog", at=at)]
+
+
+def test_a_lost_repository_comes_back(world):
+    repository(world)
+    before = judge(world)
+    save(world)
+    shutil.rmtree(world.path(".git"))
+    text = world.firn("status")
+    check("git: .git: missing" in text, text)
+    world.firn("undo", "--git")
+    check(judge(world) == before, "git says something else")
+    check(world.firn("status").count("git: ") == 0, "status still tells something")
+
+
+def test_a_changed_repository_goes_back_and_loses_no_object(world):
+    repository(world)
+    before = judge(world)
+    save(world)
+    world.git("reset", "-q", "--hard", "HEAD~1")
+    world.git("branch", "-D", "topic")
+    world.git("stash", "drop", "-q")
+    world.commit("c.txt", "made since")
+    made = world.git("rev-parse", "HEAD").strip()
+    save(world)
+    text = world.firn("diff", "1", "2")
+    for word in ("branch main moved", "branch topic deleted", "stash deleted"):
+        check(word in text, text)
+    world.firn("undo", "--git")
+    check(judge(world) == before, "git says something else")
+    check(world.git("cat-file", "-t", made).strip() == "commit", "a commit is lost")
+    safety = [row for row in world.result("list", "--all")["checkpoints"] if row["safety"]]
+    check(len(safety) > 0, "there is no safety checkpoint")
+
+
+def test_packing_references_is_no_change_of_them(world):
+    repository(world)
+    save(world)
+    world.git("pack-refs", "--all")
+    world.git("branch", "later")
+    text = world.firn("diff")
+    check("git: .git: branch later new at " in text and ";" not in text, text)
+
+
+def test_worktrees_and_submodules(world):
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    world.git("submodule", "add", "-q", other, "libs/other")
+    world.git("commit", "-q", "-m", "a submodule")
+    world.git("worktree", "add", "-q", "tree", "topic")
+    world.commit("in-tree.txt", "in the worktree", at=world.path("tree"))
+    paths = [None, world.path("libs/other"), world.path("tree")]
+    before = [judge(world, at) for at in paths]
+    save(world)
+    shutil.rmtree(world.path(".git"))
+    os.unlink(world.path("tree", ".git"))
+    world.firn("undo", "--git")
+    check([judge(world, at) for at in paths] == before, "git says something else")
+    world.commit("more.txt", "more", at=world.path("libs/other"))
+    text = world.firn("status")
+    check("repositories of submodules changed" in text, text)
+    world.firn("undo", "--git")
+    check(judge(world, world.path("libs/other")) == before[1], "the submodule did not go back")
+
+
+def test_hooks_and_configuration_are_restored_only_if_asked(world):
+    repository(world)
+    world.write(".git/hooks/pre-commit", "#!/bin/sh\ntouch /tmp/ran\n")
+    os.chmod(world.path(".git/hooks/pre-commit"), 0o755)
+    world.git("config", "core.fsmonitor", "run-me")
+    world.git("config", "core.hooksPath", "elsewhere")
+    world.git("config", "remote.origin.url", "https://example.org/x.git")
+    world.git("config", "remote.bad.url", "ext::sh -c run")
+    save(world)
+    shutil.rmtree(world.path(".git"))
+    text = world.firn("undo", "--git")
+    for word in ("core.fsmonitor", "core.hookspath", "hooks/pre-commit", "remote.bad.url"):
+        check(word in text, text)
+    config = open(world.path(".git/config"), encoding="utf-8").read()
+    check("example.org" in config and "run" not in config and "elsewhere" not in config, config)
+    check(not os.path.exists(world.path(".git/hooks/pre-commit")), "a hook was restored")
+    world.firn("restore", "1", "--git-all")
+    check(os.path.exists(world.path(".git/hooks/pre-commit")), "the hook was asked for")
+    check("run-me" in open(world.path(".git/config"), encoding="utf-8").read(), "the configuration was asked for")
+    world.write(".git/hooks/pre-commit", "#!/bin/sh\n# mine\n")
+    world.git("branch", "-D", "topic")
+    world.firn("undo", "--git")
+    check("mine" in open(world.path(".git/hooks/pre-commit"), encoding="utf-8").read(), "a present hook was replaced")
+
+
+def test_locks_of_git_are_respected(world):
+    repository(world)
+    save(world)
+    world.git("branch", "-D", "topic")
+    for lock in ("index.lock", "HEAD.lock", "refs/heads/main.lock", "config.lock", "gc.pid"):
+        world.write(".git/" + lock, "")
+        world.firn("restore", "1", "--git", expect=4)
+        check(os.path.exists(world.path(".git", lock)), "a lock was taken away")
+        os.unlink(world.path(".git", lock))
+    check(world.git("branch", "--list", "topic") == "", "it was restored")
+    world.firn("restore", "1", "--git")
+    check("topic" in world.git("branch", "--list", "topic"), "it was not restored")
+    check(not [name for name in os.listdir(world.directory) if name.startswith(".firn-")], "something is left")
+
+
+def test_a_pulled_checkpoint_leads_nowhere(world):
+    repository(world)
+    outside = world.make("outside")
+    world.write("keep.txt", "outside", at=outside)
+    shutil.rmtree(world.path(".git/info"))
+    os.symlink(outside, world.path(".git/info"))
+    world.write(".git/objects/info/alternates", outside + "\n")
+    world.write(".git/rebase-merge/git-rebase-todo", "exec touch /tmp/ran\n")
+    world.write(".git/hooks/post-checkout", "#!/bin/sh\n")
+    save(world)
+    bucket = os.path.join(world.top, "bucket")
+    world.firn("remote", "add", "origin", bucket)
+    world.firn("push")
+    copy = world.make("copy")
+    world.firn("remote", "add", "origin", bucket, at=copy)
+    world.firn("save", at=copy)
+    world.firn("pull", at=copy)
+    text = world.firn("restore", "origin/1", "--git", at=copy)
+    for word in ("info", "objects/info/alternates", "rebase-merge", "hooks/post-checkout"):
+        check(word in text, text)
+        check(not os.path.lexists(os.path.join(copy, ".git", word)), word + " was restored")
+    check("two" in world.git("log", "--oneline", at=copy), "the history is there")
+
+
+def test_hostile_repositories(world):
+    world.write("plain.txt", "x")
+    shapes = {
+        "empty": [],
+        "a": [("HEAD", "ref: refs/heads/main\n")],
+        "b": [("HEAD", "x" * 100000), ("packed-refs", "\0" * 5000), ("refs/heads/a", ""), ("objects/xx/y", "z")],
+        "c": [("HEAD", "ref: ../../../../etc/passwd\n"), ("packed-refs", "^" * 300 + "\n" + "0" * 40 + " refs/../x\n")],
+        "d": [("HEAD", "ref: refs/heads/\x1b[31mred\n"), ("config", "[core\nx=\"")],
+    }
+    for name, files in shapes.items():
+        os.makedirs(world.path(name, ".git"))
+        for path, text in files:
+            world.write(f"{name}/.git/{path}", text)
+    os.makedirs(world.path("fifo/.git/objects"))
+    os.mkfifo(world.path("fifo/.git/HEAD"))
+    os.makedirs(world.path("link"))
+    os.symlink("/etc", world.path("link/.git"))
+    world.write("file/.git", "gitdir: /nowhere/at/all\n")
+    save(world)
+    save(world)
+    for name, files in shapes.items():
+        for path, text in files:
+            world.write(f"{name}/.git/{path}", text + "more")
+    check("\x1b" not in world.firn("status"), "control characters")
+    save(world)
+    world.firn("diff", "1", "3")
+    world.firn("check", "--data")
+    for name in shapes:
+        shutil.rmtree(world.path(name, ".git"))
+    world.firn("undo", "--git", expect=None)
+    check(os.path.isdir(world.path("a", ".git")), "it is restored nevertheless")
+
+
+def test_git_at_work_while_saves_run(world):
+    repository(world)
+    script = ("i=0; while [ ! -e stop ]; do i=$((i+1)); echo $i >w.txt; git add w.txt; git commit -qm $i; "
+              "git branch -f side$((i % 7)); [ $((i % 9)) = 0 ] && git gc -q --prune=now; done; true")
+    process = subprocess.Popen(["sh", "-c", script], cwd=world.directory, env=world.environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    count = 5
+    for _ in range(count):
+        save(world)
+    world.write("stop", "")
+    process.wait(timeout=100)
+    for number in range(1, count + 1):
+        shutil.rmtree(world.path(".git"))
+        world.firn("restore", str(number), "--git", expect=None)
+        fsck = world.git("fsck", "--full", expect=None)
+        check("missing" not in fsck and "broken" not in fsck and "error" not in fsck, f"{number}: {fsck}")
+        world.git("log", "--oneline", "--all")
+
+
+def test_a_restore_that_is_killed_leaves_a_whole_repository(world):
+    repository(world)
+    states = [judge(world)]
+    save(world)
+    world.git("branch", "-D", "topic")
+    world.commit("b.txt", "since")
+    states.append(judge(world))
+    save(world)
+    number = 1
+    for step in range(12):
+        process = subprocess.Popen([FIRN, "restore", str(number), "--git", "-q"], cwd=world.directory,
+                                   env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=0.004 * (step + 1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        world.git("fsck", "--full")
+        references = world.git("for-each-ref")
+        check(references in (states[0][1], states[1][1]), references)
+        number = 2 if references == states[0][1] else 1
+    world.firn("restore", "1", "--git")
+    check(world.git("for-each-ref") == states[0][1], "it is not restored after all")
+    check(not [name for name in os.listdir(world.directory) if name.startswith(".firn-")], "something is left")
+    check(not os.path.exists(world.path(".git/index.lock")), "a lock is left")
+
+
+def test_git_understands_what_is_kept_of_a_configuration(world):
+    text = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fuzz/corpus/repository/plain"),
+                encoding="utf-8").read()
+    repository(world)
+    world.write(".git/config", text)
+    before = world.git("config", "--local", "--list").splitlines()
+    save(world)
+    shutil.rmtree(world.path(".git"))
+    world.firn("undo", "--git")
+    after = world.git("config", "--local", "--list").splitlines()
+    check([line for line in before if not line.startswith("core.pager")] == after, f"{before} became {after}")
+
+
+TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
+
+
+def main():
+    for test in TESTS:
+        if len(sys.argv) > 2 and sys.argv[2] not in test.__name__:
+            continue
+        top = tempfile.mkdtemp(prefix="firn-git-")
+        try:
+            world = World(top)
+            test(world)
+        except SystemExit as failure:
+            raise SystemExit(f"{test.__name__}: {failure}") from None
+        finally:
+            shutil.rmtree(top, ignore_errors=True)
+
+
+main()
