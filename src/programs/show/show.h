@@ -277,7 +277,8 @@ void fi_show_difference_deinit(struct fi_show_difference *difference);
 /* Whether only white space differs, which is passed over. */
 bool fi_show_difference_is_space(const struct fi_show_difference *shown,
                                  const firn_workspace_difference *difference);
-/* Shows one, unless it is passed over; ctx is the struct. With --json it is an object in an array. */
+/* Shows one, unless it is passed over; ctx is the struct. With --json it is an object in an
+ * array. */
 int fi_show_difference_visit(void *ctx, const firn_workspace_difference *difference);
 /* Prints the rows that need all differences: those of --stat. */
 void fi_show_difference_finish(const struct fi_show_difference *difference);
