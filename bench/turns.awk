@@ -48,6 +48,9 @@ END {
     row("log -n 40", "log")
     row("log of a file in a directory of 1,000, -n 40", "log_file")
     row("list --limit 40", "list")
+    row("find of a name, -n 2", "find")
+    row("find of a name, in all checkpoints", "find_all")
+    row("log -S of a text of 20 saves ago, -n 1", "log_text")
     row("log, until its first screen", "screen_log")
     row("browse, until its first screen", "screen_browse")
 }

@@ -765,11 +765,14 @@ typedef struct firn_workspace_diff_options {
     /* with_lines: so many bytes of contents are read; files that come when there is no room for them are
      * TOO_LARGE. 0: no limit. */
     uint64_t lines_bytes_max;
+    /* with_lines: white space is no difference. Lines that are equal but for it are in no hunk, and a
+     * last line may lack its end; up to 64 MiB more of memory. */
+    bool ignore_space;
 } firn_workspace_diff_options;
 #define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
     {                                                                                            \
         sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, FIRN_DIFF_MYERS, false, 0, false, false, 0                             \
+            false, false, FIRN_DIFF_MYERS, false, 0, false, false, 0, false                      \
     }
 
 typedef enum firn_workspace_lines_kind {
@@ -850,11 +853,12 @@ typedef struct firn_workspace_log_options {
      * "origin/ada@laptop:project", by its label or its id. `after` and `before` are references in it
      * ("12", not "origin/12"). FIRN_NOT_FOUND; FIRN_CONFLICT if several lines are meant. */
     const char *remote;
+    bool ignore_space; /* as for firn_workspace_diff */
 } firn_workspace_log_options;
 #define FIRN_WORKSPACE_LOG_OPTIONS_INIT                                               \
     {                                                                                 \
         sizeof(firn_workspace_log_options), NULL, NULL, false, NULL, 0, false, false, \
-            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT, NULL                 \
+            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT, NULL, false          \
     }
 /* Walks through the history of the workspace, newest first, and compares each checkpoint with the one
  * before it that exists today and is no safety checkpoint; the oldest with an empty tree. For each,

@@ -92,7 +92,7 @@ def test_names_and_upkeep(ws, tree):
     assert ws.find("v1").number == 3
     ws.untag("v1")
     assert ws.describe(2, "other").message == "other" == ws.find(2).message and ws.undo()
-    assert ws.find(2).message == "save 2"
+    assert ws.find(2).message == "save 1"
     ws.pin(2)
     with pytest.raises(firn.Conflict):
         ws.delete(2)

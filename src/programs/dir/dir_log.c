@@ -233,7 +233,7 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
     if (fi_past_search_is_on(&log->search)) {
         FI_TRY_RETURN(fi_past_search_has(&log->search, difference, &is_found));
     }
-    if (!is_found) {
+    if (!is_found || fi_show_difference_is_space(&log->shown, difference)) {
         return FIRN_OK;
     }
     if (!fi_show_tally_add(&log->changes, difference) || is_listing(log) || !log->is_wanted) {
@@ -608,6 +608,7 @@ set_options(struct log *log, const firn_workspace_diff_options *asked)
         is_listing(log) && !fi_past_search_is_on(&log->search) ? LINES_BYTES_MAX : 0;
     history->options.find_renames = asked->find_renames;
     history->options.algorithm = asked->algorithm;
+    history->options.ignore_space = asked->ignore_space;
     history->on_compared = on_compared;
     history->ctx = log;
 }

@@ -17,7 +17,7 @@
 #include "past/past.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,6 +155,32 @@ add_content(struct fi_past_hunks *hunks, const firn_workspace_difference *differ
 
 /* ---- asking ---- */
 
+/* Reads a line, of which so many bytes are kept, without its end. Byte by byte: what follows is for
+ * the next question. False at the end of the input, and after a signal, for which read would not
+ * return. */
+static bool
+read_line(char *out, size_t room)
+{
+    size_t size = 0;
+    char byte = '\0';
+    for (;;) {
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+        if (fi_term_signals_caught() != 0) {
+            return false;
+        }
+        if (poll(&input, 1, -1) < 0) {
+            continue; /* a signal */
+        }
+        ssize_t got = read(STDIN_FILENO, &byte, 1);
+        if (got <= 0 || byte == '\n') {
+            out[size] = '\0';
+            return got > 0;
+        }
+        out[size] = byte;
+        size += size + 1 < room;
+    }
+}
+
 /* Reads an answer; 'q' at the end of the input, or after a signal. */
 static char
 ask(const char *question, const char *answers)
@@ -164,17 +190,13 @@ ask(const char *question, const char *answers)
     for (;;) {
         fi_term_out_format("%s [%s]? ", question, answers);
         fi_term_out_flush();
-        if (fi_term_signals_caught() != 0 || fgets(line, sizeof line, stdin) == NULL) {
-            fi_term_out_text("\n");
+        bool is_over = !read_line(line, sizeof line);
+        fi_term_out_text(is_shown && !is_over ? "" : "\n");
+        if (is_over) {
             return 'q';
         }
-        fi_term_out_text(is_shown ? "" : "\n");
-        bool is_whole = strchr(line, '\n') != NULL;
-        for (int c = 0; !is_whole && c != '\n' && c != EOF;) {
-            c = fgetc(stdin);
-        }
-        if (is_whole && line[0] != '\n' && line[0] != ',' && line[1] == '\n' &&
-            strchr(answers, line[0]) != NULL && line[0] != '?') {
+        if (strlen(line) == 1 && line[0] != ',' && line[0] != '?' &&
+            strchr(answers, line[0]) != NULL) {
             return line[0];
         }
         fi_term_out_text(help);

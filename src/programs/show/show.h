@@ -269,6 +269,7 @@ struct fi_show_difference {
     const struct fi_cli *cli;
     enum fi_show_difference_form form;
     struct fi_show_patch patch;
+    bool ignores_space;
     bool is_out_of_memory;
     struct fi_show_stat stat;
 };
@@ -282,6 +283,7 @@ struct fi_show_difference {
         {"word-diff", 0, NULL, "like --patch, with changed words as [-old-]{+new+}"},             \
         {"no-renames", 0, NULL, "show a renamed file as removed and added"},                      \
         {"times", 0, NULL, "also show files of which only the time differs"},                     \
+        {"ignore-space", 'w', NULL, "pass over lines that differ in white space alone"},          \
     {                                                                                             \
         "diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"               \
     }
@@ -293,7 +295,11 @@ int fi_show_difference_init(struct fi_show_difference *out, struct fi_cli *cli,
                             firn_workspace_diff_options *options);
 void fi_show_difference_deinit(struct fi_show_difference *difference);
 
-/* Shows one; ctx is the struct. With --json it is an object in an array. */
+/* Whether only white space differs, which is passed over. */
+bool fi_show_difference_is_space(const struct fi_show_difference *shown,
+                                 const firn_workspace_difference *difference);
+/* Shows one, unless it is passed over; ctx is the struct. With --json it is an object in an
+ * array. */
 int fi_show_difference_visit(void *ctx, const firn_workspace_difference *difference);
 /* Prints the rows that need all differences: those of --stat. */
 void fi_show_difference_finish(const struct fi_show_difference *difference);

@@ -45,11 +45,24 @@ show_json(const firn_workspace_difference *difference, enum fi_show_difference_f
     fi_term_json_end();
 }
 
+bool
+fi_show_difference_is_space(const struct fi_show_difference *shown,
+                            const firn_workspace_difference *difference)
+{
+    const firn_workspace_change *change = &difference->change;
+    return shown->ignores_space && difference->lines == FIRN_LINES_COUNTED &&
+           difference->hunk_count == 0 && change->kind == FIRN_CHANGE_CONTENT &&
+           (change->what & ~(unsigned)(FIRN_CHANGED_CONTENT | FIRN_CHANGED_MTIME)) == 0;
+}
+
 int
 fi_show_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct fi_show_difference *shown = ctx;
     assert(!shown->is_out_of_memory);
+    if (fi_show_difference_is_space(shown, difference)) {
+        return FIRN_OK;
+    }
     if (shown->cli->json) {
         show_json(difference, shown->form);
     } else if (shown->form == FI_SHOW_DIFFERENCE_STAT) {
@@ -148,7 +161,9 @@ fi_show_difference_init(struct fi_show_difference *out, struct fi_cli *cli,
                 : is_names ? FI_SHOW_DIFFERENCE_NAMES
                 : is_paths ? FI_SHOW_DIFFERENCE_PATHS
                            : form;
-    options->with_lines = has_lines(out->form);
+    out->ignores_space = fi_command_has(cli, "ignore-space");
+    options->ignore_space = out->ignores_space;
+    options->with_lines = has_lines(out->form) || out->ignores_space;
     options->find_renames = !fi_command_has(cli, "no-renames");
     options->without_times = !fi_command_has(cli, "times");
     return FI_EXIT_OK;

@@ -237,8 +237,11 @@ struct fi_difference_lines {
     struct fi_pack_scratch *scratch;
     firn_callbacks callbacks;
     firn_diff_algorithm algorithm; /* FIRN_DIFF_MYERS at first */
+    bool ignores_space;            /* white space is no difference; false at first */
     struct fi_buf before;
     struct fi_buf after;
+    struct fi_buf bare_before; /* without white space */
+    struct fi_buf bare_after;
     struct fi_lines_diff diff;
 };
 

@@ -31,6 +31,8 @@ fi_difference_lines_deinit(struct fi_difference_lines *lines)
     fi_pack_scratch_destroy(lines->scratch);
     fi_buf_deinit(&lines->before);
     fi_buf_deinit(&lines->after);
+    fi_buf_deinit(&lines->bare_before);
+    fi_buf_deinit(&lines->bare_after);
     fi_lines_diff_deinit(&lines->diff);
     *lines = (struct fi_difference_lines){0};
 }
@@ -107,6 +109,42 @@ difference_lines_load(struct fi_difference_lines *lines, firn_slice path,
                      : load_stored(lines, entry, out, out_kind, err);
 }
 
+/* A text without white space but the ends of its lines, of which the last one has one, too: line
+ * by line what is compared. */
+static int
+strip(firn_slice text, struct fi_buf *out, firn_error *err)
+{
+    fi_buf_clear(out);
+    if (fi_buf_reserve(out, text.size + 1) != FIRN_OK) {
+        return fi_error_no_memory(err, "a text without white space");
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        const uint8_t byte = text.data[i];
+        const bool is_space = byte == ' ' || (byte >= '\t' && byte <= '\r' && byte != '\n');
+        out->data[out->size] = byte;
+        out->size += !is_space;
+    }
+    if (text.size > 0 && text.data[text.size - 1] != '\n') {
+        out->data[out->size++] = '\n';
+    }
+    return FIRN_OK;
+}
+
+static int
+difference_lines_diff(struct fi_difference_lines *lines, firn_error *err)
+{
+    firn_slice before = fi_buf_slice(&lines->before);
+    firn_slice after = fi_buf_slice(&lines->after);
+    if (lines->ignores_space) {
+        FI_TRY_RETURN(strip(before, &lines->bare_before, err));
+        FI_TRY_RETURN(strip(after, &lines->bare_after, err));
+        before = fi_buf_slice(&lines->bare_before);
+        after = fi_buf_slice(&lines->bare_after);
+    }
+    return fi_lines_diff_init_by(&lines->diff, before, after, lines->algorithm,
+                                 FI_LINES_DIFF_WORK_DEFAULT, err);
+}
+
 static int
 difference_lines_compare(struct fi_difference_lines *lines, firn_workspace_difference *out,
                          firn_error *err)
@@ -115,8 +153,7 @@ difference_lines_compare(struct fi_difference_lines *lines, firn_workspace_diffe
     DCHECK(lines->before.size <= FI_LINES_DIFF_TEXT_SIZE_MAX &&
            lines->after.size <= FI_LINES_DIFF_TEXT_SIZE_MAX);
     fi_lines_diff_deinit(diff);
-    int rc = fi_lines_diff_init_by(diff, fi_buf_slice(&lines->before), fi_buf_slice(&lines->after),
-                                   lines->algorithm, FI_LINES_DIFF_WORK_DEFAULT, err);
+    int rc = difference_lines_diff(lines, err);
     if (rc == FIRN_LIMIT) {
         out->lines = FIRN_LINES_TOO_LARGE;
         return FIRN_OK;

@@ -265,6 +265,7 @@ ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened
         FI_TRY(fi_difference_lines_init(&difference->lines, opened->objects,
                                         is_disk ? opened->root : NULL, &options->callbacks, err));
         difference->lines.algorithm = options->algorithm;
+        difference->lines.ignores_space = options->ignore_space;
     }
     struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
     if (options->find_renames) {
@@ -576,6 +577,7 @@ fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *optio
     history.options.with_lines = options->with_lines;
     history.options.find_renames = options->find_renames;
     history.options.algorithm = options->algorithm;
+    history.options.ignore_space = options->ignore_space;
     history.options.callbacks = options->callbacks;
     history.difference = (struct difference){.ws = ws,
                                              .options = &history.options,
