@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A restore of a git repository, with the power gone at each of its calls: the repository is the
- * old one or the new one, whole, and a restore afterwards succeeds and leaves nothing behind.
+ * unit/checkout: a restore of a git repository, with the power gone at each of its calls, or the
+ * call failing: the repository is the old one or the new one, whole, and a restore afterwards
+ * succeeds and leaves nothing behind.
  */
+#include <errno.h>
+
+#include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
 #include "support/workspace/ws_support.h"
@@ -120,11 +124,9 @@ cut_once(const struct ws_world *from, bool is_missing, uint64_t call, uint64_t s
 }
 
 static void
-cut_all(bool is_missing)
+prepare(struct ws_world *out, bool is_missing)
 {
     struct ws_world world;
-    uint64_t call = 1;
-    bool was_off = true;
     ws_world_open_memory(&world, 91);
     put_repository(&world, "first", "aa/one");
     ws_save(&world);
@@ -137,14 +139,71 @@ cut_all(bool is_missing)
         put_repository(&world, "second", "bb/two");
     }
     assert_int_equal(fi_os_dir_sync_filesystem(world.tree.root, NULL), FIRN_OK);
+    *out = world;
+}
+
+static void
+cut_all(bool is_missing)
+{
+    struct ws_world world;
+    uint64_t call = 1;
+    bool was_off = true;
+    prepare(&world, is_missing);
     for (; was_off && call < CALLS_MAX; call++) {
         for (uint64_t seed = 1; seed <= SEEDS; seed++) {
             was_off = cut_once(&world, is_missing, call, seed);
         }
     }
-    printf("%llu calls\n", (unsigned long long)call);
     assert_true(call > 50 && call < CALLS_MAX);
     ws_world_close(&world);
+}
+
+/* A call fails; whether there was one. */
+static bool
+fail_once(const struct ws_world *from, bool is_missing, uint64_t call)
+{
+    struct ws_world world;
+    char what[64];
+    ws_world_clone(from, &world);
+    scan_world_wrap(&world.tree);
+    ws_world_reopen(&world);
+    (void)snprintf(what, sizeof what, "call %llu fails", (unsigned long long)call);
+    const struct fi_sim_fault_plan plan = {
+        .call = call, .classes = FI_SIM_FAULT_ALL, .error_number = call % 2 == 0 ? EIO : ENOSPC};
+    fi_sim_fault_set_plan(world.tree.outer, &plan);
+    (void)restore_git(&world); /* it may have been a call whose failure does not matter */
+    bool was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+    fi_sim_fault_set_plan(world.tree.outer, NULL);
+    assert_whole(&world, is_missing, what);
+    ws_world_reopen(&world);
+    if (restore_git(&world) != FIRN_OK) {
+        fail_msg("%s: %s", what, world.err.text);
+    }
+    assert_whole(&world, is_missing, what);
+    assert_nothing_left(&world, what);
+    ws_world_close(&world);
+    return was_hit;
+}
+
+static void
+fail_all(bool is_missing)
+{
+    struct ws_world world;
+    uint64_t call = 1;
+    prepare(&world, is_missing);
+    while (call < CALLS_MAX && fail_once(&world, is_missing, call)) {
+        call++;
+    }
+    assert_true(call > 50 && call < CALLS_MAX);
+    ws_world_close(&world);
+}
+
+static void
+each_call_may_fail(void **state)
+{
+    (void)state;
+    fail_all(false);
+    fail_all(true);
 }
 
 static void
@@ -167,6 +226,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_power_may_go_while_a_repository_is_replaced),
         cmocka_unit_test(the_power_may_go_while_a_lost_repository_is_restored),
+        cmocka_unit_test(each_call_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
