@@ -779,6 +779,10 @@ export interface RestoreOptions extends LongOptions {
   dryRun?: boolean
   gitignore?: boolean
   trustJournal?: boolean
+  /** The git repositories that the checkpoint has as well, without what runs programs: configuration and hooks. */
+  git?: boolean
+  /** With configuration and hooks. */
+  gitAll?: boolean
 }
 
 /** A step that undo or redo took, or would take. */
@@ -818,6 +822,8 @@ export interface SaveOptions extends LongOptions {
   /** A policy for older checkpoints: 'all:1d hourly:7d daily:90d'. */
   keep?: string
   fileSizeMax?: number
+  /** Leaves out the git repositories in the directory, which are kept beside its files. */
+  withoutGit?: boolean
 }
 
 /** A place that machines share. Remotes are named by strings; undefined means the only one, or 'origin'. */

@@ -26,10 +26,10 @@ const UNDELETE = 7
 const accepted = {
   open: ['store', 'lockTimeout', 'isRoot', 'cipher', 'key'],
   remoteAdd: ['encrypt'],
-  save: [...named.long, 'message', 'ifChanged', 'full', 'strict', 'includeDeps', 'gitignore', 'keep', 'fileSizeMax'],
+  save: [...named.long, 'message', 'ifChanged', 'full', 'strict', 'includeDeps', 'gitignore', 'keep', 'fileSizeMax', 'withoutGit'],
   status: [...named.long, 'reference', 'paths', 'gitignore', 'fileSizeMax'],
   diff: [...named.long, 'before', 'after', 'paths', 'lines', 'renames', 'againstPrevious', 'gitignore'],
-  restore: [...named.long, 'paths', 'toDirectory', 'dryRun', 'gitignore', 'trustJournal'],
+  restore: [...named.long, 'paths', 'toDirectory', 'dryRun', 'gitignore', 'trustJournal', 'git', 'gitAll'],
   log: [...named.long, 'after', 'before', 'paths', 'limit', 'lines', 'renames', 'safety', 'remote'],
   steps: [...named.long, 'limit', 'gitignore', 'fileSizeMax'],
   revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
@@ -66,7 +66,7 @@ class Workspace extends Handle {
   async save (options) {
     options = typeof options === 'string' ? { message: options } : object(options, accepted.save)
     return monitored(options, (monitor) => native.wsSave(this[handle], options.message, options.ifChanged, options.full, options.strict, options.includeDeps,
-      options.gitignore, options.keep, options.fileSizeMax, monitor))
+      options.gitignore, options.keep, options.fileSizeMax, options.withoutGit, monitor))
   }
 
   /** Compares a checkpoint, by default the latest, with the directory. */
@@ -85,7 +85,7 @@ class Workspace extends Handle {
   async #restore (what, checkpoint, options) {
     options = object(options, what === UNDO ? accepted.undo : accepted.restore)
     return monitored(options, (monitor) => native.wsRestore(this[handle], what, checkpoint, options.paths, options.toDirectory, options.dryRun, options.gitignore,
-      options.trustJournal, options.lastTurn, monitor))
+      options.trustJournal, options.lastTurn, options.git, options.gitAll, monitor))
   }
 
   /** Makes the directory what a checkpoint has. What it was before is saved first: undo() takes the restore back. */

@@ -284,7 +284,8 @@ ws_save_parse(struct args *args, struct call *call)
         !arg_bool(args, 6, "gitignore", &self->as.save.options.gitignore) ||
         !arg_text_or_none(args, 7, "keep", &self->as.save.options.keep) ||
         !arg_u64(args, 8, "fileSizeMax", 0, &self->as.save.options.file_size_max) ||
-        !arg_monitor(args, 9, &self->as.save.options.callbacks)) {
+        !arg_bool(args, 9, "withoutGit", &self->as.save.options.without_git) ||
+        !arg_monitor(args, 10, &self->as.save.options.callbacks)) {
         return false;
     }
     if (message != NULL) {
@@ -683,9 +684,12 @@ ws_restore_parse(struct args *args, struct call *call)
         !arg_bool(args, 6, "gitignore", &self->as.restore.options.gitignore) ||
         !arg_bool(args, 7, "trustJournal", &self->as.restore.options.trust_journal) ||
         !arg_bool(args, 8, "lastTurn", &self->as.restore.options.last_turn) ||
-        !arg_monitor(args, 9, &self->callbacks)) {
+        !arg_bool(args, 9, "git", &self->as.restore.options.git) ||
+        !arg_bool(args, 10, "gitAll", &self->as.restore.options.git_all) ||
+        !arg_monitor(args, 11, &self->callbacks)) {
         return false;
     }
+    self->as.restore.options.git |= self->as.restore.options.git_all;
     self->as.restore.options.paths = self->paths;
     self->as.restore.options.path_count = self->path_count;
     return self->as.restore.what != RESTORE_TO || self->reference != NULL ||

@@ -189,20 +189,20 @@ visit_difference(void *ctx, const firn_workspace_difference *difference)
 static PyObject *
 workspace_save(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"message",    "include_deps", "strict", "full",
-                            "if_changed", "gitignore",    "keep",   "max_size",
-                            "threads",    "progress",     "notice", NULL};
+    static char *names[] = {"message",   "include_deps", "strict",   "full",    "if_changed",
+                            "gitignore", "keep",         "max_size", "threads", "progress",
+                            "notice",    "git",          NULL};
     const char *message = "", *keep = NULL;
     Py_ssize_t message_size = 0;
-    int include_deps = 0, strict = 0, full = 0, if_changed = 0, gitignore = 0;
+    int include_deps = 0, strict = 0, full = 0, if_changed = 0, gitignore = 0, git = 1;
     struct fp_count max_size = {"max_size", 0};
     struct fp_count threads = {"threads", 0};
     PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s#$pppppzO&O&OO", names, &message,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s#$pppppzO&O&OOp", names, &message,
                                      &message_size, &include_deps, &strict, &full, &if_changed,
                                      &gitignore, &keep, fp_count_take, &max_size, fp_count_take,
-                                     &threads, &on_progress, &on_notice)) {
+                                     &threads, &on_progress, &on_notice, &git)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -216,6 +216,7 @@ workspace_save(PyObject *self, PyObject *args, PyObject *keywords)
         options.full = full != 0;
         options.if_changed = if_changed != 0;
         options.gitignore = gitignore != 0;
+        options.without_git = git == 0;
         options.keep = keep;
         options.file_size_max = max_size.value;
         options.threads = fp_unsigned(threads);
@@ -461,28 +462,28 @@ note_step(void *ctx, const firn_workspace_step *step)
 static PyObject *
 go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
 {
-    static char *without_turn[] = {"reference", "paths",    "to",     "dry_run", "gitignore",
-                                   "threads",   "progress", "notice", NULL};
-    static char *names[] = {"reference", "paths",    "to",     "dry_run",   "gitignore",
-                            "threads",   "progress", "notice", "last_turn", NULL};
+    static char *without_turn[] = {"reference", "paths",  "to",  "dry_run", "gitignore", "threads",
+                                   "progress",  "notice", "git", "git_all", NULL};
+    static char *names[] = {"reference", "paths",  "to",  "dry_run", "gitignore", "threads",
+                            "progress",  "notice", "git", "git_all", "last_turn", NULL};
     PyObject *reference = Py_None, *paths = Py_None, *to = Py_None, *on_progress = Py_None,
              *on_notice = Py_None;
     PyObject *to_bytes = NULL, *out = NULL;
-    int dry_run = 0, gitignore = 0, last_turn = 0;
+    int dry_run = 0, gitignore = 0, last_turn = 0, git = 0, git_all = 0;
     struct fp_count threads = {"threads", 0};
     struct call call;
     const int parsed =
         back == RESTORE
-            ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppO&OO", without_turn, &reference,
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppO&OOpp", without_turn, &reference,
                                           &paths, &to, &dry_run, &gitignore, fp_count_take,
-                                          &threads, &on_progress, &on_notice)
+                                          &threads, &on_progress, &on_notice, &git, &git_all)
         : back == UNDO
-            ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOp", names + 1, &paths, &to,
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOppp", names + 1, &paths, &to,
                                           &dry_run, &gitignore, fp_count_take, &threads,
-                                          &on_progress, &on_notice, &last_turn)
-            : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OO", without_turn + 1, &paths,
+                                          &on_progress, &on_notice, &git, &git_all, &last_turn)
+            : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOpp", without_turn + 1, &paths,
                                           &to, &dry_run, &gitignore, fp_count_take, &threads,
-                                          &on_progress, &on_notice);
+                                          &on_progress, &on_notice, &git, &git_all);
     if (!parsed || (back == RESTORE && !fp_reference_is_given(reference))) {
         return NULL;
     }
@@ -502,6 +503,8 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
         options.on_change = note_change;
         options.on_step = note_step;
         options.last_turn = last_turn != 0;
+        options.git = git != 0 || git_all != 0;
+        options.git_all = git_all != 0;
         const char *wanted = call.reference != NULL ? call.reference : "latest";
         firn_error err;
         int code;

@@ -428,6 +428,7 @@ class Workspace:
         threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
+        git: bool = True,
     ) -> Saved: ...
     def status(
         self,
@@ -464,6 +465,8 @@ class Workspace:
         threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
+        git: bool = False,
+        git_all: bool = False,
     ) -> RestoredTree: ...
     def undo(
         self,
@@ -476,6 +479,8 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
         last_turn: bool = False,
+        git: bool = False,
+        git_all: bool = False,
     ) -> RestoredTree: ...
     def redo(
         self,
@@ -487,6 +492,8 @@ class Workspace:
         threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
+        git: bool = False,
+        git_all: bool = False,
     ) -> RestoredTree: ...
     def log(
         self,
@@ -522,6 +529,8 @@ class Workspace:
         threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
+        git: bool = False,
+        git_all: bool = False,
     ) -> RestoredTree: ...
     def revert(
         self,

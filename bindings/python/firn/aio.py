@@ -119,6 +119,7 @@ async def save(
     threads: int = 0,
     progress: Optional[Callable[[Progress], object]] = None,
     notice: Optional[Callable[[Notice], object]] = None,
+    git: bool = True,
 ) -> Saved:
     """Workspace.save in a thread. progress is called in the event loop's thread, notice in the one that saves."""
     loop = asyncio.get_running_loop()
@@ -140,4 +141,5 @@ async def save(
         threads=threads,
         progress=None if progress is None else tell,
         notice=notice,
+        git=git,
     )

@@ -224,3 +224,22 @@ out:
     fi_os_dir_close(gitdir.parent);
     return rc;
 }
+
+int
+fi_gitdir_tidy(const struct fi_gitdir_request *request, firn_error *err)
+{
+    struct fi_gitdir gitdir = {.request = request};
+    struct names names;
+    int rc;
+    fi_checkout_place_temporary(TAG, request->path, names.temporary);
+    (void)snprintf(names.aside, sizeof names.aside, "%.43s.old", names.temporary);
+    FI_TRY(open_parent(&gitdir, err));
+    FI_TRY(recover(&gitdir, &names, err));
+    if (open_present(&gitdir, NULL) == FIRN_OK && gitdir.present != NULL) {
+        FI_IGNORE(fi_gitdir_locks_check(&gitdir, NULL)); /* removes those of a killed restore */
+    }
+out:
+    fi_os_dir_close(gitdir.present);
+    fi_os_dir_close(gitdir.parent);
+    return rc;
+}

@@ -17,6 +17,7 @@
 
 static const char MARK[] = "firn restores this repository\n";
 static const char *const LOCKS[] = {"index.lock", "HEAD.lock", "packed-refs.lock", "config.lock"};
+static const char MARK_NAME[] = "firn.lock"; /* in the stage, for a moment */
 enum { LOCK_COUNT = sizeof LOCKS / sizeof LOCKS[0] };
 
 struct looking {
@@ -133,34 +134,47 @@ release_first(struct fi_gitdir *gitdir, size_t count)
     }
 }
 
+/* Makes the file of which the locks are further names, durably: so no crash leaves a lock without
+ * the mark. */
 static int
-take_lock(struct fi_gitdir *gitdir, const char *name, firn_error *err)
+make_mark(struct fi_gitdir *gitdir, firn_error *err)
 {
     struct fi_os_file *file = NULL;
     int rc;
-    FI_TRY(fi_os_file_open(gitdir->present, name,
+    FI_TRY(fi_gitdir_files_remove(gitdir->stage, MARK_NAME, err));
+    FI_TRY(fi_os_file_open(gitdir->stage, MARK_NAME,
                            FI_OS_WRITE | FI_OS_CREATE | FI_OS_EXCLUSIVE | FI_OS_FOR_OWNER, 0644,
                            &file, err));
-    rc = fi_os_file_write(file, 0, MARK, sizeof MARK - 1, err);
-    if (rc != FIRN_OK) {
-        FI_IGNORE(fi_gitdir_files_remove(gitdir->present, name, NULL));
-    }
+    FI_TRY(fi_os_file_write(file, 0, MARK, sizeof MARK - 1, err));
+    rc = fi_os_file_sync(file, err);
 out:
     fi_os_file_close(file);
-    return rc == FIRN_EXISTS ? refuse(gitdir, firn_str(name), err) : rc;
+    return rc;
+}
+
+static int
+take_all(struct fi_gitdir *gitdir, firn_error *err)
+{
+    for (size_t i = 0; i < LOCK_COUNT; i++) {
+        int rc = fi_os_link(gitdir->stage, MARK_NAME, gitdir->present, LOCKS[i], err);
+        if (rc != FIRN_OK) {
+            release_first(gitdir, i);
+            return rc == FIRN_EXISTS ? refuse(gitdir, firn_str(LOCKS[i]), err) : rc;
+        }
+    }
+    return FIRN_OK;
 }
 
 int
 fi_gitdir_locks_take(struct fi_gitdir *gitdir, firn_error *err)
 {
-    for (size_t i = 0; i < LOCK_COUNT; i++) {
-        int rc = take_lock(gitdir, LOCKS[i], err);
-        if (rc != FIRN_OK) {
-            release_first(gitdir, i);
-            return rc;
-        }
+    FI_TRY_RETURN(make_mark(gitdir, err));
+    int rc = take_all(gitdir, err);
+    int removed = fi_gitdir_files_remove(gitdir->stage, MARK_NAME, rc == FIRN_OK ? err : NULL);
+    if (rc == FIRN_OK && removed != FIRN_OK) {
+        fi_gitdir_locks_release(gitdir);
     }
-    return FIRN_OK;
+    return rc == FIRN_OK ? removed : rc;
 }
 
 void

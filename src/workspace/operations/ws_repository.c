@@ -330,6 +330,8 @@ note_path(struct repositories *repositories, firn_slice path, firn_error *err)
     const struct fi_tree_entry *now;
     FI_TRY_RETURN(tell_path(repositories, path, err));
     if (repositories->text.size == 0) {
+        const struct fi_gitdir_request request = {.opened = repositories->opened, .path = path};
+        FI_IGNORE(fi_gitdir_tidy(&request, NULL)); /* best effort */
         return FIRN_OK;
     }
     FI_TRY_RETURN(find_entry(&repositories->after, path, &now, err));

@@ -15,8 +15,8 @@
  *             have been missed in both places, and the objects are scanned again (I2)
  *
  * Git is never waited for, and never run. If it does not come to rest within a few attempts, what
- * the last one found is saved, with a notice. (I1) and (I2) are not checked: a test changes a
- * repository while saves run, and checks each of them with git fsck.
+ * the last one found is saved: each of its files is whole. (I1) and (I2) are not checked: a test
+ * changes a repository while saves run, and checks each of them with git fsck.
  *
  * Each part has a stat cache of its own.
  */
