@@ -683,9 +683,11 @@ ws_restore_parse(struct args *args, struct call *call)
         !arg_bool(args, 6, "gitignore", &self->as.restore.options.gitignore) ||
         !arg_bool(args, 7, "trustJournal", &self->as.restore.options.trust_journal) ||
         !arg_bool(args, 8, "lastTurn", &self->as.restore.options.last_turn) ||
-        !arg_monitor(args, 9, &self->callbacks)) {
+        !arg_u64(args, 9, "turn", 0, &self->as.restore.options.turn) ||
+        !arg_monitor(args, 10, &self->callbacks)) {
         return false;
     }
+    self->as.restore.options.last_turn |= self->as.restore.options.turn != 0;
     self->as.restore.options.paths = self->paths;
     self->as.restore.options.path_count = self->path_count;
     return self->as.restore.what != RESTORE_TO || self->reference != NULL ||

@@ -476,6 +476,7 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
         last_turn: bool = False,
+        turn: int = 0,
     ) -> RestoredTree: ...
     def redo(
         self,
