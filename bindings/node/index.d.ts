@@ -1047,8 +1047,8 @@ export class Workspace implements Closable {
   status (options?: LongOptions & { reference?: Reference, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, gitTracksStore: boolean, changes: Change[] }>
   diff (options?: LongOptions & { before?: Reference, after?: Reference, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
   restore (reference: Reference, options?: RestoreOptions): Promise<RestoreResult>
-  /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
-  undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>
+  /** With `lastTurn`, takes back whatever came since an agent's last turn began; with `turn`, since the turn or the save that ended with this checkpoint. */
+  undo (options?: RestoreOptions & { lastTurn?: boolean, turn?: number }): Promise<RestoreResult>
   redo (options?: RestoreOptions): Promise<RestoreResult>
   /**
    * What each checkpoint changed, newest first, from `after` (the newest) to the one after `before`; with paths only those that changed them. With `remote`, those

@@ -104,6 +104,7 @@ CALLS = {
     "checkpoint_restore": [{"snapshot_id": "1", "dry_run": True}, {"snapshot_id": "1"}],
     "checkpoint_save": [{}],
     "checkpoint_steps": [{}],
+    "checkpoint_turns": [{}],
     "checkpoint_undo": [{}],
     "checkpoint_redo": [{}],
     "checkpoint_revert": [{"snapshot_id": "2", "dry_run": True}],

@@ -152,7 +152,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 save checkpoint previous made unchanged added changed removed expired notices large
   0 list checkpoints pending running
   0 status changes checkpoint added changed removed times_only unchanged skipped watched store_in_git notices encryption remotes pending running
-  0 show latest checkpoint tags previous added changed removed times_only renamed skipped pending running
+  0 show latest checkpoint tried tags previous added changed removed times_only renamed skipped pending running
   0 show 1 --files checkpoint entries pending running
   3 show 9 --files error
   0 diff 1 changes before after added changed removed times_only renamed skipped notices pending running

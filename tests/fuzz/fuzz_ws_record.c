@@ -29,9 +29,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     firn_error err = {0};
     int rc = fi_catalog_record_decode(bytes, &record, &err);
     if (rc == FIRN_OK) {
-        const firn_slice parts[] = {record.workspace_path, record.message,    record.root.xattrs,
-                                    record.forgotten,      record.turn.agent, record.turn.session,
-                                    record.turn.prompt};
+        const firn_slice parts[] = {
+            record.workspace_path, record.message,     record.root.xattrs,
+            record.forgotten,      record.turn.agent,  record.turn.session,
+            record.turn.prompt,    record.run.command, record.tried.command};
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
             check_inside(parts[i], bytes);
         }

@@ -26,11 +26,11 @@ PATIENCE = 60 * SLOW
 VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"]
 TOOLS = {"checkpoint_save": set(), "checkpoint_list": set(), "checkpoint_show": {"snapshot_id"}, "checkpoint_status": set(),
          "checkpoint_diff": set(), "checkpoint_restore": {"snapshot_id"}, "checkpoint_undo": set(), "checkpoint_redo": set(),
-         "checkpoint_revert": {"snapshot_id"}, "checkpoint_delete": {"snapshot_id"}, "checkpoint_steps": set(), "checkpoint_log": set(),
+         "checkpoint_revert": {"snapshot_id"}, "checkpoint_delete": {"snapshot_id"}, "checkpoint_steps": set(), "checkpoint_turns": set(), "checkpoint_log": set(),
          "checkpoint_cat": {"path"}, "checkpoint_push": set(), "checkpoint_find": {"pattern"},
          "checkpoint_describe": {"snapshot_id", "message"}}
 ON_REQUEST = {"checkpoint_delete", "checkpoint_push"}  # only with an option
-READ_ONLY = {"checkpoint_find", "checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+READ_ONLY = {"checkpoint_find", "checkpoint_steps", "checkpoint_turns", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 ABILITIES = {"tools": {}, "prompts": {}}
 # By name: the argument, or None; whether it must be given; the tool that the text names.
@@ -406,6 +406,39 @@ def test_undoing_the_turn_from_within_the_next(home):
     hook("after")
     client.call("checkpoint_redo", workspace_path=w)
     assert read(w + "/a") == b"two"
+    assert client.close() == ([], "")
+
+
+def test_turns(home):
+    w = home + "/w"
+    os.mkdir(w)
+    environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", CLAUDE_PROJECT_DIR=w)
+
+    def turn(prompt, text):
+        for when in ("before", "after"):
+            event = json.dumps({"prompt": prompt, "session_id": "s", "cwd": w})
+            subprocess.run([FIRN, "hook", "run", "claude", when], input=event.encode(), env=environment, check=True,
+                           stdout=subprocess.DEVNULL)
+            if when == "before":
+                write(w + "/a", text)
+
+    write(w + "/a", "one\n")
+    turn("make it two", "two\n")
+    turn("make it three", "three\nlines\n")
+    client = Client(home)
+    turns = client.call("checkpoint_turns", workspace_path=w)["turns"]
+    assert [(each["name"], each["turn"]["prompt"], each["files"], each["lines_added"], each["exit_code"]) for each in turns] == [
+        ("@3", "make it three", 1, 2, None), ("@2", "make it two", 1, 1, None)], turns
+    assert len(client.call("checkpoint_turns", workspace_path=w, limit=1)["turns"]) == 1
+    assert client.call("checkpoint_turns", workspace_path=w, agent="codex")["turns"] == []
+    client.failed("FIRN_INVALID", "checkpoint_undo", workspace_path=w, turn="make")
+    assert "checkpoint_turns" in client.failed("FIRN_NOT_FOUND", "checkpoint_undo", workspace_path=w, turn="@1")["hint"]
+    result = client.call("checkpoint_undo", workspace_path=w, turn="it two")
+    assert "make it two" in json.dumps(result["steps"]) and read(w + "/a") == b"one\n"
+    client.call("checkpoint_redo", workspace_path=w)
+    client.call("checkpoint_undo", workspace_path=w, turn="@3", dry_run=True)
+    client.call("checkpoint_undo", workspace_path=w, turn="@3")
+    assert read(w + "/a") == b"two\n"
     assert client.close() == ([], "")
 
 

@@ -45,7 +45,7 @@ const accepted = {
   remoteRekey: [...named.long, 'remote', 'bytesMax', 'bytesPerSecondMax'],
   remoteLog: ['remote', 'limit']
 }
-accepted.undo = [...accepted.restore, 'lastTurn']
+accepted.undo = [...accepted.restore, 'lastTurn', 'turn']
 
 /** Options, or only the name of a remote. */
 function withRemote (options, names) {
@@ -85,7 +85,7 @@ class Workspace extends Handle {
   async #restore (what, checkpoint, options) {
     options = object(options, what === UNDO ? accepted.undo : accepted.restore)
     return monitored(options, (monitor) => native.wsRestore(this[handle], what, checkpoint, options.paths, options.toDirectory, options.dryRun, options.gitignore,
-      options.trustJournal, options.lastTurn, options.git, options.gitAll, monitor))
+      options.trustJournal, options.lastTurn, options.turn, options.git, options.gitAll, monitor))
   }
 
   /** Makes the directory what a checkpoint has. What it was before is saved first: undo() takes the restore back. */
@@ -93,7 +93,7 @@ class Workspace extends Handle {
     return this.#restore(RESTORE, referenceNeeded(checkpoint), options)
   }
 
-  /** Takes back what was not saved, else the last save or restore; with `lastTurn` whatever came since an agent's last turn began. */
+  /** Takes back what was not saved, else the last save or restore; with `lastTurn` whatever came since an agent's last turn began, with `turn` since the turn or the save that ended with this checkpoint. */
   async undo (options) {
     return this.#restore(UNDO, undefined, options)
   }

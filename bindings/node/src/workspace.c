@@ -684,12 +684,14 @@ ws_restore_parse(struct args *args, struct call *call)
         !arg_bool(args, 6, "gitignore", &self->as.restore.options.gitignore) ||
         !arg_bool(args, 7, "trustJournal", &self->as.restore.options.trust_journal) ||
         !arg_bool(args, 8, "lastTurn", &self->as.restore.options.last_turn) ||
-        !arg_bool(args, 9, "git", &self->as.restore.options.git) ||
-        !arg_bool(args, 10, "gitAll", &self->as.restore.options.git_all) ||
-        !arg_monitor(args, 11, &self->callbacks)) {
+        !arg_u64(args, 9, "turn", 0, &self->as.restore.options.turn) ||
+        !arg_bool(args, 10, "git", &self->as.restore.options.git) ||
+        !arg_bool(args, 11, "gitAll", &self->as.restore.options.git_all) ||
+        !arg_monitor(args, 12, &self->callbacks)) {
         return false;
     }
     self->as.restore.options.git |= self->as.restore.options.git_all;
+    self->as.restore.options.last_turn |= self->as.restore.options.turn != 0;
     self->as.restore.options.paths = self->paths;
     self->as.restore.options.path_count = self->path_count;
     return self->as.restore.what != RESTORE_TO || self->reference != NULL ||

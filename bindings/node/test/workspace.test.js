@@ -47,6 +47,7 @@ test('save, status, diff, restore, undo', async (t) => {
   assert.ok(steps[0].createdAt instanceof Date && steps[0].removed === 1)
   assert.deepStrictEqual((await opened.steps({ limit: 0 })).steps, [])
   await assert.rejects(opened.undo({ lastTurn: true }), code('FIRN_NOT_FOUND'))
+  await assert.rejects(opened.undo({ turn: 99 }), code('FIRN_NOT_FOUND'))
   assert.ok(fs.existsSync(path.join(root, 'src', 'c.txt')))
   assert.strictEqual((await opened.redo()).checkpoint.number, 1)
   assert.ok(!fs.existsSync(path.join(root, 'src', 'c.txt')))

@@ -464,12 +464,14 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
 {
     static char *without_turn[] = {"reference", "paths",  "to",  "dry_run", "gitignore", "threads",
                                    "progress",  "notice", "git", "git_all", NULL};
-    static char *names[] = {"reference", "paths",  "to",  "dry_run", "gitignore", "threads",
-                            "progress",  "notice", "git", "git_all", "last_turn", NULL};
+    static char *names[] = {"reference", "paths",    "to",     "dry_run", "gitignore",
+                            "threads",   "progress", "notice", "git",     "git_all",
+                            "last_turn", "turn",     NULL};
     PyObject *reference = Py_None, *paths = Py_None, *to = Py_None, *on_progress = Py_None,
              *on_notice = Py_None;
     PyObject *to_bytes = NULL, *out = NULL;
     int dry_run = 0, gitignore = 0, last_turn = 0, git = 0, git_all = 0;
+    struct fp_count turn = {"turn", 0};
     struct fp_count threads = {"threads", 0};
     struct call call;
     const int parsed =
@@ -478,9 +480,10 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
                                           &paths, &to, &dry_run, &gitignore, fp_count_take,
                                           &threads, &on_progress, &on_notice, &git, &git_all)
         : back == UNDO
-            ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOppp", names + 1, &paths, &to,
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOpppO&", names + 1, &paths, &to,
                                           &dry_run, &gitignore, fp_count_take, &threads,
-                                          &on_progress, &on_notice, &git, &git_all, &last_turn)
+                                          &on_progress, &on_notice, &git, &git_all, &last_turn,
+                                          fp_count_take, &turn)
             : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOpp", without_turn + 1, &paths,
                                           &to, &dry_run, &gitignore, fp_count_take, &threads,
                                           &on_progress, &on_notice, &git, &git_all);
@@ -502,7 +505,8 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
         options.callbacks = fp_progress_callbacks(&call.progress);
         options.on_change = note_change;
         options.on_step = note_step;
-        options.last_turn = last_turn != 0;
+        options.turn = turn.value;
+        options.last_turn = last_turn != 0 || options.turn != 0;
         options.git = git != 0 || git_all != 0;
         options.git_all = git_all != 0;
         const char *wanted = call.reference != NULL ? call.reference : "latest";
@@ -851,9 +855,10 @@ static PyMethodDef methods[] = {
               "undo() takes it back."),
     FP_METHOD("undo", workspace_undo, FP_KEYWORDS,
               "undo(paths=None, *, to=None, dry_run=False, gitignore=False, threads=0, "
-              "progress=None, notice=None, last_turn=False) -> RestoredTree\n\nTakes "
+              "progress=None, notice=None, last_turn=False, turn=0) -> RestoredTree\n\nTakes "
               "back unsaved edits, else the last save or restore; with last_turn whatever came "
-              "since an agent's last turn began."),
+              "since an agent's last turn began, with turn since the turn or the save that "
+              "ended with this checkpoint."),
     FP_METHOD("redo", workspace_redo, FP_KEYWORDS,
               "redo(...) -> RestoredTree\n\nBrings back what the last undo() took away."),
     FP_METHOD("log", workspace_log, FP_KEYWORDS,

@@ -481,6 +481,7 @@ class Workspace:
         last_turn: bool = False,
         git: bool = False,
         git_all: bool = False,
+        turn: int = 0,
     ) -> RestoredTree: ...
     def redo(
         self,

@@ -71,6 +71,8 @@ def test_save_change_restore_undo(ws, tree):
         ws.log(notice=lambda _: None, progress=lambda _: 1 // 0)
     with pytest.raises(firn.NotFound):
         ws.undo(last_turn=True)
+    with pytest.raises(firn.NotFound):
+        ws.undo(turn=99)
     assert ws.redo().checkpoint.number == 1 and not (tree / "new").exists()
     ws.undo()
     ws.restore(1, ["a.txt"], to=tree.parent / "out")

@@ -293,6 +293,10 @@ void fi_mcp_call_report_hooks(struct fi_mcp_call *call);
 void fi_mcp_call_write_not_shown(struct fi_mcp_call *call, const char *key);
 void fi_mcp_call_write_notices(struct fi_mcp_call *call);
 
+/* The number of the checkpoint that a turn ended with, of which a name or a piece of the prompt is
+ * given. Returns a code of the library; the error is that of the call. Requires: the workspace is
+ * open. */
+int fi_mcp_turns_find(struct fi_mcp_call *call, const char *name, uint64_t *out);
 /* snapshot_id and number. */
 void fi_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint);
 /* All that a checkpoint has: what JSON has of it, created_at and the object stats. */
@@ -334,6 +338,7 @@ extern const struct fi_mcp_tool fi_mcp_restore_tool;
 extern const struct fi_mcp_tool fi_mcp_restore_undo_tool;
 extern const struct fi_mcp_tool fi_mcp_restore_redo_tool;
 extern const struct fi_mcp_tool fi_mcp_steps_tool;
+extern const struct fi_mcp_tool fi_mcp_turns_tool;
 extern const struct fi_mcp_tool fi_mcp_revert_tool;
 extern const struct fi_mcp_tool fi_mcp_show_tool;
 extern const struct fi_mcp_tool fi_mcp_status_tool;

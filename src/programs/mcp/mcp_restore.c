@@ -18,6 +18,7 @@ struct attempt {
     bool is_redo;
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
+    const char *turn;           /* the turn that is undone; NULL: none is named */
     struct fi_show_steps steps; /* of an undo or a redo */
 };
 
@@ -104,6 +105,9 @@ mcp_restore_perform(struct fi_mcp_call *call, struct attempt *attempt)
 {
     FI_TRY_RETURN(attempt->reference != NULL ? fi_mcp_call_open_paths(call)
                                              : fi_mcp_call_open(call));
+    if (attempt->turn != NULL) {
+        FI_TRY_RETURN(fi_mcp_turns_find(call, attempt->turn, &attempt->options.turn));
+    }
     attempt->options.paths = call->paths;
     attempt->options.path_count = call->path_count;
     attempt->options.gitignore = call->settings.gitignore;
@@ -141,7 +145,9 @@ run_undo(struct fi_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
-    attempt.options.last_turn = fi_mcp_arguments_bool(call->arguments, "last_turn", false);
+    attempt.turn = fi_mcp_arguments_string(call->arguments, "turn");
+    attempt.options.last_turn =
+        attempt.turn != NULL || fi_mcp_arguments_bool(call->arguments, "last_turn", false);
     return mcp_restore_perform(call, &attempt);
 }
 
@@ -198,6 +204,8 @@ static const struct fi_mcp_arguments_param undo_params[] = {
     DRY_RUN_PARAM,
     {"last_turn", FI_MCP_ARGUMENTS_BOOL, false,
      "Go back to before the last turn of a coding agent, over whatever came after it"},
+    {"turn", FI_MCP_ARGUMENTS_STRING, false,
+     "The same for an earlier turn: its name in checkpoint_turns (@12), or a piece of its prompt"},
     FI_MCP_TOOL_END_PARAM,
 };
 

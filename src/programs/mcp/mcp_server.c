@@ -44,10 +44,12 @@
  */
 
 static const struct fi_mcp_tool *const tools[] = {
-    &fi_mcp_save_tool,   &fi_mcp_list_tool,    &fi_mcp_show_tool,         &fi_mcp_status_tool,
-    &fi_mcp_diff_tool,   &fi_mcp_restore_tool, &fi_mcp_restore_undo_tool, &fi_mcp_restore_redo_tool,
-    &fi_mcp_revert_tool, &fi_mcp_delete_tool,  &fi_mcp_steps_tool,        &fi_mcp_log_tool,
-    &fi_mcp_cat_tool,    &fi_mcp_push_tool,    &fi_mcp_find_tool,         &fi_mcp_describe_tool,
+    &fi_mcp_save_tool,         &fi_mcp_list_tool,         &fi_mcp_show_tool,
+    &fi_mcp_status_tool,       &fi_mcp_diff_tool,         &fi_mcp_restore_tool,
+    &fi_mcp_restore_undo_tool, &fi_mcp_restore_redo_tool, &fi_mcp_revert_tool,
+    &fi_mcp_delete_tool,       &fi_mcp_steps_tool,        &fi_mcp_turns_tool,
+    &fi_mcp_log_tool,          &fi_mcp_cat_tool,          &fi_mcp_push_tool,
+    &fi_mcp_find_tool,         &fi_mcp_describe_tool,
 };
 
 static bool

@@ -201,7 +201,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
         search->count = search->found[0] != NULL;
         return FIRN_CANCELLED;
     }
-    return search->is_out_of_memory ? FIRN_CANCELLED : FIRN_OK;
+    return search->is_out_of_memory || fi_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
 
 __attribute__((format(printf, 3, 4))) static int
@@ -272,7 +272,8 @@ find_last(firn_workspace *workspace, const char *name, firn_workspace_checkpoint
     }
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, visit, &search, err);
-        code = code == FIRN_CANCELLED && search.count > 0 ? FIRN_OK : code;
+        code = code == FIRN_CANCELLED && search.count > 0 && fi_term_signals_caught() == 0 ? FIRN_OK
+                                                                                           : code;
     }
     firn_workspace_checkpoint *const only =
         search.whole != NULL && !search.has_wholes ? search.whole : search.found[0];
@@ -302,7 +303,7 @@ visit_older(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_com
     *is_compared = false;
     if (!fi_task_turn_is_beginning(turn->last, checkpoint)) {
         turn->after_first = checkpoint->number;
-        return FIRN_OK;
+        return fi_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
     }
     memcpy(turn->first, checkpoint->id, sizeof(turn->first));
     turn->first_number = checkpoint->number;

@@ -94,6 +94,9 @@ print_row(const struct listing *listing, const struct fi_turn *turn)
     print_exit(turn);
     fi_term_out_text("\n");
     fi_turn_beside_print(&turn->own, "        beside ", 15);
+    if (turn->overlaps_left > 0) {
+        fi_term_out_format("        beside %zu more\n", turn->overlaps_left);
+    }
 }
 
 static void
@@ -117,6 +120,7 @@ turn_json(const struct fi_turn *turn)
     fi_term_json_bool("cut", turn->is_cut);
     fi_show_tally_json(&turn->tally, turn->renamed);
     fi_turn_beside_json(&turn->own);
+    fi_term_json_u64("beside_not_shown", turn->overlaps_left);
     fi_term_json_end();
 }
 

@@ -13,7 +13,7 @@
  * over this range. A file that another turn changed within the range cannot be told apart there:
  * it is in conflict (is_mixed). One that the other turn changed before or after it can.
  *
- * At most FILES_MAX files are told apart, else none are (is_partial).
+ * At most FILES_MAX files are told apart, in STEPS_MAX steps, else none are (is_partial).
  */
 #include <assert.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 #include "term/term_try.h"
 #include "turn/turn.h"
 
-enum { FILES_MAX = 1 << 16, NAME_BYTES_MAX = 16 << 20, NAME_SIZE = 24 };
+enum { FILES_MAX = 1 << 16, STEPS_MAX = 1 << 12, NAME_BYTES_MAX = 16 << 20, NAME_SIZE = 24 };
 
 /* The step that is compared, and the table. */
 struct reading {
@@ -35,6 +35,7 @@ struct reading {
     uint32_t *slots; /* index + 1 into the files, by hash; 0: none */
     size_t slot_count;
     size_t name_bytes;
+    size_t steps;
     uint64_t number; /* of the checkpoint that is compared */
     unsigned owners; /* bits: to which turns its step belongs */
     bool is_out_of_memory;
@@ -141,7 +142,11 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
     for (size_t i = 0; i < reading->count; i++) {
         is_over = is_over && checkpoint->number <= reading->turns[i]->first_number;
     }
-    if (is_over) {
+    if (is_over || fi_term_signals_caught() != 0) {
+        return FIRN_CANCELLED;
+    }
+    if (++reading->steps > STEPS_MAX) {
+        reading->out->is_partial = true;
         return FIRN_CANCELLED;
     }
     reading->number = checkpoint->number;

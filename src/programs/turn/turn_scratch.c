@@ -66,6 +66,16 @@ is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* So that a directory, which is no link, can be read and moved. What fails because this has failed
+ * is reported. */
+static void
+make_accessible(int at, const char *name)
+{
+    if (fchmodat(at, name, S_IRWXU, 0) != 0) {
+        return;
+    }
+}
+
 /* Moves a directory to the top, under a number that is free. */
 static int
 move_up(int from, const char *name, int top, uint64_t *number)
@@ -90,7 +100,7 @@ remove_entry(int directory, const char *name, int top, uint64_t *number)
     if (!S_ISDIR(status.st_mode)) {
         return unlinkat(directory, name, 0) == 0 || errno == ENOENT ? 0 : errno;
     }
-    (void)fchmodat(directory, name, S_IRWXU, 0); /* it is no link; it can be read and moved then */
+    make_accessible(directory, name);
     if (unlinkat(directory, name, AT_REMOVEDIR) == 0) {
         return 0;
     }
@@ -152,7 +162,7 @@ remove_first(int top, uint64_t *number, bool *out_is_empty)
     if (unlinkat(top, name, 0) == 0 || unlinkat(top, name, AT_REMOVEDIR) == 0) {
         return 0;
     }
-    (void)fchmodat(top, name, S_IRWXU, 0);
+    make_accessible(top, name);
     return empty(top, name, number);
 }
 
