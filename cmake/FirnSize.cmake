@@ -288,6 +288,18 @@ set(FIRN_COLD_FILES
     rows/rows_mend.c
     rows/rows_stats.c
     # workspace
+    gitdir/gitdir.c
+    gitdir/gitdir_files.c
+    gitdir/gitdir_join.c
+    gitdir/gitdir_locks.c
+    gitdir/gitdir_settle.c
+    gitdir/gitdir_stage.c
+    operations/ws_repository.c
+    present/ws_save_repositories.c
+    repository/repository.c
+    repository/repository_config.c
+    repository/repository_describe.c
+    scan/scan_repository.c
     difference/difference_forget.c
     difference/difference_merge.c
     difference/difference_merge_entry.c

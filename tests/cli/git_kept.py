@@ -223,7 +223,7 @@ def test_locks_of_git_are_respected(world):
     world.git("branch", "-D", "topic")
     for lock in ("index.lock", "HEAD.lock", "refs/heads/main.lock", "config.lock", "gc.pid"):
         world.write(".git/" + lock, "")
-        world.firn("restore", "1", "--git", expect=4)
+        world.firn("--wait", "0", "restore", "1", "--git", expect=4)
         check(os.path.exists(world.path(".git", lock)), "a lock was taken away")
         os.unlink(world.path(".git", lock))
     check(world.git("branch", "--list", "topic") == "", "it was restored")

@@ -33,8 +33,8 @@ struct fi_gitdir_request {
 FIRN_MUST_CHECK int fi_gitdir_restore(const struct fi_gitdir_request *request,
                                       struct fi_buf *out_left, firn_error *err);
 
-/* Removes what a restore of this repository left behind when it was killed; state and objects of the
- * request are not used. */
+/* Removes what a restore of this repository left behind when it was killed; state and objects of
+ * the request are not used. */
 FIRN_MUST_CHECK int fi_gitdir_tidy(const struct fi_gitdir_request *request, firn_error *err);
 
 #endif
