@@ -289,10 +289,10 @@ browse_begin(struct fi_browse *browse)
 static int
 browse_run(struct fi_browse *browse)
 {
-    static const char *const instead[] = {"firn log shows the history as text",
-                                          "firn restore REF -n shows what would change as text",
-                                          "firn undo --list shows the steps as text, and firn undo "
-                                          "--turn TURN goes back to before a turn"};
+    static const char *const instead[] = {
+        "firn log shows the history as text", "firn restore REF -n shows what would change as text",
+        ("firn undo --list shows the steps as text, and firn undo "
+         "--turn TURN goes back to before a turn")};
     firn_slice root;
     int exit_code = browse_begin(browse);
     if (exit_code != FI_EXIT_OK || browse->model.history_list.count == 0) {
