@@ -40,6 +40,10 @@
     ROW("forgotten", NONE, "forgotten", COUNT, forgotten, 17)      \
     ROW("include_deps", NONE, "include_deps", BOOL, include_deps, 18)
 
+/* The members of firn_workspace_checkpoint that are no fields: what describes turns and runs has
+ * them. */
+#define FI_CATALOG_FIELDS_APART(MEMBER) MEMBER(turn_begun_ns) MEMBER(run) MEMBER(tried)
+
 enum fi_catalog_field_kind {
     FI_CATALOG_FIELD_NUMBER, /* uint64_t from 1; 0: null */
     FI_CATALOG_FIELD_COUNT,  /* uint64_t */
