@@ -118,3 +118,14 @@ Names are data.
   ! firn: 1 file was changed in several turns in such a way that they cannot be told apart: nothing was changed
   ! hint: firn revert @N PATH... takes back what all turns have changed there meanwhile
   [4]
+
+A turn that changed no file of its own has nothing that could be taken back.
+
+  $ b claude seventh; b codex eighth; echo 8 >f8; t codex; mkdir empty; a claude; a codex; cat f8; firn revert @seventh
+  8
+  ! firn: @16 was at work at the same time, and cannot be told apart
+  ! firn: other turns went on at the same time, and this one changed no file of its own: nothing was changed
+  ! hint: firn revert @N PATH... takes back what all turns have changed there meanwhile
+  [4]
+  $ cat f8
+  8

@@ -485,7 +485,7 @@ def search_the_past(client, w):
     assert client.call("checkpoint_log", workspace_path=w, contains="no such text") == {"checkpoints": []}
     assert client.call("checkpoint_log", workspace_path=w, matches="^no [s]uch text$") == {"checkpoints": []}
     assert client.call("checkpoint_log", workspace_path=w, matches=".")["checkpoints"][-1]["number"] == 1
-    for bad in ("(", "((a{100}){100}){100}", "(a)\\1", "x" * 300):
+    for bad in ("(", "((a{100}){100}){100}", "(a)\\1", "x" * 300, "(" * 12 + "a" + ")+" * 12):
         client.failed("FIRN_INVALID", "checkpoint_log", workspace_path=w, matches=bad)
     client.failed("FIRN_INVALID", "checkpoint_log", workspace_path=w, contains="")
     before = client.call("checkpoint_show", workspace_path=w, snapshot_id="1")["message"]

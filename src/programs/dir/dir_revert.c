@@ -412,6 +412,14 @@ limit_to_own(struct fi_cli *cli, struct request *request)
     if (!cli->quiet) {
         fi_turn_beside_report(own);
     }
+    if (own->overlap_count > 0 && !fi_turn_own_is_known(own)) {
+        return fi_command_report_error(
+            cli, FIRN_CONFLICT,
+            "firn revert @N PATH... takes back what all turns have changed there meanwhile",
+            "other turns went on at the same time, and %s: nothing was changed",
+            own->count == 0 ? "this one changed no file of its own"
+                            : "it cannot be told what this one has changed");
+    }
     if (!fi_turn_own_is_shared(own)) {
         return FI_EXIT_OK;
     }

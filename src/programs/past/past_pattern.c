@@ -88,8 +88,9 @@ fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char
                                     : fi_command_misused(cli, "%s", message);
 }
 
-/* The C library takes time and memory by the product of nested repetitions, and with back
- * references time that grows without a bound. Here all repetitions count as nested. */
+/* The C library takes time and memory by the product of nested repetitions, since it copies what is
+ * repeated, also for "+" after a group; and with back references time that grows without a bound.
+ * Here all repetitions count as nested. */
 bool
 fi_past_pattern_is_modest(const char *text)
 {
@@ -103,8 +104,10 @@ fi_past_pattern_is_modest(const char *text)
             if (*at >= '1' && *at <= '9') {
                 return false;
             }
+        } else if (*at == '+' && at > text && at[-1] == ')') {
+            product *= 2;
         } else if (*at == '{') {
-            uint64_t most = 1;
+            uint64_t most = 2;
             for (const char *digit = at + 1; *digit != '\0' && *digit != '}';) {
                 char *end;
                 uint64_t number = strtoull(digit, &end, 10);
