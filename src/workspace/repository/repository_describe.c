@@ -25,7 +25,13 @@
 #include "difference/difference.h"
 #include "repository/repository.h"
 
-enum { PACKED_SIZE_MAX = 64 << 20, VALUE_SIZE_MAX = 4096, SHORT_HASH = 7, SHOWN_MAX = 200 };
+enum {
+    PACKED_SIZE_MAX = 64 << 20,
+    VALUE_SIZE_MAX = 4096,
+    SHORT_HASH = 7,
+    SHOWN_MAX = 200,
+    LOOKED_UP_MAX = 10000 /* names, if more differ than are told */
+};
 
 static const char ARROW[] = " \xE2\x86\x92 ";
 
@@ -369,8 +375,13 @@ tell_references(struct describing *describing, firn_error *err)
     }
     fi_sort(names, count, sizeof *names, compare_names);
     for (size_t i = 0; i < count; i++) {
-        if (i == 0 || !fi_slice_equal(names[i - 1], names[i])) {
+        if (i > 0 && fi_slice_equal(names[i - 1], names[i])) {
+            continue;
+        }
+        if (i < LOOKED_UP_MAX || describing->items <= FI_REPOSITORY_ITEMS_MAX) {
             FI_TRY(tell_reference(describing, names[i], err));
+        } else {
+            describing->items++; /* it is only counted, and probably differs */
         }
     }
 out:
