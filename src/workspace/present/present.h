@@ -119,7 +119,9 @@ struct fi_ws_save_repositories {
     struct fi_buf paths; /* each with a NUL */
     uint64_t files;      /* of the progress that was reported last */
     uint64_t bytes;
+    uint64_t lost;  /* entries that the scan that runs could not save */
     bool is_saved;  /* they are not left out, and no notice says so */
+    bool is_full;   /* the stat caches are not used, nor the objects of a checkpoint trusted */
     bool is_repeat; /* the scan is one of several of the same */
     bool is_out_of_memory;
 };

@@ -7,8 +7,9 @@
  *
  *   state     everything but the objects (scan_repository.c), again and again until two scans in a
  *             row find the same: then it is a state that was there at one moment (I1)
- *   compare   with that of the newest checkpoint. If it is the same but for times, the checkpoint
- *             has the same repositories, and their objects are not looked at
+ *   compare   with that of the newest checkpoint. If it is the same but for times, and that
+ *             checkpoint lacks nothing, the checkpoint has the same repositories, and their objects
+ *             are not looked at (I3)
  *   objects   afterwards, so that they are at least those that the state needs: git writes objects
  *             before it refers to them. Git also moves objects into a pack, which it puts in place
  *             before it removes them elsewhere. So if a pack came or went meanwhile, an object may
@@ -17,6 +18,10 @@
  * Git is never waited for, and never run. If it does not come to rest within a few attempts, what
  * the last one found is saved: each of its files is whole. (I1) and (I2) are not checked: a test
  * changes a repository while saves run, and checks each of them with git fsck.
+ *
+ * What could not be saved of a repository is counted in the checkpoint with what is missing of the
+ * files. A checkpoint that counts anything may lack objects, and a full save trusts none. Where git
+ * is at work, a strict scan that fails because of that is repeated.
  *
  * Each part has a stat cache of its own.
  */
@@ -102,13 +107,17 @@ struct reading {
     struct fi_catalog_record previous;
     firn_hash before[FI_REPOSITORY_PARTS]; /* of the previous checkpoint */
     firn_hash parts[FI_REPOSITORY_PARTS];
+    uint64_t lost[FI_REPOSITORY_PARTS]; /* entries that are there and could not be saved */
 };
 
 /* What is not the user's business: entries that git removed meanwhile, or that are left out. */
 static void
 on_inner_notice(void *ctx, const firn_notice *notice)
 {
-    const struct fi_ws_save_repositories *repositories = ctx;
+    struct fi_ws_save_repositories *repositories = ctx;
+    repositories->lost += notice->kind != FIRN_NOTICE_EXCLUDED &&
+                          notice->kind != FIRN_NOTICE_VANISHED &&
+                          notice->kind != FIRN_NOTICE_GROWING;
     if (!repositories->is_repeat && repositories->outer.on_notice != NULL &&
         notice->kind != FIRN_NOTICE_EXCLUDED && notice->kind != FIRN_NOTICE_VANISHED &&
         notice->kind != FIRN_NOTICE_CHANGING && notice->kind != FIRN_NOTICE_GROWING) {
@@ -186,12 +195,14 @@ scan_once(struct reading *reading, enum fi_repository_part part, bool is_blind, 
 {
     struct fi_scan_result scan;
     bool has_root = false;
+    is_blind = is_blind || reading->repositories->is_full;
     int rc = open_stat(reading, part, is_blind, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     reading->chosen.objects = part == FI_REPOSITORY_OBJECTS;
     reading->options.stat = reading->tree->repository_stats[part];
+    reading->repositories->lost = 0;
     FI_TRY(fi_scan_tree(reading->opened->root, &reading->options, reading->sink, &scan, err));
     FI_TRY(fi_objects_session_contains(reading->tree->session, &scan.root.hash, &has_root, err));
     if (!has_root) {
@@ -199,15 +210,27 @@ scan_once(struct reading *reading, enum fi_repository_part part, bool is_blind, 
                           "the stat cache names a directory that is not in the store");
     }
     reading->parts[part] = scan.root.hash;
+    reading->lost[part] = reading->repositories->lost;
 out:
     fi_scan_result_deinit(&scan);
     return rc;
+}
+
+/* Whether a strict scan failed because git was at work. */
+static bool
+is_disturbed(const struct reading *reading, int rc)
+{
+    return reading->options.strict &&
+           (rc == FIRN_NOT_FOUND || rc == FIRN_CONFLICT || rc == FIRN_INVALID);
 }
 
 static int
 scan_part(struct reading *reading, enum fi_repository_part part, firn_error *err)
 {
     int rc = scan_once(reading, part, false, err);
+    for (int i = 1; is_disturbed(reading, rc) && i < STATE_SCANS_MAX; i++) {
+        rc = scan_once(reading, part, false, err);
+    }
     if (rc != FIRN_OK && fi_statcache_is_broken(reading->tree->repository_stats[part])) {
         rc = scan_once(reading, part, true, err);
     }
@@ -230,13 +253,13 @@ find_previous(struct reading *reading, struct fi_buf *bytes, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether the state is that of the previous checkpoint. If that cannot be read, it is not. */
+/* Whether a part is that of the previous checkpoint. If that cannot be read, it is not. */
 static bool
-is_unchanged(struct reading *reading)
+is_unchanged(struct reading *reading, enum fi_repository_part part)
 {
     const struct fi_tree_source *stored = fi_objects_trees(reading->opened->objects);
-    const firn_hash *before = &reading->before[FI_REPOSITORY_STATE];
-    const firn_hash *after = &reading->parts[FI_REPOSITORY_STATE];
+    const firn_hash *before = &reading->before[part];
+    const firn_hash *after = &reading->parts[part];
     struct fi_tree_source now = *stored;
     firn_error damage;
     bool differs = true;
@@ -257,7 +280,7 @@ scan_state(struct reading *reading, bool *out_is_unchanged, firn_error *err)
 {
     firn_hash last;
     FI_TRY_RETURN(scan_part(reading, FI_REPOSITORY_STATE, err));
-    *out_is_unchanged = is_unchanged(reading);
+    *out_is_unchanged = is_unchanged(reading, FI_REPOSITORY_STATE);
     for (int i = 1; !*out_is_unchanged && i < STATE_SCANS_MAX; i++) {
         last = reading->parts[FI_REPOSITORY_STATE];
         reading->repositories->is_repeat = true;
@@ -303,10 +326,11 @@ scan_objects(struct reading *reading, firn_error *err)
         const uint64_t packs = look_at_packs(reading);
         FI_TRY_RETURN(scan_part(reading, FI_REPOSITORY_OBJECTS, err));
         if (packs == look_at_packs(reading)) {
-            break;
+            return FIRN_OK;
         }
         reading->repositories->is_repeat = true;
     }
+    reading->lost[FI_REPOSITORY_OBJECTS]++; /* perhaps: the next save looks again */
     return FIRN_OK;
 }
 
@@ -331,20 +355,45 @@ build(struct reading *reading, firn_error *err)
     return rc == FIRN_OK ? close_rc : rc;
 }
 
+/* Whether the objects of the previous checkpoint are all that its state needs. (I3) */
+static bool
+is_complete(const struct reading *reading)
+{
+    return reading->previous.skipped == 0 && !reading->repositories->is_full;
+}
+
 static int
 read_all(struct reading *reading, firn_error *err)
 {
     struct fi_ws_save_tree *tree = reading->tree;
     bool is_same;
     FI_TRY_RETURN(scan_state(reading, &is_same, err));
+    if (!is_same || !is_complete(reading)) {
+        FI_TRY_RETURN(scan_objects(reading, err));
+        is_same = is_same && is_unchanged(reading, FI_REPOSITORY_OBJECTS);
+    }
     tree->has_repositories = true;
+    tree->repositories_differ = !is_same;
+    tree->scan.skipped += reading->lost[FI_REPOSITORY_STATE] + reading->lost[FI_REPOSITORY_OBJECTS];
     if (is_same) {
         tree->repositories = reading->previous.repositories;
         return FIRN_OK;
     }
-    FI_TRY_RETURN(scan_objects(reading, err));
-    tree->repositories_differ = true;
     return build(reading, err);
+}
+
+/* The store may be in a repository, and is no part of it. */
+static struct fi_scan_options
+options_of(const struct fi_ws_opened *opened, bool strict, unsigned threads,
+           const firn_callbacks *callbacks)
+{
+    struct fi_scan_options options =
+        fi_ws_scan_options_of(opened, true, strict, threads, callbacks);
+    options.nested = NULL;
+    options.sqlite.copy = NULL;
+    options.no_rules = true;
+    options.is_copy = true;
+    return options;
 }
 
 int
@@ -353,16 +402,13 @@ fi_ws_save_repositories_scan(struct fi_ws_save_repositories *repositories,
                              const struct fi_objects_sink *sink, struct fi_ws_save_tree *tree,
                              firn_error *err)
 {
-    struct reading reading = {
-        .repositories = repositories,
-        .opened = opened,
-        .options = {.include_deps = true,
-                    .no_rules = true,
-                    .is_copy = true,
-                    .threads = options->threads,
-                    .callbacks = {on_inner_notice, on_inner_progress, repositories}},
-        .sink = sink,
-        .tree = tree};
+    const firn_callbacks callbacks = {on_inner_notice, on_inner_progress, repositories};
+    struct reading reading = {.repositories = repositories,
+                              .opened = opened,
+                              .options =
+                                  options_of(opened, options->strict, options->threads, &callbacks),
+                              .sink = sink,
+                              .tree = tree};
     struct fi_buf bytes = {0};
     int rc;
     DCHECK(tree->session != NULL && tree->group == NULL);
@@ -403,12 +449,9 @@ fi_ws_save_repositories_look(struct fi_ws_save_repositories *repositories,
     const struct fi_statcache_options stat_options = {
         .objects = opened->objects,
         .workspace = fi_statcache_of_repositories(opened->workspace.number, FI_REPOSITORY_STATE)};
+    const firn_callbacks callbacks = {NULL, on_inner_progress, repositories};
     struct reading reading = {.repositories = repositories,
-                              .options = {.include_deps = true,
-                                          .no_rules = true,
-                                          .is_copy = true,
-                                          .threads = threads,
-                                          .callbacks = {NULL, on_inner_progress, repositories}}};
+                              .options = options_of(opened, false, threads, &callbacks)};
     struct fi_statcache *stat = NULL;
     struct fi_scan_result scan = {.files = 0};
     int rc;

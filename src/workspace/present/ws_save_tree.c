@@ -164,6 +164,7 @@ ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *
     fi_ws_save_repositories_init(&repositories, &request->callbacks,
                                  with_repositories ? &options.callbacks : NULL);
     repositories.is_saved = with_repositories;
+    repositories.is_full = is_blind;
     if (request->tree_path != NULL) {
         FI_TRY(fi_os_dir_open_path(fi_db_os(opened->db), request->tree_path, &given, err));
         options.nested = NULL; /* nested stores are in the workspace's own tree */

@@ -170,6 +170,19 @@ is_unwanted_dir(struct fi_scan_worker *worker, const struct fi_scan_node *node,
     return fi_place_nested_holds(nested, fi_buf_slice(&worker->judged), out_is_unwanted, err);
 }
 
+/* Whether a directory in a repository of git is a store. A store is no part of the repository, and
+ * each save would copy it. */
+static int
+is_store_in_repository(const struct fi_scan_node *node, struct fi_os_dir *dir, struct signs signs,
+                       bool *out, char reason[FI_RULES_WALK_TEXT_SIZE], firn_error *err)
+{
+    *out = false;
+    (void)snprintf(reason, FI_RULES_WALK_TEXT_SIZE, "a store");
+    return signs.has_identity && node->zone != FI_SCAN_ZONE_NONE && node->zone != FI_SCAN_ZONE_WAY
+               ? fi_copy_hot_is_claimed(dir, out, err)
+               : FIRN_OK;
+}
+
 /* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the
  * user's. Only a save reports it: a save finishes a restore of its own workspace first, so the
  * names that it meets were left by others. */
@@ -398,6 +411,11 @@ scan_dir_survey(struct fi_scan_worker *worker, struct fi_scan_node *node, struct
     FI_TRY(find_signs(worker, node, dir, depends_on_inside, &signs, err));
     if (node->parent != NULL && signs.has_trusted_store) {
         (void)snprintf(reason, FI_RULES_WALK_TEXT_SIZE, "a workspace of its own");
+        goto out;
+    }
+    bool is_store;
+    FI_TRY(is_store_in_repository(node, dir, signs, &is_store, reason, err));
+    if (is_store) {
         goto out;
     }
     if (depends_on_inside) {
