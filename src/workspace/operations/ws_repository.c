@@ -25,7 +25,7 @@
 #include "operations/operations_internal.h"
 #include "threads/os_callback.h"
 
-enum { SCRATCH_FRAMES = 4, DISK_SIZE_MAX = 64 << 20 };
+enum { SCRATCH_FRAMES = 4, DISK_SIZE_MAX = 64 << 20, LEFT_NAME_MAX = 100 };
 
 /* One time: a checkpoint, or now. */
 struct repository_time {
@@ -390,17 +390,20 @@ tell_restored(struct bringing *bringing, firn_slice path)
 static void
 tell_left(struct bringing *bringing, firn_slice path)
 {
+    static const char more[] = ", ...";
     char text[512];
-    int size = snprintf(text, sizeof text, "not from the checkpoint:");
-    for (size_t at = 0; at < bringing->left.size && size < (int)sizeof text - 64;) {
+    const size_t size_max = sizeof text - sizeof more - (LEFT_NAME_MAX + sizeof "," - 1 + 1);
+    size_t size = (size_t)snprintf(text, sizeof text, "not from the checkpoint:");
+    size_t at = 0;
+    while (at < bringing->left.size && size <= size_max) {
         const char *name = (const char *)bringing->left.data + at;
-        size +=
-            snprintf(text + size, sizeof text - (size_t)size, "%s %.100s", at > 0 ? "," : "", name);
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s %.*s", at > 0 ? "," : "",
+                                 LEFT_NAME_MAX, name);
         at += strlen(name) + 1;
-        if (at < bringing->left.size && size >= (int)sizeof text - 64) {
-            (void)snprintf(text + (size < (int)sizeof text ? size : (int)sizeof text - 8), 8,
-                           ", ...");
-        }
+    }
+    DCHECK(size + sizeof more <= sizeof text);
+    if (at < bringing->left.size) {
+        memcpy(text + size, more, sizeof more);
     }
     if (bringing->left.size > 0) {
         give(&bringing->restoring->options->callbacks, FIRN_NOTICE_REPOSITORY, path, text);
