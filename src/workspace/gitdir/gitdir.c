@@ -6,14 +6,18 @@
  *   stage    what the checkpoint has, in a new directory beside (gitdir_stage.c)
  *   settle   configuration, hooks, links (gitdir_settle.c)
  *   lock     the present directory, as git does (gitdir_locks.c)
+ *   check    that the present directory is what the caller has saved
  *   join     the objects of the present repository (gitdir_join.c)
  *   sync     all of it
  *   swap     both directories exchange their names in one step, or the new one gets its name
+ *   check    again: what git does without any of those locks (a new branch) may have come between.
+ *            Then the directories exchange their names once more
  *   join     again, from the old directory: a fetch takes none of these locks
  *   clear    the old directory
  *
  * So at every moment .git is the whole old repository or the whole new one (I1; not checked: a
- * test kills restores). The caller has made a checkpoint of the old one. After a crash the
+ * test kills restores). The caller has made a checkpoint of the old one; a directory with the store
+ * itself in it is never replaced. After a crash the
  * temporary directory is left, under a name that the path determines; the next restore removes it.
  * Its name is one that no save takes in (tree_reserved.c).
  *
@@ -130,12 +134,40 @@ put_in_place(struct fi_gitdir *gitdir, const struct names *names, firn_error *er
                                   : rc;
 }
 
+/* Fails if git has changed the old directory before that lost its name, and gives it back. */
+static int
+check_exchanged(struct fi_gitdir *gitdir, const struct names *names, const firn_hash *before,
+                firn_error *err)
+{
+    firn_hash after;
+    int rc = fi_gitdir_locks_sum(gitdir, &after, err);
+    if (rc == FIRN_OK && !fi_hash_equal(before, &after)) {
+        rc = fi_error_set(err, FIRN_CONFLICT,
+                          "git has changed it meanwhile, so it stays as it is; restore again");
+    }
+    if (rc != FIRN_OK) {
+        FI_TRY_RETURN(fi_checkout_swap_exchange(gitdir->parent, names->temporary, NAME, err));
+    }
+    return rc;
+}
+
+static int
+exchange_locked(struct fi_gitdir *gitdir, const struct names *names, firn_error *err)
+{
+    const struct fi_gitdir_request *request = gitdir->request;
+    firn_hash before;
+    FI_TRY_RETURN(fi_gitdir_locks_sum(gitdir, &before, err));
+    FI_TRY_RETURN(request->check_saved(request->ctx, request->path, err));
+    FI_TRY_RETURN(fi_gitdir_join(gitdir, err));
+    FI_TRY_RETURN(put_in_place(gitdir, names, err));
+    return check_exchanged(gitdir, names, &before, err);
+}
+
 static int
 exchange(struct fi_gitdir *gitdir, const struct names *names, firn_error *err)
 {
     FI_TRY_RETURN(fi_gitdir_locks_take(gitdir, err));
-    int rc = fi_gitdir_join(gitdir, err);
-    rc = rc == FIRN_OK ? put_in_place(gitdir, names, err) : rc;
+    int rc = exchange_locked(gitdir, names, err);
     if (rc != FIRN_OK) {
         fi_gitdir_locks_release(gitdir);
     }
@@ -219,6 +251,7 @@ fi_gitdir_restore(const struct fi_gitdir_request *request, struct fi_buf *out_le
     rc = request->state->kind == FI_TREE_DIR ? restore_directory(&gitdir, &names, err)
                                              : restore_file(&gitdir, &names, err);
 out:
+    fi_buf_deinit(&gitdir.locks);
     fi_os_dir_close(gitdir.stage);
     fi_os_dir_close(gitdir.present);
     fi_os_dir_close(gitdir.parent);

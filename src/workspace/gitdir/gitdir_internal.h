@@ -14,6 +14,7 @@ struct fi_gitdir {
     struct fi_os_dir *stage;   /* the new directory */
     struct fi_os_dir *present; /* NULL: there is none */
     struct fi_buf *left;       /* what was left out */
+    struct fi_buf locks;       /* paths of those that are held, each with a NUL */
 };
 
 /* ---- gitdir_stage.c ---- */
@@ -33,13 +34,16 @@ FIRN_MUST_CHECK int fi_gitdir_join(struct fi_gitdir *gitdir, firn_error *err);
 
 /* ---- gitdir_locks.c ---- */
 
-/* FIRN_BUSY, naming one, if there are locks in the present repository. */
+/* FIRN_BUSY, naming one, if there are locks in the present repository. FIRN_INVALID if the store is
+ * in it. */
 FIRN_MUST_CHECK int fi_gitdir_locks_check(struct fi_gitdir *gitdir, firn_error *err);
 /* Takes the locks under which git changes index, HEAD and references. FIRN_BUSY: git was faster,
  * and none is held. */
 FIRN_MUST_CHECK int fi_gitdir_locks_take(struct fi_gitdir *gitdir, firn_error *err);
 /* Gives them back. */
 void fi_gitdir_locks_release(struct fi_gitdir *gitdir);
+/* A sum that changes when git changes anything in the present repository but locks and objects. */
+FIRN_MUST_CHECK int fi_gitdir_locks_sum(struct fi_gitdir *gitdir, firn_hash *out, firn_error *err);
 
 /* ---- gitdir_files.c ---- */
 

@@ -91,8 +91,12 @@ FIRN_MUST_CHECK int fi_ws_repository_tell_now(struct fi_ws_opened *opened,
                                               const struct fi_buf *paths, unsigned threads,
                                               const firn_callbacks *callbacks, uint64_t *out_differ,
                                               firn_error *err);
-/* Restores the repositories of restoring->record, after a safety checkpoint. FIRN_NOT_FOUND: it has
- * none. FIRN_BUSY: git is at work. */
+/* FIRN_NOT_FOUND: restoring->record has no repositories. */
+FIRN_MUST_CHECK int fi_ws_repository_check(const struct fi_ws_restoring *restoring,
+                                           firn_error *err);
+/* Restores the repositories of restoring->record, after a safety checkpoint. Fails as
+ * fi_ws_repository_check does. If there is one only: FIRN_BUSY, FIRN_CONFLICT and FIRN_INVALID as
+ * fi_gitdir_restore. */
 FIRN_MUST_CHECK int fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* ---- the stat cache after a restore (ws_refresh.c) ---- */

@@ -9,11 +9,16 @@
  * A restore of repositories is a step of its own, which the user asks for in so many words:
  *
  *   look    which of them differ from the checkpoint; the others are left alone
- *   save    the present state as a safety checkpoint, unless all of those are missing (I1): what a
- *           restore replaces can be restored from there, in the same way
- *   restore each (gitdir.c); one that cannot be restored is named, and the others go on
+ *   save    the present state as a safety checkpoint, unless all of those are missing; also those
+ *           in directories that rules exclude
+ *   restore each (gitdir.c); one that cannot be restored is named, and the others go on. If there
+ *           is no other one, its error is that of the restore
  *
- * (I1) is checked. There is no journal: each repository is replaced in one step.
+ * What a restore replaces can be restored from the safety checkpoint, in the same way (I1). That is
+ * checked for each repository when git can no longer change it: if the safety checkpoint does not
+ * have its state, because git was at work since, it is not replaced.
+ *
+ * There is no journal: each repository is replaced in one step.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -25,7 +30,7 @@
 #include "operations/operations_internal.h"
 #include "threads/os_callback.h"
 
-enum { SCRATCH_FRAMES = 4, DISK_SIZE_MAX = 64 << 20 };
+enum { SCRATCH_FRAMES = 4, DISK_SIZE_MAX = 64 << 20, LEFT_NAME_MAX = 100 };
 
 /* One time: a checkpoint, or now. */
 struct repository_time {
@@ -309,8 +314,10 @@ struct bringing {
     struct fi_ws_restoring *restoring;
     struct repositories repositories;
     struct fi_tree_lookup objects; /* of the checkpoint */
+    struct repository_time saved;  /* the safety checkpoint */
     struct fi_buf paths;           /* that differ, each with a NUL */
     struct fi_buf left;
+    size_t count; /* of paths */
     bool is_any_there;
     char safety[FIRN_CHECKPOINT_ID_SIZE]; /* "": none was needed */
 };
@@ -336,13 +343,13 @@ note_path(struct repositories *repositories, firn_slice path, firn_error *err)
     }
     FI_TRY_RETURN(find_entry(&repositories->after, path, &now, err));
     bringing->is_any_there = bringing->is_any_there || now != NULL;
+    bringing->count++;
     return fi_buf_append(&bringing->paths, path.data, path.size) == FIRN_OK &&
                    fi_buf_append_u8(&bringing->paths, '\0') == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "the repositories of a workspace");
 }
 
-/* (I1) */
 static int
 save_present(struct bringing *bringing, firn_error *err)
 {
@@ -355,7 +362,8 @@ save_present(struct bringing *bringing, firn_error *err)
                                          .gitignore = restoring->options->gitignore,
                                          .file_size_max = restoring->options->file_size_max,
                                          .threads = restoring->options->threads,
-                                         .with_repositories = true};
+                                         .with_repositories = true,
+                                         .repositories = &bringing->paths};
     struct fi_ws_save_tree tree;
     struct fi_catalog_record safety;
     fi_ws_restoring_name(&restoring->record, name);
@@ -367,17 +375,62 @@ save_present(struct bringing *bringing, firn_error *err)
     }
     fi_scan_result_deinit(&tree.scan);
     if (rc == FIRN_OK) {
-        CHECK(safety.has_repositories); /* (I1) */
         fi_catalog_record_id_text(safety.id, bringing->safety);
+        rc = open_checkpoint(&bringing->saved, opened, &safety, err);
     }
     return rc;
 }
 
+/* Whether a repository is the same at two times, but for times of files. */
+static int
+is_same(struct repository_time *a, struct repository_time *b, firn_slice path, bool *out,
+        firn_error *err)
+{
+    const struct fi_tree_entry *of_a;
+    const struct fi_tree_entry *of_b;
+    bool differs = false;
+    *out = false;
+    FI_TRY_RETURN(find_entry(a, path, &of_a, err));
+    FI_TRY_RETURN(find_entry(b, path, &of_b, err));
+    if (of_a == NULL || of_b == NULL || of_a->kind != of_b->kind) {
+        return FIRN_OK;
+    }
+    if (!fi_hash_equal(&of_a->hash, &of_b->hash) && of_a->kind == FI_TREE_DIR) {
+        FI_TRY_RETURN(
+            fi_repository_differs(a->source, &of_a->hash, b->source, &of_b->hash, &differs, err));
+        *out = !differs;
+        return FIRN_OK;
+    }
+    *out = fi_hash_equal(&of_a->hash, &of_b->hash);
+    return FIRN_OK;
+}
+
+/* (I1) */
+static int
+check_saved(void *ctx, firn_slice path, firn_error *err)
+{
+    struct bringing *bringing = ctx;
+    struct repositories present = {.opened = bringing->restoring->opened};
+    bool is_saved = false;
+    int rc;
+    FI_TRY(fi_ws_save_repositories_add(&present.found, path, err));
+    FI_TRY(open_now(&present, &present.after, bringing->restoring->options->threads, err));
+    FI_TRY(is_same(&bringing->saved, &present.after, path, &is_saved, err));
+    if (!is_saved) {
+        rc = fi_error_set(err, FIRN_CONFLICT,
+                          "git has changed it since its state was saved, so it stays as it is; "
+                          "restore again");
+    }
+out:
+    repositories_deinit(&present);
+    return rc;
+}
+
 static void
-tell_restored(struct bringing *bringing, firn_slice path)
+tell_restored(struct bringing *bringing, firn_slice path, bool is_saved)
 {
     char text[96];
-    if (bringing->safety[0] == '\0') {
+    if (!is_saved) {
         (void)snprintf(text, sizeof text, "restored");
     } else {
         (void)snprintf(text, sizeof text, "restored; take this back with: firn restore %.*s --git",
@@ -390,17 +443,20 @@ tell_restored(struct bringing *bringing, firn_slice path)
 static void
 tell_left(struct bringing *bringing, firn_slice path)
 {
+    static const char more[] = ", ...";
     char text[512];
-    int size = snprintf(text, sizeof text, "not from the checkpoint:");
-    for (size_t at = 0; at < bringing->left.size && size < (int)sizeof text - 64;) {
+    const size_t size_max = sizeof text - sizeof more - (LEFT_NAME_MAX + sizeof "," - 1 + 1);
+    size_t size = (size_t)snprintf(text, sizeof text, "not from the checkpoint:");
+    size_t at = 0;
+    while (at < bringing->left.size && size <= size_max) {
         const char *name = (const char *)bringing->left.data + at;
-        size +=
-            snprintf(text + size, sizeof text - (size_t)size, "%s %.100s", at > 0 ? "," : "", name);
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s %.*s", at > 0 ? "," : "",
+                                 LEFT_NAME_MAX, name);
         at += strlen(name) + 1;
-        if (at < bringing->left.size && size >= (int)sizeof text - 64) {
-            (void)snprintf(text + (size < (int)sizeof text ? size : (int)sizeof text - 8), 8,
-                           ", ...");
-        }
+    }
+    DCHECK(size + sizeof more <= sizeof text);
+    if (at < bringing->left.size) {
+        memcpy(text + size, more, sizeof more);
     }
     if (bringing->left.size > 0) {
         give(&bringing->restoring->options->callbacks, FIRN_NOTICE_REPOSITORY, path, text);
@@ -419,23 +475,30 @@ restore_path(struct bringing *bringing, firn_slice path, firn_error *err)
                                         .is_own = !restoring->is_of_line &&
                                                   !restoring->opened->is_foreign,
                                         .threads = restoring->options->threads,
-                                        .callbacks = restoring->options->callbacks};
+                                        .callbacks = restoring->options->callbacks,
+                                        .check_saved = check_saved,
+                                        .ctx = bringing};
+    const struct fi_tree_entry *saved;
     request.callbacks.on_progress = NULL;
     FI_TRY_RETURN(find_entry(before, path, &request.state, err));
     DCHECK(request.state != NULL); /* paths are those of the checkpoint */
     FI_TRY_RETURN(fi_tree_lookup_find(&bringing->objects, path, &request.objects, err));
     fi_buf_clear(&bringing->left);
+    FI_TRY_RETURN(find_entry(&bringing->saved, path, &saved, err));
     FI_TRY_RETURN(fi_gitdir_restore(&request, &bringing->left, err));
     restoring->result->repositories++;
-    tell_restored(bringing, path);
+    tell_restored(bringing, path, saved != NULL);
     tell_left(bringing, path);
     return FIRN_OK;
 }
 
 /* What concerns one repository does not end the restore of the others. */
 static bool
-is_of_one(int rc)
+is_of_one(const struct bringing *bringing, int rc)
 {
+    if (rc == FIRN_BUSY || rc == FIRN_CONFLICT || rc == FIRN_INVALID) {
+        return bringing->count > 1;
+    }
     return rc == FIRN_EXISTS || rc == FIRN_NOT_FOUND || rc == FIRN_UNTRUSTED ||
            rc == FIRN_UNSUPPORTED || rc == FIRN_DENIED;
 }
@@ -449,7 +512,7 @@ restore_all(struct bringing *bringing, firn_error *err)
         firn_error cause;
         at += path.size + 1;
         int rc = restore_path(bringing, path, &cause);
-        if (is_of_one(rc)) {
+        if (is_of_one(bringing, rc)) {
             restoring->result->repositories_differ++;
             restoring->result->not_restored++;
             give(&restoring->options->callbacks, FIRN_NOTICE_NOT_RESTORED, path, cause.text);
@@ -470,6 +533,17 @@ tell_all(struct bringing *bringing, firn_error *err)
 }
 
 int
+fi_ws_repository_check(const struct fi_ws_restoring *restoring, firn_error *err)
+{
+    char name[FI_WS_RESTORING_NAME_SIZE];
+    if (restoring->record.has_repositories) {
+        return FIRN_OK;
+    }
+    fi_ws_restoring_name(&restoring->record, name);
+    return fi_error_set(err, FIRN_NOT_FOUND, "checkpoint %s has no git repositories", name);
+}
+
+int
 fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct bringing bringing = {
@@ -477,12 +551,8 @@ fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err)
         .repositories = {.opened = restoring->opened, .callbacks = &restoring->options->callbacks}};
     struct repositories *repositories = &bringing.repositories;
     firn_hash parts[FI_REPOSITORY_PARTS];
-    char name[FI_WS_RESTORING_NAME_SIZE];
     int rc;
-    if (!restoring->record.has_repositories) {
-        fi_ws_restoring_name(&restoring->record, name);
-        return fi_error_set(err, FIRN_NOT_FOUND, "checkpoint %s has no git repositories", name);
-    }
+    FI_TRY(fi_ws_repository_check(restoring, err));
     FI_TRY(open_against_now(repositories, &restoring->record, restoring->options->threads, err));
     if (restoring->options->dry_run) {
         rc = tell_all(&bringing, err);
@@ -497,6 +567,7 @@ fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err)
     rc = restore_all(&bringing, err);
 out:
     fi_tree_lookup_deinit(&bringing.objects);
+    time_deinit(&bringing.saved);
     repositories_deinit(repositories);
     fi_buf_deinit(&bringing.paths);
     fi_buf_deinit(&bringing.left);

@@ -296,6 +296,7 @@ ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request,
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
     FI_TRY(ws_restore_choose(restoring, request, &step, err));
+    FI_TRY(restoring->options->git ? fi_ws_repository_check(restoring, err) : FIRN_OK);
     FI_TRY(request->operation == UNDO ? look_at_repositories(restoring, err) : FIRN_OK);
     FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {

@@ -50,6 +50,7 @@ struct fi_ws_save_request {
     struct fi_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
     struct fi_ws_group *group;            /* the scan goes into its session; NULL: its own */
     bool with_repositories;               /* those of git, too; not with tree_path or a group */
+    const struct fi_buf *repositories;    /* paths of more of them, each with a NUL; may be NULL */
 };
 
 /* Saves that become durable together (operations/ws_group.c), as far as their trees know of it. */

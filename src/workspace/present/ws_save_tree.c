@@ -134,6 +134,19 @@ cut_table_of(const struct fi_ws_opened *opened)
 }
 
 /* *out_is_usable is false if the cache was wrong, and *err has the reason. */
+/* Those that the scan does not meet, since rules exclude what they are in. */
+static int
+add_repositories(struct fi_ws_save_repositories *repositories, const struct fi_buf *paths,
+                 firn_error *err)
+{
+    for (size_t at = 0; paths != NULL && at < paths->size;) {
+        const firn_slice path = firn_str((const char *)paths->data + at);
+        FI_TRY_RETURN(fi_ws_save_repositories_add(repositories, path, err));
+        at += path.size + 1;
+    }
+    return FIRN_OK;
+}
+
 static int
 ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *request,
                   bool is_blind, struct fi_ws_save_tree *tree, bool *out_is_usable, firn_error *err)
@@ -207,6 +220,7 @@ ws_save_tree_scan(struct fi_ws_opened *opened, const struct fi_ws_save_request *
         FI_TRY(fi_ws_rules_add(tree->session, fi_buf_slice(&tree->scan.rules), &tree->rules, err));
     }
     if (rc == FIRN_OK && with_repositories) {
+        FI_TRY(add_repositories(&repositories, request->repositories, err));
         rc = fi_ws_save_repositories_scan(&repositories, opened, &options, &sink, tree, err);
     }
 out:
