@@ -348,6 +348,122 @@ def test_git_understands_what_is_kept_of_a_configuration(world):
     check([line for line in before if not line.startswith("core.pager")] == after, f"{before} became {after}")
 
 
+def names_of_git(world):
+    """Branches, a tag, submodules and a worktree that have names of git's own files; paths of all of them."""
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    for name in ("config", "hooks/pre", "alternates", "gc.pid", "fsmonitor--daemon-x", "tmp_x", "info/HEAD"):
+        world.git("branch", "--create-reflog", name)
+    world.git("tag", "gitdir")
+    modules = ["tmp_lib", "incoming-lib", "hooks", "config", "x.lock"]
+    for name in modules:
+        world.git("submodule", "add", "-q", other, name)
+    world.git("commit", "-q", "-m", "submodules")
+    world.git("worktree", "add", "-q", "trees/hooks", "topic")
+    return [None, world.path("trees/hooks")] + [world.path(name) for name in modules]
+
+
+def pulled(world, name="copy"):
+    """The checkpoint in a workspace that has pulled it."""
+    bucket = os.path.join(world.top, "bucket")
+    world.firn("remote", "add", "origin", bucket)
+    world.firn("push")
+    copy = os.path.join(world.top, name)
+    world.firn("clone", bucket, copy, at=world.top)
+    return copy
+
+
+def test_names_of_git_are_names_of_branches_submodules_and_worktrees(world):
+    paths = names_of_git(world)
+    before = [judge(world, at) for at in paths]
+    reflog = world.git("reflog", "show", "refs/heads/config")
+    save(world)
+    copy = pulled(world)
+    shutil.rmtree(world.path(".git"))
+    world.firn("restore", "1", "--git")
+    check([judge(world, at) for at in paths] == before, "git says something else")
+    check(world.git("reflog", "show", "refs/heads/config") == reflog, "a reflog is lost")
+    world.git("branch", "-D", "gc.pid")
+    world.firn("restore", "1", "--git")
+    check(world.git("for-each-ref") == before[0][1], "a branch did not come back")
+
+    text = world.firn("restore", "origin/latest", "--git", at=copy, expect=6)  # no .git that is a file
+    check(world.git("for-each-ref", at=copy) == before[0][1], text)
+    check(world.git("reflog", "show", "refs/heads/config", at=copy) == reflog, "a reflog is lost there")
+    for at in paths[2:]:
+        name = os.path.basename(at)
+        world.write(f"{name}/.git", f"gitdir: ../.git/modules/{name}\n", at=copy)
+        check(judge(world, os.path.join(copy, name)) == before[paths.index(at)], name + " is another one")
+
+
+def test_no_submodule_or_hidden_repository_brings_what_runs(world):
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    ran = os.path.join(world.top, "ran")
+    places = []
+    world.git("submodule", "add", "-q", other, "info")
+    world.git("worktree", "add", "-q", "trees/logs", "topic")
+    for name in ("modules/logs", "modules/refs", "modules/a/lfs", "modules/objects", "modules/hooks", "rr-cache/hidden"):
+        places.append(".git/" + name)
+        shutil.copytree(world.path(".git/modules/info"), world.path(".git", name))
+    places += [".git/modules/info", ".git/worktrees/logs"]
+    for place in places:
+        world.write(place + "/hooks/post-checkout", f"#!/bin/sh\ntouch {ran}\n")
+        os.chmod(world.path(place, "hooks/post-checkout"), 0o755)
+        world.write(place + "/config.worktree", f"[core]\n\tpager = touch {ran}\n")
+        if "worktrees" not in place:
+            world.git("config", "--file", world.path(place, "config"), "core.pager", f"touch {ran}")
+    save(world)
+    copy = pulled(world)
+    world.firn("restore", "origin/latest", "--git", at=copy, expect=6)  # no .git that is a file
+    shutil.rmtree(world.path(".git"))
+    world.firn("restore", "1", "--git")
+    for top in (world.directory, copy):
+        for place in places:
+            check(not os.path.exists(os.path.join(top, place, "hooks/post-checkout")), place + ": a hook")
+            for name in ("config", "config.worktree"):
+                path = os.path.join(top, place, name)
+                check(not os.path.exists(path) or "touch" not in open(path, encoding="utf-8").read(), path)
+    world.git("-C", "info", "checkout", "-q", "-b", "zz")
+    check(not os.path.exists(ran), "a hook ran")
+
+
+def test_a_pulled_checkpoint_has_no_name_that_another_system_reads_as_special(world):
+    repository(world)
+    hidden = ["Hooks/pre-commit", "CONFIG", "hooks./pre-commit", "con\u200bfig", "Modules/x/config", "Objects/info/alternates",
+              "info/GRAFTS", "modules/config", "worktrees/x/GitDir", "CONFIG~1"]
+    for name in hidden:
+        world.write(".git/" + name, "[core]\n\tpager = run-me\n")
+    save(world)
+    copy = pulled(world)
+    text = world.firn("restore", "origin/latest", "--git", at=copy)
+    for name in hidden:
+        check(not os.path.exists(os.path.join(copy, ".git", name)), name + " was restored")
+        check(name.split("/")[0].lower() in text.lower() or "\u200b" in name, text)
+    check(judge(world, copy)[1] == judge(world)[1], "git says something else")
+    shutil.rmtree(world.path(".git"))
+    world.firn("restore", "1", "--git")
+    check(not os.path.exists(world.path(".git/Hooks")), "hooks under another name were restored")
+
+
+def test_a_pulled_checkpoint_does_not_make_git_write_elsewhere(world):
+    repository(world)
+    victim = world.make("victim")
+    os.symlink("../victim", world.path("out"))
+    world.git("config", "core.worktree", "../out")
+    save(world)
+    copy = pulled(world)
+    text = world.firn("restore", "origin/latest", "--git", at=copy)
+    world.git("reset", "-q", "--hard", at=copy)
+    check(os.listdir(victim) == [], f"git wrote {os.listdir(victim)} outside")
+    check("core.worktree" in text, text)
+    check(world.git("rev-parse", "--show-toplevel", at=copy).strip() == os.path.realpath(copy), "another worktree")
+
+
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 
 

@@ -13,6 +13,14 @@
  * were here. One from elsewhere must not decide where something is written, so of such a one they
  * are removed, as is what an interrupted rebase would run (I2; not checked: see below).
  *
+ * Such names mean this only where git looks for them: directly in the directory of a repository or
+ * worktree, or in its "info" and that of its objects. A branch, a submodule or a worktree may have
+ * any of them. So each directory is visited with its zone. One anywhere else that git would take
+ * for a repository, since it has the same entries, is treated as one.
+ *
+ * A file system may treat two names as one. Where names count, one that differs from a special
+ * name by case alone is removed, and of a checkpoint from elsewhere every name that is not plain.
+ *
  * All of this happens in the stage, before it becomes .git. Neither is checked here: tests restore
  * repositories that were made for it.
  */
@@ -24,13 +32,54 @@
 
 enum { HOOK_SIZE_MAX = 16 << 20, TEXT_SIZE_MAX = 4096 };
 
+enum zone {
+    ZONE_REPOSITORY = 1, /* git's directory; not 0, which ends a path in a list */
+    ZONE_WORKTREE,       /* that of a worktree */
+    ZONE_OBJECTS,
+    ZONE_INFO,      /* "info", of a repository or of its objects */
+    ZONE_MODULES,   /* it holds the directories of submodules, at any depth */
+    ZONE_WORKTREES, /* it holds those of worktrees */
+    ZONE_INSIDE     /* no name in it is special */
+};
+
+enum role {
+    ROLE_CONFIG,
+    ROLE_HOOKS,
+    ROLE_LEADS, /* says where git reads or writes, or what an interrupted command runs next */
+    ROLE_COMMONDIR,
+    ROLE_PLACE /* holds what is special */
+};
+
+static const struct special {
+    const char *name;
+    enum role role;
+    enum zone below; /* of ROLE_PLACE */
+} SPECIAL[] = {
+    {"config", ROLE_CONFIG, 0},
+    {"config.worktree", ROLE_CONFIG, 0},
+    {"hooks", ROLE_HOOKS, 0},
+    {"gitdir", ROLE_LEADS, 0},
+    {"alternates", ROLE_LEADS, 0},
+    {"http-alternates", ROLE_LEADS, 0},
+    {"grafts", ROLE_LEADS, 0},
+    {"rebase-merge", ROLE_LEADS, 0},
+    {"rebase-apply", ROLE_LEADS, 0},
+    {"sequencer", ROLE_LEADS, 0},
+    {"commondir", ROLE_COMMONDIR, 0},
+    {"objects", ROLE_PLACE, ZONE_OBJECTS},
+    {"info", ROLE_PLACE, ZONE_INFO},
+    {"modules", ROLE_PLACE, ZONE_MODULES},
+    {"worktrees", ROLE_PLACE, ZONE_WORKTREES},
+};
+
 /* A directory of the stage that may have such files. */
 struct settling {
     struct fi_gitdir *gitdir;
     struct fi_os_dir *dir;
     struct fi_os_dir *present; /* the same in the present repository; NULL: it is not there */
     firn_slice path;           /* in git's directory */
-    struct fi_buf waiting;     /* paths of further ones, each with a NUL */
+    enum zone zone;
+    struct fi_buf waiting; /* of each further one: its zone, in one byte, and its path with a NUL */
 };
 
 static int
@@ -47,14 +96,16 @@ leave(struct settling *settling, const char *dir, const char *name, firn_error *
 
 /* ---- configuration ---- */
 
-/* Whether a worktree that a repository at this path names, from there, is in the workspace. */
+/* Whether a worktree that a repository at this path names, from there, is in the workspace. Only
+ * the text is judged: a link could lead elsewhere, so no checkpoint from elsewhere names one. Git
+ * finds the worktree of a submodule without it, from the .git there. */
 static bool
 may_lead(void *ctx, firn_slice worktree)
 {
     const struct settling *settling = ctx;
     size_t depth = 0;
     const firn_slice parts[] = {settling->gitdir->request->path, settling->path, worktree};
-    if (worktree.size == 0 || worktree.data[0] == '/' ||
+    if (!settling->gitdir->request->is_own || worktree.size == 0 || worktree.data[0] == '/' ||
         memchr(worktree.data, '\0', worktree.size)) {
         return false;
     }
@@ -252,7 +303,7 @@ is_usual_commondir(struct settling *settling, const char *name)
 {
     struct fi_buf text = {0};
     bool is_usual =
-        fi_slice_has_prefix(settling->path, firn_str("worktrees/")) &&
+        settling->zone == ZONE_WORKTREE &&
         fi_gitdir_files_read(settling->dir, name, TEXT_SIZE_MAX, &text, NULL) == FIRN_OK &&
         fi_slice_equal(fi_buf_slice(&text), firn_str("../..\n"));
     fi_buf_deinit(&text);
@@ -260,27 +311,68 @@ is_usual_commondir(struct settling *settling, const char *name)
 }
 
 static bool
-leads_somewhere(struct settling *settling, const char *name, enum fi_os_kind kind)
+has_special_names(enum zone zone)
 {
-    static const char *const paths[] = {"gitdir", "alternates", "http-alternates", "grafts"};
-    static const char *const runs[] = {"rebase-merge", "rebase-apply", "sequencer"};
+    return zone == ZONE_REPOSITORY || zone == ZONE_WORKTREE || zone == ZONE_OBJECTS ||
+           zone == ZONE_INFO;
+}
+
+static bool
+is_same_but_for_case(const char *a, const char *b)
+{
+    for (; *a != '\0' || *b != '\0'; a++, b++) {
+        const int folded = *a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a;
+        if (folded != *b) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The special name that a name of this directory is, or may become; NULL: none. */
+static const struct special *
+find_special(const struct settling *settling, const char *name)
+{
+    for (size_t i = 0; has_special_names(settling->zone) && i < sizeof SPECIAL / sizeof SPECIAL[0];
+         i++) {
+        if (is_same_but_for_case(name, SPECIAL[i].name)) {
+            return &SPECIAL[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether case is all that a file system may ignore of a name (tree_reserved.c says what some
+ * ignore). Git's own names are like this. */
+static bool
+is_plain(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] < ' ' || name[i] > '}' || name[i] == ':' || name[i] == '\\') {
+            return false;
+        }
+    }
+    return size > 0 && name[size - 1] != '.' && name[size - 1] != ' ';
+}
+
+/* (I2) */
+static bool
+leads_somewhere(struct settling *settling, const char *name, enum fi_os_kind kind,
+                const struct special *special)
+{
     if (kind == FI_OS_SYMLINK) {
         return true;
     }
-    if (kind == FI_OS_FILE && strcmp(name, "commondir") == 0) {
-        return !is_usual_commondir(settling, name);
+    if (settling->zone == ZONE_MODULES || settling->zone == ZONE_WORKTREES) {
+        return kind != FI_OS_DIR; /* git has no files there */
     }
-    for (size_t i = 0; kind == FI_OS_FILE && i < sizeof paths / sizeof paths[0]; i++) {
-        if (strcmp(name, paths[i]) == 0) {
-            return true;
-        }
+    if (has_special_names(settling->zone) && !is_plain(name)) {
+        return true;
     }
-    for (size_t i = 0; kind == FI_OS_DIR && i < sizeof runs / sizeof runs[0]; i++) {
-        if (strcmp(name, runs[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return special != NULL &&
+           (strcmp(name, special->name) != 0 || special->role == ROLE_LEADS ||
+            (special->role == ROLE_COMMONDIR && !is_usual_commondir(settling, name)));
 }
 
 static int
@@ -303,23 +395,24 @@ out:
 /* ---- all directories ---- */
 
 static int
-wait_for(struct settling *settling, const char *name, firn_error *err)
+wait_for(struct settling *settling, const char *name, enum zone zone, firn_error *err)
 {
     struct fi_buf path = {0};
     int rc = fi_gitdir_files_path(settling->path, name, &path, err);
-    if (rc == FIRN_OK && fi_buf_append(&settling->waiting, path.data, path.size + 1) != FIRN_OK) {
+    if (rc == FIRN_OK && (fi_buf_append_u8(&settling->waiting, (uint8_t)zone) != FIRN_OK ||
+                          fi_buf_append(&settling->waiting, path.data, path.size + 1) != FIRN_OK)) {
         rc = fi_error_no_memory(err, "a list of directories");
     }
     fi_buf_deinit(&path);
     return rc;
 }
 
-/* Of an own checkpoint, only the directories of repositories and worktrees have such files. */
+/* Of an own checkpoint, these directories of a repository have no such files. */
 static bool
 may_hold_some(const struct settling *settling, const char *name)
 {
-    static const char *const plain[] = {"objects", "refs", "logs", "info", "lfs", "hooks"};
-    if (!settling->gitdir->request->is_own) {
+    static const char *const plain[] = {"objects", "refs", "logs", "info", "lfs"};
+    if (!settling->gitdir->request->is_own || !has_special_names(settling->zone)) {
         return true;
     }
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
@@ -330,23 +423,41 @@ may_hold_some(const struct settling *settling, const char *name)
     return true;
 }
 
+static enum zone
+zone_below(const struct settling *settling, const struct special *special)
+{
+    if (special != NULL && special->role == ROLE_PLACE) {
+        return special->below;
+    }
+    switch (settling->zone) {
+    case ZONE_MODULES:
+        return ZONE_MODULES;
+    case ZONE_WORKTREES:
+        return ZONE_WORKTREE;
+    default:
+        return ZONE_INSIDE;
+    }
+}
+
 static int
 settle_entry(struct settling *settling, const char *name, enum fi_os_kind kind, firn_error *err)
 {
     const struct fi_gitdir_request *request = settling->gitdir->request;
-    const bool is_config = strcmp(name, "config") == 0 || strcmp(name, "config.worktree") == 0;
-    if (!request->is_own && leads_somewhere(settling, name, kind)) {
+    const struct special *special = find_special(settling, name);
+    const bool is_config = special != NULL && special->role == ROLE_CONFIG;
+    const bool is_hooks = special != NULL && special->role == ROLE_HOOKS;
+    if (!request->is_own && leads_somewhere(settling, name, kind, special)) {
         return remove_entry(settling, name, kind, err);
     }
-    if (!request->all && is_config && kind != FI_OS_DIR) {
-        return settle_config(settling, name, err);
+    if (!request->all && (is_config || is_hooks)) { /* (I1) */
+        if (strcmp(name, special->name) != 0 || is_config == (kind == FI_OS_DIR)) {
+            return remove_entry(settling, name, kind, err);
+        }
+        return is_config ? settle_config(settling, name, err) : settle_hooks(settling, err);
     }
-    if (!request->all && strcmp(name, "hooks") == 0) {
-        return kind == FI_OS_DIR ? settle_hooks(settling, err)
-                                 : remove_entry(settling, name, kind, err);
-    }
-    return kind == FI_OS_DIR && may_hold_some(settling, name) ? wait_for(settling, name, err)
-                                                              : FIRN_OK;
+    return kind == FI_OS_DIR && may_hold_some(settling, name)
+               ? wait_for(settling, name, zone_below(settling, special), err)
+               : FIRN_OK;
 }
 
 static int
@@ -391,12 +502,39 @@ out:
     return rc;
 }
 
+static bool
+has_entry(struct fi_os_dir *dir, const char *name)
+{
+    struct fi_os_stat stat;
+    return fi_os_stat(dir, name, &stat, NULL) == FIRN_OK;
+}
+
+/* Whether git takes the directory for a repository, if it is led there (is_git_directory): it does
+ * not ask whether objects and refs are directories. */
+static bool
+is_repository(const struct settling *settling)
+{
+    struct fi_os_dir *dir = settling->dir;
+    switch (settling->zone) {
+    case ZONE_MODULES: /* a submodule called HEAD has a directory */
+        return has_entry(dir, "HEAD") && !fi_gitdir_files_has(dir, "HEAD", FI_OS_DIR);
+    case ZONE_OBJECTS:
+    case ZONE_INFO:
+    case ZONE_INSIDE:
+        return has_entry(dir, "HEAD") && (has_entry(dir, "commondir") ||
+                                          (has_entry(dir, "objects") && has_entry(dir, "refs")));
+    default:
+        return false;
+    }
+}
+
 static int
-settle_path(struct settling *settling, const char *path, firn_error *err)
+settle_path(struct settling *settling, enum zone zone, const char *path, firn_error *err)
 {
     struct fi_gitdir *gitdir = settling->gitdir;
     int rc;
     settling->path = firn_str(path);
+    settling->zone = zone;
     settling->dir = NULL;
     settling->present = NULL;
     FI_TRY(fi_os_dir_open_beneath(gitdir->stage, path, &settling->dir, err));
@@ -404,6 +542,7 @@ settle_path(struct settling *settling, const char *path, firn_error *err)
         fi_os_dir_open_beneath(gitdir->present, path, &settling->present, NULL) != FIRN_OK) {
         settling->present = NULL;
     }
+    settling->zone = is_repository(settling) ? ZONE_REPOSITORY : zone;
     FI_TRY(settle_directory(settling, err));
     rc = path[0] == '\0' ? keep_present(settling, err) : FIRN_OK;
 out:
@@ -421,7 +560,8 @@ fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err)
     if (gitdir->request->all && gitdir->request->is_own) {
         return FIRN_OK;
     }
-    if (fi_buf_append_u8(&settling.waiting, '\0') != FIRN_OK) {
+    if (fi_buf_append_u8(&settling.waiting, ZONE_REPOSITORY) != FIRN_OK ||
+        fi_buf_append_u8(&settling.waiting, '\0') != FIRN_OK) {
         rc = fi_error_no_memory(err, "a list of directories");
     }
     while (rc == FIRN_OK && settling.waiting.size > 0) {
@@ -435,8 +575,8 @@ fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err)
             break;
         }
         settling.waiting.size = start;
-        CHECK(path.data != NULL && path.data[path.size - 1] == '\0');
-        rc = settle_path(&settling, (const char *)path.data, err);
+        CHECK(path.size >= 2 && path.data[path.size - 1] == '\0');
+        rc = settle_path(&settling, (enum zone)path.data[0], (const char *)path.data + 1, err);
     }
     fi_buf_deinit(&settling.waiting);
     fi_buf_deinit(&path);

@@ -103,23 +103,31 @@ fi_scan_repository_enter(struct fi_scan_worker *worker, struct fi_scan_node *nod
     return FIRN_OK;
 }
 
-/* What a running git leaves behind if it is killed. */
 static bool
-is_transient(firn_slice name)
+is_lock(firn_slice name)
 {
     static const char lock[] = ".lock";
     const size_t lock_size = sizeof lock - 1;
-    return (name.size > lock_size &&
-            memcmp(name.data + name.size - lock_size, lock, lock_size) == 0) ||
-           fi_slice_has_prefix(name, firn_str("fsmonitor--daemon")) ||
-           fi_slice_equal(name, firn_str("gc.pid"));
+    return name.size > lock_size && memcmp(name.data + name.size - lock_size, lock, lock_size) == 0;
 }
 
+/* What a running git leaves behind if it is killed. Apart from locks, which no reference can be
+ * called, such names count only where git has the files: a branch, a submodule or a worktree may
+ * have any of them. */
 static bool
-is_transient_object(firn_slice name)
+is_transient(const struct fi_scan_node *node, const struct fi_scan_item *item, bool objects)
 {
-    return fi_slice_has_prefix(name, firn_str("tmp_")) ||
-           fi_slice_has_prefix(name, firn_str("incoming-"));
+    const firn_slice name = name_of(item);
+    if (item->kind != FI_OS_DIR && is_lock(name)) {
+        return true;
+    }
+    if (node->zone == FI_SCAN_ZONE_REPOSITORY) {
+        return fi_slice_has_prefix(name, firn_str("fsmonitor--daemon")) ||
+               fi_slice_equal(name, firn_str("gc.pid"));
+    }
+    return objects && node->zone == FI_SCAN_ZONE_INSIDE && /* below a directory of objects */
+           (fi_slice_has_prefix(name, firn_str("tmp_")) ||
+            fi_slice_has_prefix(name, firn_str("incoming-")));
 }
 
 static int
@@ -143,13 +151,12 @@ fi_scan_repository_keeps(struct fi_scan_worker *worker, const struct fi_scan_nod
 {
     const bool objects = worker->scan->options->repositories->objects;
     const bool is_dir = item->kind == FI_OS_DIR;
-    const firn_slice name = name_of(item);
     *out = false;
     if (node->zone == FI_SCAN_ZONE_WAY) {
         return keeps_on_way(worker, node, item, out, err);
     }
     if ((item->kind != FI_OS_FILE && item->kind != FI_OS_SYMLINK && !is_dir) ||
-        is_transient(name) || (objects && is_transient_object(name))) {
+        is_transient(node, item, objects)) {
         return FIRN_OK;
     }
     switch (node->zone) {
