@@ -5,8 +5,9 @@
  * Git changes a file by making FILE.lock, which must not exist, and renaming that over FILE. So
  * while the locks of HEAD, index, packed-refs and config are held, also those of other working
  * trees, no commit, checkout, reset or rebase changes the repository. A new branch needs none of
- * them; a sum of what is there tells whether one came. A restore holds them from the last look at the present
- * directory until another one has its name; they are gone with the old directory.
+ * them: a sum of what is there tells whether one came (inodes and times, not contents). A restore
+ * holds the locks from the last look at the present directory until another one has its name; they
+ * are gone with the old directory.
  *
  * A lock that is there is never taken away, since a git may still run that has it: the restore is
  * refused. But the locks of a restore that was killed have its mark in them, and a restore has the
