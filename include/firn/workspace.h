@@ -1333,18 +1333,23 @@ typedef struct firn_workspace_forgotten {
     uint64_t bytes;
 } firn_workspace_forgotten;
 typedef struct firn_workspace_forget_result {
-    size_t size;          /* sizeof(firn_workspace_forget_result) */
-    uint64_t checkpoints; /* from which something was removed, safety checkpoints included */
+    size_t size;           /* sizeof(firn_workspace_forget_result) */
+    uint64_t checkpoints;  /* from which something was removed, safety checkpoints included */
+    uint64_t repositories; /* checkpoints whose git repositories were dropped, likewise */
 } firn_workspace_forget_result;
-#define FIRN_WORKSPACE_FORGET_RESULT_INIT       \
-    {                                           \
-        sizeof(firn_workspace_forget_result), 0 \
+#define FIRN_WORKSPACE_FORGET_RESULT_INIT          \
+    {                                              \
+        sizeof(firn_workspace_forget_result), 0, 0 \
     }
 /* Removes paths, and everything below them, from all checkpoints of the workspace permanently: from all
  * or, after an error, from none. Deleted checkpoints cannot be brought back afterwards. Numbers, ids, times, messages, tags and pins stay; root hashes change.
  * The next firn_workspace_gc removes the contents from the store, unless another path or another
  * workspace of the store has the same contents. The names of the paths stay in the checkpoints' records,
  * and old versions of the directories that contained them may stay in packs until a full collection.
+ *
+ * git's objects may hold what is forgotten, in any checkpoint. So all checkpoints of the workspace lose
+ * their git repositories, also those that did not have the paths. The next save saves the present ones
+ * again.
  *
  * The directory on disk is not touched: the next save saves the paths again, unless a rule excludes
  * them. A restore of such a checkpoint leaves the paths alone. Other hard links of the same files

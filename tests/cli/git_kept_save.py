@@ -156,6 +156,33 @@ def test_strict_saves_fail_on_the_state_as_well(world):
     restores_whole(world)
 
 
+def test_what_is_forgotten_is_in_no_repository(world):
+    world.git("init", "-q", ".")
+    world.commit("secret", "the secret")
+    blob = world.git("rev-parse", "HEAD:secret").strip()
+    world.firn("save")
+    world.git("rm", "-q", "secret")
+    world.git("commit", "-q", "-m", "without it")
+    world.firn("save")
+    world.git("branch", "later")
+    world.firn("restore", "2", "--git")  # makes a safety checkpoint with repositories
+    count = len(checkpoints(world))
+    check(count >= 3, "there is no safety checkpoint")
+    check("would be dropped" in world.firn("forget", "-n", "secret"), "-n does not tell")
+    text = world.firn("forget", "secret", "--yes")
+    check(f"git repositories of {count} checkpoints were dropped" in text, text)
+    check(text.count("removed from") == 1, text)
+    shutil.move(world.path(".git"), os.path.join(world.top, "away"))
+    for row in checkpoints(world):
+        world.firn("restore", row["id"], "--git", expect=None)
+        world.git("cat-file", "-p", blob, expect=128)
+        shutil.rmtree(world.path(".git"), ignore_errors=True)
+    packed = json.loads(world.firn("check", "--data", "--json"))["objects"]
+    world.firn("gc")
+    left = json.loads(world.firn("check", "--data", "--json"))["objects"]
+    check(left < 10 < packed, f"the store still has objects of git: {packed} objects became {left}")
+
+
 TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
 
 

@@ -173,7 +173,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 unpin 1 unpinned
   0 delete --expired -n deleted
   2 delete --expired --keep x deleted error
-  0 forget -n f forgotten dry_run
+  0 forget -n f forgotten dry_run repositories
   3 forget -y nothing forgotten error
   0 tag a-tag 1 tag checkpoint
   0 tag tags

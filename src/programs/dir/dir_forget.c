@@ -76,6 +76,20 @@ hint_of(const struct forgetting *forgetting, int code)
     return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
 }
 
+static void
+report_repositories(const struct forgetting *forgetting)
+{
+    const uint64_t count = forgetting->result.repositories;
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    fi_term_json_u64("repositories", count);
+    if (count > 0 && !forgetting->cli->quiet) {
+        fi_term_out_format("git repositories of %s %s %s dropped: git's objects may have it\n",
+                           fi_term_text_number(count, number),
+                           fi_term_text_plural(count, "checkpoint", "checkpoints"),
+                           forgetting->options.dry_run ? "would be" : "were");
+    }
+}
+
 static int
 dir_forget(struct forgetting *forgetting)
 {
@@ -91,6 +105,7 @@ dir_forget(struct forgetting *forgetting)
     }
     fi_term_json_end();
     fi_term_json_bool("dry_run", forgetting->options.dry_run);
+    report_repositories(forgetting);
     return FI_EXIT_OK;
 }
 
@@ -195,6 +210,10 @@ const struct fi_command fi_dir_forget = {
             "another workspace of the store has them too. The name of PATH remains known, and\n"
             "names below it may remain in the files of the store until firn gc --full. Copies\n"
             "of the store keep everything.\n"
+            "\n"
+            "git keeps in its objects what was committed. So every checkpoint loses its git\n"
+            "repositories, also one without PATH. The next save keeps the present ones again,\n"
+            "with all that git has, unless firn save --no-git is used.\n"
             "\n"
             "Contents that only deleted checkpoints had can no longer be named. firn gc\n"
             "--full removes them, unless another checkpoint has the same content, or has a\n"

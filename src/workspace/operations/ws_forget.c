@@ -9,6 +9,9 @@
  *   commit   one commit with full durability gives all checkpoints that had something their new
  *            tree (I2): number, id, time, message, tags and pins stay
  *
+ * The same commit takes the git repositories out of every checkpoint, also of those that have
+ * nothing at the paths: git keeps a removed file in its objects, where no path names it.
+ *
  * Before the commit readers see no change, and a crash leaves a pack with objects that are not
  * needed. The next garbage collection removes the bytes.
  *
@@ -33,13 +36,14 @@
 #include "rules/rules.h"
 #include "threads/os_callback.h"
 
-/* A checkpoint that has something at the paths: its record's bytes are in `bytes` of the
- * operation. */
+/* A checkpoint that has something at the paths, or repositories: its record's bytes are in `bytes`
+ * of the operation. */
 struct found {
     size_t offset;
     size_t size;
     struct fi_difference_forget_counts counts;
     firn_hash root; /* its new one */
+    bool has_paths; /* something at the paths */
 };
 
 struct forgetting {
@@ -50,6 +54,8 @@ struct forgetting {
     struct fi_tree_filter paths;
     struct fi_hash_map gone;
     struct fi_difference_forget *tree;
+    struct fi_tree_filter everything;
+    struct fi_difference_forget *repositories; /* of all of them */
     struct fi_buf bytes;
     struct fi_buf found;   /* of struct found, newest first */
     struct fi_buf changed; /* the new records, each after its size; parallel to found */
@@ -94,6 +100,26 @@ ws_forget_progress(struct forgetting *forgetting, const char *phase, uint64_t do
 
 /* ---- survey ---- */
 
+/* Notes all of a checkpoint's repositories as gone. What of them is damaged is not noted: only a
+ * full collection removes that. */
+static int
+survey_repositories(struct forgetting *forgetting, const struct fi_catalog_record *record,
+                    firn_error *err)
+{
+    struct fi_difference_forget_counts counts;
+    if (!record->has_repositories) {
+        return FIRN_OK;
+    }
+    forgetting->result->repositories++;
+    if (forgetting->options->dry_run) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(fi_catalog_forgotten_add(&forgetting->gone, &record->repositories, err));
+    int rc =
+        fi_difference_forget_survey(forgetting->repositories, &record->repositories, &counts, err);
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER ? FIRN_OK : rc;
+}
+
 static int
 survey_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
@@ -106,9 +132,12 @@ survey_one(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, 
         fi_error_prefix(err, "checkpoint %.*s", FIRN_CHECKPOINT_ID_SHORT, id);
         return rc;
     }
-    if (rc != FIRN_OK || found.counts.files + found.counts.directories == 0) {
+    found.has_paths = found.counts.files + found.counts.directories > 0;
+    rc = rc == FIRN_OK ? survey_repositories(forgetting, record, err) : rc;
+    if (rc != FIRN_OK || (!found.has_paths && !record->has_repositories)) {
         return rc;
     }
+    forgetting->result->checkpoints += found.has_paths;
     if (fi_buf_append_slice(&forgetting->bytes, bytes) != FIRN_OK ||
         fi_buf_append(&forgetting->found, &found, sizeof found) != FIRN_OK) {
         return fi_error_no_memory(err, "a list of checkpoints");
@@ -124,6 +153,8 @@ ws_forget_survey(struct forgetting *forgetting, firn_error *err)
     int rc;
     FI_TRY(fi_difference_forget_create(fi_objects_trees(opened->objects), &forgetting->paths,
                                        &forgetting->gone, &forgetting->tree, err));
+    FI_TRY(fi_difference_forget_create(fi_objects_trees(opened->objects), &forgetting->everything,
+                                       &forgetting->gone, &forgetting->repositories, err));
     FI_TRY(fi_catalog_list(opened->catalog, opened->workspace.number, survey_one, forgetting, err));
     rc = fi_tree_filter_check_met(&forgetting->paths, NULL);
     if (rc != FIRN_OK) {
@@ -153,8 +184,11 @@ make_trees(struct forgetting *forgetting, struct fi_objects_session_lane *lane, 
         struct fi_catalog_record record;
         FI_TRY(ws_forget_progress(forgetting, "make", i, err));
         FI_TRY(found_record(forgetting, i, &record, err));
-        rc = fi_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane, &found->root,
-                                          err);
+        found->root = record.root.hash;
+        if (found->has_paths) {
+            rc = fi_difference_forget_rewrite(forgetting->tree, &record.root.hash, lane,
+                                              &found->root, err);
+        }
     }
 out:
     return rc;
@@ -237,10 +271,12 @@ change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t
     uint8_t size[4] = {0};
     struct fi_catalog_record record;
     FI_TRY_RETURN(found_record(forgetting, i, &record, err));
-    FI_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
-    record.forgotten = fi_buf_slice(paths);
+    if (found->has_paths) {
+        FI_TRY_RETURN(join_paths(forgetting, record.forgotten, paths, err));
+        record.forgotten = fi_buf_slice(paths);
+    }
     record.root.hash = found->root;
-    record.has_repositories = false; /* their objects may hold what is forgotten */
+    record.has_repositories = false;
     memset(&record.repositories, 0, sizeof record.repositories);
     record.files = less(record.files, found->counts.files);
     record.directories = less(record.directories, found->counts.directories);
@@ -327,7 +363,6 @@ ws_forget_run(struct forgetting *forgetting, firn_error *err)
         FI_TRY_RETURN(fi_catalog_forgotten_note(opened->db, &forgetting->gone, err));
         FI_TRY_RETURN(ws_forget_commit(forgetting, err));
     }
-    forgetting->result->checkpoints = found_count(forgetting);
     return FIRN_OK;
 }
 
@@ -355,7 +390,7 @@ ws_forget_report(struct forgetting *forgetting,
             rc = fi_catalog_record_decode(firn_bytes(changed.data + 4, size), &record, err);
             changed = firn_bytes(changed.data + 4 + size, changed.size - 4 - size);
         }
-        if (rc == FIRN_OK) {
+        if (rc == FIRN_OK && found->has_paths) {
             fi_catalog_record_to_checkpoint(&record, &checkpoint);
             rc = fi_error_stopped(err, visit(ctx, &forgotten));
         }
@@ -409,6 +444,7 @@ fi_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
     if (rc == FIRN_OK) {
         rc = ws_forget_run(&forgetting, err);
         fi_difference_forget_destroy(forgetting.tree);
+        fi_difference_forget_destroy(forgetting.repositories);
         /* The commit is durable: a store that cannot be closed properly is recovered by the next
          * open. */
         FI_IGNORE(fi_ws_opened_close(ws, &forgetting.opened, rc, NULL));

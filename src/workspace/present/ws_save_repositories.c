@@ -16,8 +16,9 @@
  *             have been missed in both places, and the objects are scanned again (I2)
  *
  * Git is never waited for, and never run. If it does not come to rest within a few attempts, what
- * the last one found is saved: each of its files is whole. (I1) and (I2) are not checked: a test
- * changes a repository while saves run, and checks each of them with git fsck.
+ * the last one found is saved: each of its files is whole. (I1), (I2) and (I3) are not
+ * checked: tests change a repository while saves run, or close an object for a while, and ask git
+ * fsck afterwards.
  *
  * What could not be saved of a repository is counted in the checkpoint with what is missing of the
  * files. A checkpoint that counts anything may lack objects, and a full save trusts none. Where git
