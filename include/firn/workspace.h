@@ -374,19 +374,22 @@ typedef struct firn_workspace_save_options {
     /* In a group: names the checkpoint, in the same commit. As in firn_workspace_tag_set; NULL: no tag. */
     const char *tag;
     bool tag_may_replace;
+    /* Leave out the git repositories in the workspace. Otherwise the checkpoint has what git could
+     * lose, next to the tree: refs, HEAD, index, reflogs, configuration, hooks and objects. */
+    bool without_git;
     /* The command that has ended with this checkpoint. If none is created, because the tree is unchanged
      * (if_changed), the previous one has it from then on, as `tried`. A command that is too long is cut. Not in
      * a group. */
     firn_workspace_run run;
-    /* Leave out the git repositories in the workspace. Otherwise the checkpoint has what git could
-     * lose, next to the tree: refs, HEAD, index, reflogs, configuration, hooks and objects. */
-    bool without_git;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0, NULL, false, {{NULL, 0}, 0, 0, 0}, false          \
+            false, NULL, 0, false, NULL, 0, NULL, false, false,                               \
+        {                                                                                     \
+            {NULL, 0}, 0, 0, 0                                                                \
+        }                                                                                     \
     }
 
 typedef struct firn_workspace_save_result {

@@ -40,12 +40,13 @@ struct looking {
     struct fi_buf path;
 };
 
+/* A branch may be called gc.pid; what git writes stands in a repository itself. */
 static bool
-is_lock(const char *name)
+is_lock(struct fi_os_dir *dir, const char *name)
 {
     static const char suffix[] = ".lock";
     size_t size = strlen(name);
-    return strcmp(name, "gc.pid") == 0 ||
+    return (strcmp(name, "gc.pid") == 0 && fi_gitdir_files_has(dir, "HEAD", FI_OS_FILE)) ||
            (size >= sizeof suffix && strcmp(name + size - (sizeof suffix - 1), suffix) == 0);
 }
 
@@ -182,7 +183,7 @@ is_of_objects(const char *path)
 static int
 visit_lock(struct looking *looking, struct fi_os_dir *dir, const char *name, firn_error *err)
 {
-    if (!is_lock(name) || is_of_objects((const char *)looking->path.data) ||
+    if (!is_lock(dir, name) || is_of_objects((const char *)looking->path.data) ||
         !fi_gitdir_files_has(dir, name, FI_OS_FILE)) {
         return FIRN_OK;
     }
@@ -204,7 +205,7 @@ visit_sum(struct looking *looking, struct fi_os_dir *dir, const char *name, firn
     struct fi_os_stat stat;
     firn_hash hashes[2];
     firn_hash hash;
-    if (is_lock(name) ||
+    if (is_lock(dir, name) ||
         fi_slice_has_prefix(fi_buf_slice(&looking->path), firn_str("fsmonitor--daemon"))) {
         return FIRN_OK;
     }
