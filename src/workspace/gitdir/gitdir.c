@@ -136,12 +136,11 @@ put_in_place(struct fi_gitdir *gitdir, const struct names *names, firn_error *er
 
 /* Fails if git has changed the old directory before that lost its name, and gives it back. */
 static int
-check_exchanged(struct fi_gitdir *gitdir, const struct names *names, const firn_hash *before,
-                firn_error *err)
+check_exchanged(struct fi_gitdir *gitdir, const struct names *names, firn_error *err)
 {
     firn_hash after;
     int rc = fi_gitdir_locks_sum(gitdir, &after, err);
-    if (rc == FIRN_OK && !fi_hash_equal(before, &after)) {
+    if (rc == FIRN_OK && !fi_hash_equal(&gitdir->sum, &after)) {
         rc = fi_error_set(err, FIRN_CONFLICT,
                           "git has changed it meanwhile, so it stays as it is; restore again");
     }
@@ -155,12 +154,11 @@ static int
 exchange_locked(struct fi_gitdir *gitdir, const struct names *names, firn_error *err)
 {
     const struct fi_gitdir_request *request = gitdir->request;
-    firn_hash before;
-    FI_TRY_RETURN(fi_gitdir_locks_sum(gitdir, &before, err));
+    FI_TRY_RETURN(fi_gitdir_locks_sum(gitdir, &gitdir->sum, err));
     FI_TRY_RETURN(request->check_saved(request->ctx, request->path, err));
     FI_TRY_RETURN(fi_gitdir_join(gitdir, err));
     FI_TRY_RETURN(put_in_place(gitdir, names, err));
-    return check_exchanged(gitdir, names, &before, err);
+    return check_exchanged(gitdir, names, err);
 }
 
 static int
@@ -193,6 +191,13 @@ restore_directory(struct fi_gitdir *gitdir, const struct names *names, firn_erro
     if (gitdir->present != NULL) {
         FI_TRY(fi_gitdir_join(gitdir, err));
         FI_TRY(fi_os_dir_sync_filesystem(gitdir->stage, err));
+        /* A system call may have found the old directory just before the exchange. */
+        rc = check_exchanged(gitdir, names, err);
+        if (rc != FIRN_OK) {
+            fi_gitdir_locks_release(gitdir);
+            FI_IGNORE(clear(gitdir, names->temporary, NULL));
+            goto out;
+        }
     }
     FI_TRY(fi_os_dir_sync(gitdir->parent, err));
     /* What cannot be removed now, the next restore removes. */

@@ -14,6 +14,7 @@ struct fi_gitdir {
     struct fi_os_dir *stage;   /* the new directory */
     struct fi_os_dir *present; /* NULL: there is none */
     struct fi_buf *left;       /* what was left out */
+    firn_hash sum;             /* of the present directory, when the locks were taken */
     struct fi_buf locks;       /* paths of those that are held, each with a NUL */
 };
 
