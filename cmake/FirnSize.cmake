@@ -299,6 +299,9 @@ set(FIRN_COLD_FILES
     repository/repository.c
     repository/repository_config.c
     repository/repository_describe.c
+    scan/scan_build.c # hashing what it builds takes nearly all of its time, as cutting and hashing do of the next two
+    scan/scan_segment.c
+    scan/scan_window.c
     scan/scan_repository.c
     difference/difference_forget.c
     difference/difference_merge.c
