@@ -171,9 +171,9 @@ Local time, in and out. JSON has the offset.
   1
   1
 
-A time that is given to the minute means all of it; where a log begins, from its first second on.
+A time that is given to the minute means all of it; where a log begins, what came after its first second.
 
-  $ mkdir ../minute && cd ../minute && echo 1 >f && firn save -q; minute=$(TZ=EST5 date -d "$(firn show 1 | sed -n 's/^made *//p')" '+%F %H:%M')
+  $ while [ "$(date +%S)" = 00 ]; do sleep 0.1; done; mkdir ../minute && cd ../minute && echo 1 >f && firn save -q; minute=$(TZ=EST5 date -d "$(firn show 1 | sed -n 's/^made *//p')" '+%F %H:%M')
   1
   $ firn show "$minute" | head -n 1; firn show "${minute#* }" | head -n 1; firn show "$(date -d "$minute" '+%I:%M%P')" | head -n 1; firn show "today ${minute#* }" | head -n 1
   checkpoint  1
