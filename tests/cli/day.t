@@ -183,12 +183,13 @@ Evening: a secret too many, a directory that moves, and the broom.
   removed from 3  <id>  1 file, 6 B
   removed from 2  <id>  1 file, 6 B
   removed from 1  <id>  1 file, 6 B
+  git repositories of 6 checkpoints were dropped: git's objects may have it
   remove the contents from the store with: firn gc
   files in the directory stay; the next save includes them again unless a rule in
   .firnignore leaves it out
   7
   $ firn gc | tail -n 1 && firn check | tail -n 1
-  <n> packs removed, 1 rewritten: 6 KB before, 5 KB now
+  <n> packs removed, 1 rewritten: 6 KB before, 4 KB now
   15 checkpoints (8 taken by restores), <n> pack, <n> objects: no damage
   $ cd .. && mv site web && cd web && firn list
   ! firn: '<T>/w/web' is the directory that was saved as '<T>/w/site': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
