@@ -7,8 +7,8 @@
  * into an empty directory, which verifies every object and makes it durable.
  *
  * The trees may come from elsewhere. Their names are checked where they are decoded, and nothing is
- * followed. A link in the state cannot lead the objects out of the stage: directories are opened
- * beneath it, and that fails at a link.
+ * followed. A link in the state cannot lead the objects out of the stage: each component of a path
+ * is opened in the one before, and a link fails.
  */
 #include "base/check.h"
 #include "base/slice.h"
