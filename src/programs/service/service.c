@@ -49,8 +49,7 @@ struct service {
     struct kept *kept;
     size_t count;
     size_t capacity;
-    int nothing; /* /dev/null */
-    bool is_out_of_memory;
+    int nothing;    /* /dev/null */
     bool is_paused; /* the machine runs on its battery */
     char program[PATH_MAX];
 };
@@ -65,55 +64,51 @@ now_s(void)
 
 /* ---- which workspaces ---- */
 
-static void
+static int
 add_root(struct service *service, const char *root)
 {
     for (size_t i = 0; i < service->count; i++) {
         if (strcmp(service->kept[i].root, root) == 0) {
             service->kept[i].is_listed = true;
-            return;
+            return FIRN_OK;
         }
     }
     if (service->count == KEPT_MAX) {
-        return;
+        return FIRN_OK;
     }
     if (service->count == service->capacity) {
         const size_t capacity = service->capacity == 0 ? 16 : service->capacity * 2;
         struct kept *grown = realloc(service->kept, capacity * sizeof(*grown));
         if (grown == NULL) {
-            service->is_out_of_memory = true;
-            return;
+            return FIRN_NO_MEMORY;
         }
         service->kept = grown;
         service->capacity = capacity;
     }
     char *copy = strdup(root);
     if (copy == NULL) {
-        service->is_out_of_memory = true;
-        return;
+        return FIRN_NO_MEMORY;
     }
     service->kept[service->count++] = (struct kept){.root = copy, .is_listed = true};
+    return FIRN_OK;
 }
 
 static int
 add_workspace(void *ctx, const firn_workspace_info *info)
 {
-    if (info->damage == NULL && info->is_there && info->checkpoints > 0) {
-        add_root(ctx, info->root);
-    }
-    return FIRN_OK;
+    const bool is_wanted = info->damage == NULL && info->is_there && info->checkpoints > 0;
+    return is_wanted ? add_root(ctx, info->root) : FIRN_OK;
 }
 
 static int
 add_inside(void *ctx, const firn_trust_info *info)
 {
-    if (info->unread_path == NULL && info->is_trusted && info->is_there) {
-        add_root(ctx, info->root);
-    }
-    return FIRN_OK;
+    const bool is_wanted = info->unread_path == NULL && info->is_trusted && info->is_there;
+    return is_wanted ? add_root(ctx, info->root) : FIRN_OK;
 }
 
-/* Marks what is listed now. A list that fails leaves everything as it is. */
+/* Marks what is listed now, up to KEPT_MAX workspaces. A list that fails leaves everything as it
+ * is. */
 static int
 list_all(struct service *service, firn_error *err)
 {
@@ -278,7 +273,7 @@ fi_service_run(struct fi_cli *cli, bool on_battery)
     struct service service = {.cli = cli, .nothing = open("/dev/null", O_RDWR | O_CLOEXEC)};
     firn_error err;
     const ssize_t size = readlink("/proc/self/exe", service.program, sizeof(service.program) - 1);
-    if (size <= 0 || service.nothing < 0) {
+    if (size <= 0) {
         (void)snprintf(service.program, sizeof(service.program), "firn");
     }
     int code = keep_watching(&service, on_battery, &err);
