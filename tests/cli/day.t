@@ -189,7 +189,7 @@ Evening: a secret too many, a directory that moves, and the broom.
   .firnignore leaves it out
   7
   $ firn gc | tail -n 1 && firn check | tail -n 1
-  <n> packs removed, 1 rewritten: 6 KB before, 4 KB now
+  <n> packs removed, 1 rewritten: <size> before, <size> now
   15 checkpoints (8 taken by restores), <n> pack, <n> objects: no damage
   $ cd .. && mv site web && cd web && firn list
   ! firn: '<T>/w/web' is the directory that was saved as '<T>/w/site': to continue its history, run firn init --adopt in it; to begin a new one, run firn init

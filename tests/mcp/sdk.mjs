@@ -22,7 +22,7 @@ assert.equal(client.getServerVersion().name, 'firn');
 assert.ok(client.getInstructions().includes('checkpoint_save'));
 assert.deepEqual(client.getServerCapabilities(), { tools: {}, prompts: {} });
 const { tools } = await client.listTools();
-assert.equal(tools.length, 13);
+assert.equal(tools.length, 16);
 const { prompts } = await client.listPrompts();
 assert.deepEqual(prompts.map(prompt => prompt.name), ['undo', 'undo_turn', 'redo', 'checkpoint', 'changes', 'bring_back']);
 const asked = await client.getPrompt({ name: 'checkpoint', arguments: { message: 'a "b"' } });
