@@ -89,8 +89,8 @@ fi_past_pattern_init(struct fi_past_pattern *out, struct fi_cli *cli, const char
 }
 
 /* The C library takes time and memory by the product of nested repetitions, since it copies what is
- * repeated, also for "+" after a group; and with back references time that grows without a bound.
- * Here all repetitions count as nested. */
+ * repeated, also for "+" after a group or another repetition; and with back references time that
+ * grows without a bound. Here all repetitions count as nested. */
 bool
 fi_past_pattern_is_modest(const char *text)
 {
@@ -104,7 +104,7 @@ fi_past_pattern_is_modest(const char *text)
             if (*at >= '1' && *at <= '9') {
                 return false;
             }
-        } else if (*at == '+' && at > text && at[-1] == ')') {
+        } else if (*at == '+' && at > text && strchr(")}+*?", at[-1]) != NULL) {
             product *= 2;
         } else if (*at == '{') {
             uint64_t most = 2;
