@@ -711,11 +711,15 @@ typedef struct firn_workspace_status_options {
     uint64_t file_size_max;
     bool gitignore;
     bool without_times; /* do not report files of which only the modification time differs */
+    /* Instead of comparing, look what the first save will take: no checkpoint is needed, and no file is read.
+     * The result's checkpoint is NULL. FIRN_INVALID with a reference or paths. */
+    bool of_first_save;
+    bool without_git; /* of_first_save: repositories count as left out */
 } firn_workspace_status_options;
 #define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                      \
     {                                                                                           \
         sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, FIRN_CALLBACKS_INIT, 0, false, \
-            false                                                                               \
+            false, false, false                                                                 \
     }
 typedef struct firn_workspace_status_result {
     size_t size;                           /* sizeof(firn_workspace_status_result) */
@@ -730,14 +734,15 @@ typedef struct firn_workspace_status_result {
     /* The store is in the directory itself, and files of it are in the index of the git repository around it: the
      * next push would publish everything that was saved. */
     bool git_tracks_store;
+    uint64_t first_bytes; /* of_first_save: of the files, which `added` counts */
 } firn_workspace_status_result;
-#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                          \
-    {                                                                              \
-        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0, false \
+#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                             \
+    {                                                                                 \
+        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0, false, 0 \
     }
 /* Compares a checkpoint (before) with the disk (after), by content. What today's rules exclude is not
- * compared (FIRN_NOTICE_LEFT_ALONE). Modification times of directories are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
- * path. */
+ * compared (FIRN_NOTICE_LEFT_ALONE). Modification times of directories are ignored. on_change may be NULL.
+ * FIRN_NOT_FOUND, after the changes, if neither side contains a path. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
                       int (*on_change)(void *ctx, const firn_workspace_change *change), void *ctx,

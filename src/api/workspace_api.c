@@ -448,6 +448,8 @@ firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_opt
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    API_REQUIRE(!given.of_first_save || (given.reference == NULL && given.path_count == 0), err,
+                "of_first_save excludes a reference and paths");
     int rc = fi_ws_status(workspace, &given, on_change, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
 }

@@ -90,8 +90,8 @@ What ends it.
   [1]
   $ $SIGNALLED firn bisect run sh -c 'trap "" INT; kill -INT $PPID'
   [130]
-  $ firn bisect run nothing-of-this-name
-  ! firn: could not run 'nothing-of-this-name': No such file or directory
+  $ firn bisect run ./nothing-of-this-name
+  ! firn: could not run './nothing-of-this-name': No such file or directory
   [3]
   $ firn bisect run; firn bisect; firn bisect run --good 7 --bad 3 true; firn bisect run --good nonsense true; firn bisect run --turns true
   ! firn: bisect run: missing COMMAND

@@ -38,6 +38,7 @@ The whole life of an encrypted store, with no terminal: what opens it comes from
   $ head -c 64 /dev/urandom >../key && head -c 64 /dev/urandom >../other
   $ firn init --encrypt --key-file ../key
   made the encrypted store <T>/data/firn/w-<hex>
+  firn save will take 2 files, 8 B
   ! firn: without its passphrase, key file or recovery code nobody can read this store again
   ! hint: firn key add adds another way to open it
   $ FIRN_KEY_FILE=../other firn init --encrypt --json

@@ -12,6 +12,7 @@ An encrypted store at a terminal: a person is asked for what opens it.
   New passphrase for '<T>/data/firn/w-<hex>': 
   The same again: 
   made the encrypted store <T>/data/firn/w-<hex>
+  firn save will take 1 file, 4 B
   recovery code: CODE
   firn: write the recovery code down, and keep it away from this machine: it opens the store, and is not shown again
   firn: without its passphrase, key file or recovery code nobody can read this store again
@@ -125,6 +126,7 @@ Programs that nobody waits for do not ask; a watch in the foreground does, when 
   New passphrase for '<T>/data/firn/v-<hex>': 
   The same again: 
   made the encrypted store <T>/data/firn/v-<hex>
+  firn save will take 1 file, 4 B
   firn: an encrypted store is locked, and may hold the history of this directory, if that was moved: <T>/data/firn/w-<hex>
   hint: firn key unlock THAT-STORE opens it; firn init --adopt then continues the history
   firn: without its passphrase, key file or recovery code nobody can read this store again

@@ -147,7 +147,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 restore latest changes error
   3 undo changes error
   3 check notices error
-  0 init workspace store created adopted
+  0 init workspace store created adopted first_save
   0 save -m text checkpoint previous made unchanged added changed removed expired notices large
   0 save checkpoint previous made unchanged added changed removed expired notices large
   0 list checkpoints pending running

@@ -101,3 +101,21 @@ What cannot be saved at all: fifos, sockets, devices. The save does not wait for
   pipe
   socket
   targeting.c
+
+What the first save will take, and leave out, is said when the store is made.
+
+  $ mkdir ../new && cd ../new && git init -q && mkdir node_modules && seq 1000 >large && echo b >b && ln b c && ln -s b d && mkfifo pipe
+  $ firn init | sed 1d; firn save | sed 's/.*  \(. files, [^;]*\);.*/\1/'
+  firn save will take 4 files, 4 KB
+  left out by rule: .git, node_modules
+  4 files, 4 KB
+  left out by rule: .git, node_modules
+  ! firn: left out: pipe: fifo
+  ! firn: left out: pipe: fifo
+  $ rm -r "$(firn init | sed 's/.*: //')"; firn config --user save.git true; firn config --user save.max-file-size 100; firn init | sed 1d
+  firn save will take 3 files, 4 B
+  left out by rule: large, node_modules
+  ! firn: left out: pipe: fifo
+  $ firn config --user save.git false; rm -r "$(firn init | sed 's/.*: //')"; firn init --json | python3 -c 'import json, sys; o = json.load(sys.stdin)["first_save"]; print(o["files"], o["bytes"], sorted(n["path"] for n in o["notices"]))'
+  3 4 ['.git', 'large', 'node_modules', 'pipe']
+  ! firn: left out: pipe: fifo

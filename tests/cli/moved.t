@@ -76,8 +76,8 @@ A directory that was moved is recognised; nothing is done before the user says w
   ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C two/sub status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["error"]["code"])'
-  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   FIRN_CONFLICT
+  ! firn: '<T>/w/two' is the directory that was saved as '<T>/w/one': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'
   one-digits
   $ firn -C two init --adopt
@@ -123,7 +123,7 @@ A crash in the middle of adopting leaves a store that has its new name and tells
 
   $ mkdir -p here && touch here/f && firn -C here save -q && firn -C here tag t -q && mv here there
   1
-  $ new=$(firn -C there init | sed 's/.* //'); rm -r $new; mv $XDG_DATA_HOME/firn/here-* $new && firn -C there list
+  $ new=$(firn -C there init | head -n 1 | sed 's/.* //'); rm -r $new; mv $XDG_DATA_HOME/firn/here-* $new && firn -C there list
   ! firn: '<T>/w/there' is the directory that was saved as '<T>/w/here': to continue its history, run firn init --adopt in it; to begin a new one, run firn init
   [4]
   $ firn -C there init --adopt && firn -C there show t | head -n 1 && firn -C there save -q
@@ -144,6 +144,7 @@ Beginning anew.
 
   $ mv three four && firn -C four init | sed 's/[0-9a-f]\{16\}/digits/'
   made the store <T>/data/firn/four-digits
+  firn save will take 3 files, 6 B
   $ firn -C four list
   no checkpoints
   $ firn -C four save -q && firn -C four init --adopt
@@ -206,6 +207,8 @@ A store inside moves and is copied along, and belongs to the directory that it l
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here
   made the store .firn
   git leaves it out: .firn/.gitignore says so
+  firn save will take 1 file, 2 B
+  left out by rule: .firn
   $ firn -C in/sub save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
   1; 1 new, SIZE added
   saved <T>/w/in
@@ -235,6 +238,7 @@ A workspace inside of a workspace is left out, and told.
   $ firn -C out/lib init | sed 's/[0-9a-f]\{16\}/digits/'
   made the store <T>/data/firn/lib-digits
   the surrounding workspace leaves it out from now on: <T>/w/out
+  firn save will take 1 file, 0 B
   $ firn -C out/own init --here -q
   $ firn -C out save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
   2; 2 removed, SIZE added
@@ -292,9 +296,9 @@ with its first checkpoint.
   3
   $ mkdir another && firn -C another init && firn -C another list
   made the store <T>/data/firn/another-<hex>
+  no checkpoints
   ! firn: a store cannot be read, and may hold the history of this directory: <T>/data/firn/lost-<hex>
   ! hint: firn --store THAT-STORE repair makes it readable; if the directory was moved, firn init --adopt then continues it
-  no checkpoints
   $ mkdir more && firn -C more save -q && firn -C more save -q
   1
   2

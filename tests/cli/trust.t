@@ -3,6 +3,8 @@ A store inside of a tree is used where this user made it, or has trusted it.
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here && firn -C in/sub save -q
   made the store .firn
   git leaves it out: .firn/.gitignore says so
+  firn save will take 1 file, 2 B
+  left out by rule: .firn
   1
   $ firn trust --list
   <T>/w/in

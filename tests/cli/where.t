@@ -25,6 +25,7 @@ A store by option, or by environment; the option wins.
   [2]
   $ firn -C one --store ../s1 init
   made the store ../s1
+  firn save will take 1 file, 2 B
   $ firn -C one --store ../s1 init
   the store is there already: ../s1
   $ firn -C one --store ../s1 init -q

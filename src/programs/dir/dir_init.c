@@ -103,6 +103,44 @@ show_outer(struct fi_cli *cli, const struct attempt *attempt)
     free(outer);
 }
 
+/* Shows what the first save will take and leave out. It is only information: if it cannot be told,
+ * or Ctrl-C ends it, the store exists nevertheless. */
+static void
+show_first_save(struct fi_cli *cli, const struct attempt *attempt)
+{
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
+    const struct fi_task_settings_today today = fi_task_settings_inspect(attempt->workspace, false);
+    struct fi_task_notices notices;
+    char count[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    if (!attempt->is_created || cli->quiet) {
+        return;
+    }
+    fi_task_notices_init(&notices, cli);
+    notices.tells_special = true;
+    options.of_first_save = true;
+    options.gitignore = today.gitignore;
+    options.without_git = today.without_git;
+    options.file_size_max = today.file_size_max;
+    options.callbacks = fi_task_notices_callbacks(&notices);
+    int code = firn_workspace_status(attempt->workspace, &options, NULL, NULL, &result, NULL);
+    fi_term_meter_clear();
+    if (code == FIRN_OK && (cli->json || result.added > 0)) {
+        fi_term_json_object("first_save");
+        fi_term_json_u64("files", result.added);
+        fi_term_json_u64("bytes", result.first_bytes);
+        fi_task_notices_json(&notices);
+        fi_term_json_end();
+        fi_term_out_format("firn save will take %s %s, %s\n",
+                           fi_term_text_number(result.added, count),
+                           fi_term_text_plural(result.added, "file", "files"),
+                           fi_term_text_size(result.first_bytes, size));
+        fi_task_notices_print_excluded(&notices);
+    }
+    fi_task_notices_deinit(&notices);
+}
+
 /* Whether the current directory's own store is trusted. */
 struct inside {
     bool is_there;
@@ -222,6 +260,7 @@ dir_init_run(struct fi_cli *cli)
     if (exit_code == FI_EXIT_OK) {
         dir_init_show(cli, &attempt, adopts);
         show_outer(cli, &attempt);
+        show_first_save(cli, &attempt);
         if (attempt.is_created) {
             fi_task_workspace_report_unread(attempt.workspace);
         }
@@ -266,6 +305,9 @@ const struct fi_command fi_dir_init = {
             "--here the store is inside the workspace, and is moved and copied with it; but\n"
             "commands that delete everything in there, such as git clean -fdx, delete the\n"
             "history as well. A file .gitignore in it keeps git from taking it in.\n"
+            "\n"
+            "What the first save will take is counted, and what it will leave out by rule is\n"
+            "named: that is the time to write a .firnignore (see firn help save).\n"
             "\n"
             "A workspace is identified by the path of its directory. Commands in a directory\n"
             "below it act on that workspace; firn init there makes a separate workspace,\n"

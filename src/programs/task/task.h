@@ -29,6 +29,7 @@ void fi_task_settings_save(const struct fi_command_settings *settings,
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct fi_task_settings_today {
     bool gitignore;
+    bool without_git;
     uint64_t file_size_max;
 };
 /* A file of settings that cannot be read is reported where something is done, and by firn status:

@@ -192,6 +192,8 @@ inspect_setting(void *ctx, const firn_config_setting *setting)
     }
     if (strcmp(setting->key, "save.gitignore") == 0) {
         today->gitignore = strcmp(setting->value, "true") == 0;
+    } else if (strcmp(setting->key, "save.git") == 0) {
+        today->without_git = strcmp(setting->value, "true") != 0;
     }
     return FIRN_OK;
 }
@@ -203,7 +205,7 @@ fi_task_settings_inspect(firn_workspace *workspace, bool tells)
     firn_error err;
     if (firn_config_list_readable(workspace, inspect_setting, tells ? on_notice : NULL, &taking,
                                   &err) != FIRN_OK) {
-        taking.today = (struct fi_task_settings_today){false, 0};
+        taking.today = (struct fi_task_settings_today){false, false, 0};
     }
     return taking.today;
 }

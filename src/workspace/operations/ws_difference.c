@@ -294,7 +294,8 @@ compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
     const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &callbacks};
+        &callbacks,
+        false};
     int rc = fi_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;

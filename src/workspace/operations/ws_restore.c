@@ -75,8 +75,8 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     DCHECK(restoring->options->dry_run && restoring->target == NULL);
     DCHECK(dry->record != NULL && dry->choose != NULL);
     fi_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
-    const struct fi_ws_compare_options given = {restoring->options->threads,
-                                                fi_ws_restoring_today(restoring), &callbacks};
+    const struct fi_ws_compare_options given = {
+        restoring->options->threads, fi_ws_restoring_today(restoring), &callbacks, false};
     FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened, dry->record,
                                           dry->second, &given, err));
     FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));

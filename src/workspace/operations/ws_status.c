@@ -72,7 +72,8 @@ ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
     const struct fi_ws_compare_options given = {
         options->threads,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &callbacks};
+        &callbacks,
+        false};
     FI_TRY(fi_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->compare = &compare;
     status->result->is_watched = compare.is_watched;
@@ -93,6 +94,36 @@ out:
     fi_ws_save_repositories_deinit(&repositories);
     fi_ws_compare_deinit(&compare);
     fi_tree_filter_deinit(&filter);
+    return rc;
+}
+
+/* Counts what a first save would take. */
+static int
+ws_status_preview(struct firn_ws *ws, struct fi_ws_opened *opened,
+                  const firn_workspace_status_options *options,
+                  firn_workspace_status_result *result, firn_error *err)
+{
+    struct fi_ws_compare compare = {0};
+    const struct fi_catalog_record nothing = {0};
+    struct fi_ws_save_repositories repositories;
+    firn_callbacks callbacks;
+    DCHECK(options->reference == NULL && options->path_count == 0);
+    fi_ws_save_repositories_init(&repositories, &options->callbacks, &callbacks);
+    repositories.is_saved = !options->without_git;
+    const struct fi_ws_compare_options given = {.threads = options->threads,
+                                                .today = {.is_asked_for = true,
+                                                          .gitignore = options->gitignore,
+                                                          .file_size_max = options->file_size_max},
+                                                .callbacks = &callbacks,
+                                                .names_only = true};
+    int rc = fi_ws_compare_init(&compare, ws, opened, &nothing, &given, err);
+    if (rc == FIRN_OK) {
+        result->added = compare.scan.files;
+        result->first_bytes = compare.scan.bytes;
+        result->skipped = compare.scan.skipped;
+    }
+    fi_ws_compare_deinit(&compare);
+    fi_ws_save_repositories_deinit(&repositories);
     return rc;
 }
 
@@ -117,6 +148,10 @@ fi_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
     int rc = fi_ws_opened_open(ws, FI_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
+    }
+    if (options->of_first_save) {
+        return fi_ws_opened_close(ws, &opened, ws_status_preview(ws, &opened, options, out, err),
+                                  err);
     }
     bool is_own;
     rc = fi_ws_find_any(ws, &opened, reference, &record, &is_own, err);

@@ -221,6 +221,7 @@ struct fi_ws_compare_options {
     unsigned threads;
     struct fi_ws_rules_today today;
     const firn_callbacks *callbacks;
+    bool names_only; /* as in fi_scan_options */
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules

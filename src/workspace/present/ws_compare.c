@@ -110,6 +110,7 @@ ws_compare_fill(struct fi_ws_compare *out, const struct request *request, bool i
                               is_for_restore ? request->options.callbacks : &out->callbacks);
     options.file_size_max = out->rules.file_size_max;
     options.gitignore = out->rules.gitignore;
+    options.names_only = request->options.names_only;
     if (is_for_restore) {
         options.stored_rules = &out->rules.sets;
     } else {

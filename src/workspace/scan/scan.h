@@ -78,6 +78,7 @@ struct fi_scan_repositories {
 };
 
 struct fi_scan_options {
+    bool names_only; /* files are counted, and neither read nor in the tree that results */
     bool include_deps;
     bool gitignore; /* .gitignore files count as well */
     /* Entries that these exclude are left out too (rules.h). May be NULL; borrowed. */

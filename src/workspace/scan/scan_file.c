@@ -449,12 +449,34 @@ go_on_without(struct fi_scan_worker *worker, const struct fi_scan_node *node, co
                                        : fi_scan_report_left_out(worker, node, name, code, err);
 }
 
+/* Counts a file that is not read. */
+static int
+scan_file_count(struct fi_scan_worker *worker, const struct fi_scan_node *node,
+                struct fi_os_dir *dir, const char *name, struct fi_scan_found *out, firn_error *err)
+{
+    struct fi_os_stat stat;
+    *out = (struct fi_scan_found){.is_left_out = true};
+    int rc = fi_os_stat(dir, name, &stat, err);
+    if (rc != FIRN_OK) {
+        return fi_scan_report_left_out(worker, node, name, rc, err);
+    }
+    if (fi_scan_is_too_large(worker->scan, node, &stat)) {
+        return fi_scan_report_too_large(worker, node, name, stat.size_bytes, err);
+    }
+    worker->files++;
+    worker->bytes += stat.size_bytes;
+    return fi_scan_report_work(worker, 1, 0, err);
+}
+
 int
 fi_scan_file_save(struct fi_scan_worker *worker, struct fi_scan_node *node, struct fi_os_dir *dir,
                   const char *name, struct fi_scan_found *out, firn_error *err)
 {
     struct fi_scan_beginning earlier = {0};
     struct fi_os_file *copy;
+    if (worker->scan->options->names_only) {
+        return scan_file_count(worker, node, dir, name, out, err);
+    }
     const enum fi_scan_sqlite_state state =
         fi_scan_sqlite_state(node, name, strlen(name), &copy, err);
     struct attempt tried = {.is_in_use = false};

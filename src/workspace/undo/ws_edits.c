@@ -141,8 +141,8 @@ fi_ws_edits_inspect(struct fi_ws_restoring *restoring, const firn_callbacks *out
     int rc;
     DCHECK(restoring->step->has_here);
     fi_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
-    const struct fi_ws_compare_options given = {restoring->options->threads,
-                                                fi_ws_restoring_today(restoring), &callbacks};
+    const struct fi_ws_compare_options given = {
+        restoring->options->threads, fi_ws_restoring_today(restoring), &callbacks, false};
     FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
                                           &restoring->step->here, NULL, &given, err));
     FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
