@@ -172,3 +172,44 @@ What firn run has run is a turn, too, and tells how a turn of an agent ended.
   t4
   t6
   t7
+
+Worktrees of one repository.
+
+  $ export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; mkdir ../main ../other && cd ../other && git init -q && turn "elsewhere" 'echo 1 >a' && cd ../main && firn turns --worktrees && git init -q && git commit -q --allow-empty -m a && git worktree add -q ../side && git worktree add -q inside && turn "in main" 'echo 1 >a' && turn "inside" 'echo 1 >inside/a'
+  no turns; firn hook install AGENT has each turn of an agent saved
+  $ cd ../side && firn turns --worktrees -q; turn "beside" 'echo 1 >b'; firn turns --worktrees; firn -C ../main turns --worktrees -q
+  <T>/w/main:
+  @3
+  @2
+      @2  <ago>  Claude Code: beside   1 file +1 −0
+  <T>/w/main:
+      @3  <ago>  Claude Code: inside   1 file +1 −0
+      @2  <ago>  Claude Code: in main   1 file +1 −0
+  @3
+  @2
+  <T>/w/side:
+  @2
+  $ firn -C ../main turns --worktrees --json | python3 -c 'import json, sys; print([(w["root"].rsplit("/", 1)[1], len(w["turns"]), w.get("damage")) for w in json.load(sys.stdin)["worktrees"]])'
+  [('side', 1, None)]
+  $ firn -C ../main/inside turns --worktrees -q -n 1
+  @3
+  <T>/w/side:
+  @2
+  $ echo 'gitdir: ../other/.git' >.git; firn -C ../main turns --worktrees -q; printf 'gitdir: ' >.git; firn turns --worktrees -q; rm .git; mkfifo .git; firn turns --worktrees -q
+  @3
+  @2
+  @2
+  @2
+  $ rm .git; ln -s ../main/.git .git; firn turns --worktrees -q; rm .git; echo 'gitdir: ../main/.git/worktrees/side' >.git; firn turns --worktrees -q
+  @2
+  @2
+  <T>/w/main:
+  @3
+  @2
+  $ : >$(echo $XDG_DATA_HOME/firn/other-*/manifest-*) && firn turns --worktrees -q
+  @2
+  <T>/w/main:
+  @3
+  @2
+  ! firn: could not be read: <T>/data/firn/other-<hex>: <any>
+  [6]

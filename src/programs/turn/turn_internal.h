@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * turn/turn_internal.h: running another program, and a place for it. Only turn*.c include it.
+ * turn/turn_internal.h: worktrees; running another program, and a place for it. Only turn*.c
+ * include it.
  */
 #ifndef FIRN_TURN_TURN_INTERNAL_H
 #define FIRN_TURN_TURN_INTERNAL_H
 
 #include "turn/turn.h"
+
+/* Other workspaces, saved by this user, whose directories are worktrees of the same git repository:
+ * their roots, in order, on the heap. The caller deinits *out, also after a failure. */
+struct fi_turn_worktrees {
+    char **roots;
+    size_t count;
+    bool has_unread; /* stores that cannot be read, which are reported */
+};
+FIRN_MUST_CHECK int fi_turn_worktrees_find(firn_workspace *workspace, struct fi_turn_worktrees *out,
+                                           firn_error *err);
+void fi_turn_worktrees_deinit(struct fi_turn_worktrees *worktrees);
 
 /* How a program ended. */
 struct fi_turn_process {

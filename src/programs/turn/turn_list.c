@@ -25,6 +25,7 @@ struct listing {
     struct fi_cli *cli;
     firn_workspace *workspace;
     int64_t now_ns;
+    const char *heading; /* of another worktree: its path, until it is printed */
     uint64_t count;
 };
 
@@ -129,10 +130,78 @@ on_turn(void *ctx, const struct fi_turn *turn)
 {
     struct listing *listing = ctx;
     fi_term_meter_clear();
+    if (listing->heading != NULL) {
+        fi_term_path_print(firn_str(listing->heading));
+        fi_term_out_text(":\n");
+        listing->heading = NULL;
+    }
     turn_json(turn);
     print_row(listing, turn);
     listing->count++;
     return fi_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+/* The turns of one workspace. */
+static int
+list_workspace(struct listing *listing, struct fi_turn_walk_options *options, firn_error *err)
+{
+    struct fi_task_notices notices;
+    fi_task_notices_init(&notices, listing->cli);
+    options->callbacks = fi_task_notices_callbacks(&notices);
+    fi_term_json_array("turns");
+    int code = fi_turn_walk(listing->workspace, options, listing, err);
+    fi_term_meter_clear();
+    fi_task_notices_deinit(&notices);
+    fi_term_json_end();
+    return code;
+}
+
+/* The turns of another worktree, under its path. One that cannot be read is reported. */
+static int
+list_worktree(const struct listing *listing, const char *root,
+              const struct fi_turn_walk_options *options, uint64_t *count)
+{
+    firn_error err;
+    firn_workspace_options open = FIRN_WORKSPACE_OPTIONS_INIT;
+    struct listing other = {.cli = listing->cli, .now_ns = listing->now_ns, .heading = root};
+    struct fi_turn_walk_options given = *options;
+    open.is_root = true;
+    open.key_source = &fi_command_key_source;
+    int code = firn_workspace_open(root, &open, &other.workspace, &err);
+    fi_term_json_object(NULL);
+    fi_term_json_bytes("root", firn_str(root));
+    if (code == FIRN_OK) {
+        code = list_workspace(&other, &given, &err);
+        firn_workspace_close(other.workspace);
+    }
+    *count += other.count;
+    if (code != FIRN_OK && fi_term_out_error() == 0) {
+        fi_term_json_text("damage", firn_str(err.text));
+        fi_command_report_path("could not be read", firn_str(root), err.text);
+    }
+    fi_term_json_end();
+    return code == FIRN_OK ? FI_EXIT_OK : FI_EXIT_PARTIAL;
+}
+
+static int
+list_worktrees(struct listing *listing, const struct fi_turn_walk_options *options, uint64_t *count)
+{
+    firn_error err;
+    struct fi_turn_worktrees worktrees;
+    int exit_code = FI_EXIT_OK;
+    int code = fi_turn_worktrees_find(listing->workspace, &worktrees, &err);
+    if (code != FIRN_OK) {
+        exit_code = fi_command_report_failure(listing->cli, &err, NULL);
+    }
+    fi_term_json_array("worktrees");
+    for (size_t i = 0; code == FIRN_OK && i < worktrees.count && fi_term_out_error() == 0; i++) {
+        int one = list_worktree(listing, worktrees.roots[i], options, count);
+        exit_code = one != FI_EXIT_OK ? one : exit_code;
+    }
+    fi_term_json_end();
+    exit_code = exit_code == FI_EXIT_OK && worktrees.has_unread ? FI_EXIT_PARTIAL : exit_code;
+    fi_turn_worktrees_deinit(&worktrees);
+    return exit_code;
 }
 
 static int
@@ -140,24 +209,23 @@ turn_list(struct listing *listing, struct fi_turn_walk_options *options)
 {
     firn_error err;
     struct fi_cli *cli = listing->cli;
-    struct fi_task_notices notices;
-    fi_task_notices_init(&notices, cli);
-    options->callbacks = fi_task_notices_callbacks(&notices);
-    fi_term_json_array("turns");
+    int exit_code = FI_EXIT_OK;
     options->counts = cli->json || !cli->quiet;
     options->on_turn = on_turn;
-    int code = fi_turn_walk(listing->workspace, options, listing, &err);
-    fi_term_meter_clear();
-    fi_task_notices_deinit(&notices);
+    int code = list_workspace(listing, options, &err);
     if (code != FIRN_OK && fi_term_out_error() == 0) {
         return fi_command_report_failure(
             cli, &err, fi_task_workspace_hint(listing->workspace, "latest", code));
     }
-    fi_term_json_end();
-    if (listing->count == 0 && !cli->quiet && options->limit > 0) {
+    uint64_t count = listing->count;
+    if (fi_command_has(cli, "worktrees")) {
+        exit_code = list_worktrees(listing, options, &count);
+    }
+    if (count == 0 && !cli->quiet && options->limit > 0) {
         fi_term_out_text("no turns; firn hook install AGENT has each turn of an agent saved\n");
     }
-    return fi_task_pending_report(cli, listing->workspace, NULL);
+    int pending = fi_task_pending_report(cli, listing->workspace, NULL);
+    return pending != FI_EXIT_OK ? pending : exit_code;
 }
 
 static int
@@ -186,6 +254,7 @@ static const struct fi_command_option options[] = {
     {"limit", 'n', "N", "show only the N newest"},
     {"agent", 0, "NAME", "show turns of agents whose name contains NAME"},
     {"session", 0, "NAME", "show turns of the session NAME"},
+    {"worktrees", 0, NULL, "list those of the repository's other worktrees, too"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -214,6 +283,10 @@ const struct fi_command fi_turn_list = {
             "\n"
             "Of turns that overlap only their own files are counted: those that changed in\n"
             "saves of their own. \"beside\" names the other turn, and what both have changed.\n"
+            "\n"
+            "With --worktrees the turns in other worktrees of the same git repository follow,\n"
+            "under their paths. Each is a workspace of its own: firn -C DIR undo --turn @12\n"
+            "is for a turn in there.\n"
             "\n"
             "@12 names the turn that ended with checkpoint 12, for firn show, diff, revert,\n"
             "restore and undo --turn; so does @ and a piece of its prompt that no other\n"
