@@ -862,11 +862,16 @@ typedef struct firn_workspace_log_options {
      * ("12", not "origin/12"). FIRN_NOT_FOUND; FIRN_CONFLICT if several lines are meant. */
     const char *remote;
     bool ignore_space; /* as for firn_workspace_diff */
+    /* Where the store knows that no entry of these names differs, the checkpoint is passed over. A name is the
+     * last component of a path; or '*' and the ending of names, from their last '.' on: "*.c". None: all are
+     * compared. */
+    const firn_slice *names;
+    size_t name_count;
 } firn_workspace_log_options;
 #define FIRN_WORKSPACE_LOG_OPTIONS_INIT                                               \
     {                                                                                 \
         sizeof(firn_workspace_log_options), NULL, NULL, false, NULL, 0, false, false, \
-            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT, NULL, false          \
+            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT, NULL, false, NULL, 0 \
     }
 /* Walks through the history of the workspace, newest first, and compares each checkpoint with the one
  * before it that exists today and is no safety checkpoint; the oldest with an empty tree. For each,

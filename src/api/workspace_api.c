@@ -486,6 +486,7 @@ firn_workspace_log(firn_workspace *workspace, const firn_workspace_log_options *
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    API_REQUIRE(given.name_count == 0 || given.names != NULL, err, "names must not be NULL");
     API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
                 "algorithm must be one of firn_diff_algorithm");
     return api_check_told(fi_ws_difference_log(workspace, &given, on_compared, ctx, err), err);

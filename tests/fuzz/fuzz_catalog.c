@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz/catalog: keys and values of the catalog, made of hostile bytes: workspaces, checkpoints, tags, pins,
- * turns, steps of undo, what saves have told, what is forgotten, and when a collection is due.
+ * turns, steps of undo, what saves have told, which names changed, what is forgotten, and when a collection is due.
  *
  * The input is a list of entries: which keyspace (1 byte), the sizes of key and value (1 byte each), key and
  * value. Everything that reads the catalog then reads them. Each read gives an answer or says that it
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const keyspaces[] = {
     FI_CATALOG_WORKSPACES, FI_CATALOG_CHECKPOINTS, FI_CATALOG_UNPACKED, FI_CATALOG_TAGS,
     FI_CATALOG_PINS,       FI_CATALOG_TURNS,       FI_CATALOG_TOLD,     FI_CATALOG_FORGOTTEN,
-    FI_CATALOG_DUE,        FI_CATALOG_DELETED,     FI_CATALOG_FACTS};
+    FI_CATALOG_DUE,        FI_CATALOG_DELETED,     FI_CATALOG_FACTS,    FI_CATALOG_NAMES};
 enum { KEYSPACES = sizeof keyspaces / sizeof keyspaces[0], WORKSPACE = 1 };
 
 static bool
@@ -76,6 +76,9 @@ visit_checkpoint(void *ctx, firn_slice bytes, const struct fi_catalog_record *re
     CHECK(record->message.size <= bytes.size);
     CHECK(is_answer(fi_catalog_pins_has(catalog, WORKSPACE, record, &has, NULL)));
     CHECK(is_answer(fi_catalog_tags_has(catalog, WORKSPACE, record->id, &has, NULL)));
+    const struct fi_catalog_names wanted = {{0}, 1, false};
+    CHECK(fi_catalog_names_exclude(catalog, &wanted, WORKSPACE, record->order, &record->root.hash,
+                                   &record->root.hash, &has, NULL) == FIRN_OK);
     return FIRN_OK;
 }
 

@@ -5,7 +5,8 @@
  * The history is walked newest first, and each checkpoint compared with the one before it: the
  * library enters no directory that both have, so the cost is that of what changed. Patterns that
  * are all paths without a special character are handed to the library, which then reads only the
- * directories on the way to them.
+ * directories on the way to them. It passes over checkpoints of which the store knows that nothing
+ * of such a name changed.
  *
  * A file that was removed, and another with its content that was added in the same checkpoint, are
  * one rename. For that the additions and removals of a checkpoint are held until all of it was
@@ -73,19 +74,55 @@ is_wanted(const struct fi_past_events *given, firn_slice path)
     return false;
 }
 
+static bool
+has_special(firn_slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (strchr("*?[\\", text.data[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether each pattern is a path and nothing else. */
 static bool
 are_paths(const struct fi_past_events *given)
 {
     for (size_t i = 0; i < given->pattern_count; i++) {
         firn_slice pattern = given->patterns[i];
-        bool is_special = false;
-        for (size_t at = 0; at < pattern.size; at++) {
-            is_special = is_special || strchr("*?[\\", pattern.data[at]) != NULL;
-        }
-        if (is_special || !has_slash(pattern)) {
+        if (has_special(pattern) || !has_slash(pattern)) {
             return false;
         }
+    }
+    return !given->ignores_case;
+}
+
+/* Of each pattern what tells the library which checkpoints need not be compared: its last name, if
+ * that has no special character, or the end "*.c" of one such as "a?*.c". False: of one there is
+ * neither. text has room for the patterns and a byte of each. */
+static bool
+find_names(const struct fi_past_events *given, firn_slice *out, uint8_t *text)
+{
+    for (size_t i = 0; i < given->pattern_count; i++) {
+        const firn_slice name = name_of(given->patterns[i]);
+        const uint8_t *point = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
+        out[i] = name;
+        if (name.size > 0 && !has_special(name)) {
+            continue;
+        }
+        if (point == NULL || memchr(name.data, '[', name.size) != NULL ||
+            memchr(name.data, '\\', name.size) != NULL) {
+            return false;
+        }
+        const size_t size = name.size - (size_t)(point - name.data);
+        if (has_special(firn_bytes(point, size))) {
+            return false;
+        }
+        text[0] = '*';
+        memcpy(text + 1, point, size);
+        out[i] = firn_bytes(text, size + 1);
+        text += size + 1;
     }
     return !given->ignores_case;
 }
@@ -224,10 +261,11 @@ past_events_compared(void *ctx, const firn_workspace_diff_result *result)
     return tell_held(walk, true);
 }
 
-int
-fi_past_events_walk(const struct fi_past_events *events, firn_error *err)
+/* The walk, with room for what is held, and for names. */
+static int
+walk_history(struct walk *walk, firn_slice *names, uint8_t *text, firn_error *err)
 {
-    struct walk walk = {.given = events};
+    const struct fi_past_events *events = walk->given;
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     options.include_safety = events->include_safety;
     options.on_checkpoint = past_events_checkpoint;
@@ -237,12 +275,31 @@ fi_past_events_walk(const struct fi_past_events *events, firn_error *err)
         options.paths = events->patterns;
         options.path_count = events->pattern_count;
     }
-    walk.held = malloc(HELD_MAX * sizeof(*walk.held));
-    if (walk.held == NULL) {
-        *err = (firn_error){.code = FIRN_NO_MEMORY};
-        return FIRN_NO_MEMORY;
+    if (find_names(events, names, text)) {
+        options.names = names;
+        options.name_count = events->pattern_count;
     }
-    int code = firn_workspace_log(events->workspace, &options, past_events_compared, &walk, err);
+    return firn_workspace_log(events->workspace, &options, past_events_compared, walk, err);
+}
+
+int
+fi_past_events_walk(const struct fi_past_events *events, firn_error *err)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < events->pattern_count; i++) {
+        size += events->patterns[i].size + 1;
+    }
+    struct walk walk = {.given = events, .held = malloc(HELD_MAX * sizeof(*walk.held))};
+    firn_slice *names = calloc(events->pattern_count + 1, sizeof(*names));
+    uint8_t *text = malloc(size);
+    int code = FIRN_NO_MEMORY;
+    if (walk.held == NULL || names == NULL || text == NULL) {
+        *err = (firn_error){.code = FIRN_NO_MEMORY};
+    } else {
+        code = walk_history(&walk, names, text, err);
+    }
+    free(text);
+    free(names);
     free(walk.held);
     free(walk.text);
     return code;

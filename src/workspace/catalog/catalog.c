@@ -33,6 +33,7 @@ fi_catalog_open(struct firn_db *db, struct fi_catalog **out, firn_error *err)
     FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_WORKSPACES, &catalog->workspaces, err));
     FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_CHECKPOINTS, &catalog->checkpoints, err));
     FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_UNPACKED, &catalog->unpacked, err));
+    FI_TRY(fi_db_keyspace_open_if_any(db, FI_CATALOG_NAMES, &catalog->names, err));
     *out = catalog;
     return FIRN_OK;
 out:

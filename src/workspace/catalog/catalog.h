@@ -33,6 +33,7 @@
 #define FI_CATALOG_DELETED FI_DB_SYSTEM_PREFIX "deleted"
 #define FI_CATALOG_FACTS FI_DB_SYSTEM_PREFIX "facts"
 #define FI_CATALOG_TURNS FI_DB_SYSTEM_PREFIX "turns"
+#define FI_CATALOG_NAMES FI_DB_SYSTEM_PREFIX "names"
 #define FI_CATALOG_TOLD FI_DB_SYSTEM_PREFIX "told"
 #define FI_CATALOG_UNDO FI_DB_SYSTEM_PREFIX "undo"
 #define FI_CATALOG_RESTORES FI_DB_SYSTEM_PREFIX "restores"
@@ -482,6 +483,38 @@ void fi_catalog_told_deinit(struct fi_catalog_told *told);
  * fi_catalog_told. */
 FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
                                          const struct fi_catalog_record *record, firn_error *err);
+
+/* ---- which names a checkpoint changed: catalog_names.c ----
+ *
+ *   "firn.names": be32 workspace, be64 order → u8 format (1) | le64 trees | le16 hash* */
+
+enum { FI_CATALOG_NAMES_MAX = 128 };
+
+/* Hashes of names. Zeroed: none. */
+struct fi_catalog_names {
+    uint16_t hashes[FI_CATALOG_NAMES_MAX];
+    size_t count;
+    bool is_full; /* there are more: nothing is known */
+};
+
+/* Adds the name of an entry that changed, and its ending. */
+void fi_catalog_names_add(struct fi_catalog_names *names, firn_slice path);
+/* Adds to the commit of a checkpoint which names differ between the tree before and its own.
+ * Requires: not is_full. */
+FIRN_MUST_CHECK int fi_catalog_names_put(struct fi_catalog *catalog, struct firn_db_batch *batch,
+                                         const struct fi_catalog_names *names, uint32_t workspace,
+                                         uint64_t order, const firn_hash *before,
+                                         const firn_hash *after, firn_error *err);
+
+/* Adds a name, or '*' and the ending of names, to those that are looked for. */
+void fi_catalog_names_want(struct fi_catalog_names *wanted, firn_slice name);
+/* *out becomes true if the store knows that no entry of these names differs between the tree before
+ * and that of the checkpoint. */
+FIRN_MUST_CHECK int fi_catalog_names_exclude(struct fi_catalog *catalog,
+                                             const struct fi_catalog_names *wanted,
+                                             uint32_t workspace, uint64_t order,
+                                             const firn_hash *before, const firn_hash *after,
+                                             bool *out, firn_error *err);
 
 /* ---- the turns of coding agents that have begun: catalog_turns.c ---- */
 

@@ -15,6 +15,8 @@ fi_catalog_delete(struct fi_catalog *catalog, struct firn_db_batch *batch, uint3
     DCHECK(workspace != 0);
     FI_TRY_RETURN(fi_db_batch_delete(batch, catalog->checkpoints, key, err));
     FI_TRY_RETURN(fi_db_batch_delete(batch, catalog->unpacked, key, err));
+    FI_TRY_RETURN(catalog->names == NULL ? FIRN_OK
+                                         : fi_db_batch_delete(batch, catalog->names, key, err));
     FI_TRY_RETURN(fi_catalog_tags_batch_remove(catalog, workspace, record->id, batch, err));
     return fi_catalog_pins_remove(catalog, batch, workspace, record->order, err);
 }

@@ -13,6 +13,7 @@ struct fi_catalog {
     struct firn_db_keyspace *workspaces; /* each NULL if the store has none */
     struct firn_db_keyspace *checkpoints;
     struct firn_db_keyspace *unpacked;
+    struct firn_db_keyspace *names;
 };
 
 enum { FI_CATALOG_WORKSPACE_KEY_SIZE = 4, FI_CATALOG_KEY_SIZE = 12 };

@@ -448,6 +448,7 @@ struct history {
     int (*visit)(void *ctx, const firn_workspace_diff_result *result);
     void *ctx;
     uint64_t last; /* the order of the newest that is not visited any more; 0: none */
+    struct fi_catalog_names names; /* that are looked for */
 };
 
 enum { ENOUGH = 1 }; /* ends a walk; no error code of firn is positive */
@@ -476,6 +477,15 @@ compare_record(struct history *history, const struct fi_catalog_record *after,
                                     after->order, keep_ordinary, &bytes, err);
     bool has_before = rc == ENOUGH;
     FI_TRY(has_before ? fi_catalog_record_decode(fi_buf_slice(&bytes), &before, err) : rc);
+    if (has_before && history->names.count > 0) {
+        bool is_excluded;
+        FI_TRY(fi_catalog_names_exclude(history->opened->catalog, &history->names,
+                                        history->opened->workspace.number, after->order,
+                                        &before.root.hash, &after->root.hash, &is_excluded, err));
+        if (is_excluded) {
+            goto out;
+        }
+    }
     result.after = after_checkpoint;
     if (has_before) {
         DCHECK(before.order < after->order);
@@ -574,6 +584,9 @@ fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *optio
         return rc;
     }
     DCHECK(visit != NULL);
+    for (size_t i = 0; i < options->name_count; i++) {
+        fi_catalog_names_want(&history.names, options->names[i]);
+    }
     history.options.against_previous = true;
     history.options.with_lines = options->with_lines;
     history.options.find_renames = options->find_renames;

@@ -37,25 +37,31 @@
 
 /* ---- comparing with the checkpoint before ---- */
 
+struct counting {
+    firn_workspace_save_result *result;
+    struct fi_catalog_names *names;
+};
+
 static int
 count_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
     (void)err;
-    firn_workspace_save_result *result = ctx;
+    const struct counting *counting = ctx;
+    firn_workspace_save_result *result = counting->result;
     enum fi_difference_walk_kind kind = fi_difference_walk_of_file(change);
     result->added += kind == FI_DIFFERENCE_WALK_ADDED;
     result->changed += kind == FI_DIFFERENCE_WALK_CHANGED;
     result->removed += kind == FI_DIFFERENCE_WALK_REMOVED;
     if (change->kind != FI_DIFFERENCE_WALK_SAME && !fi_difference_walk_is_dir_time(change)) {
         result->is_unchanged = false;
+        fi_catalog_names_add(counting->names, change->path);
     }
     return FIRN_OK;
 }
 
 static int
 compare_with_previous(struct fi_ws_opened *opened, const struct fi_catalog_record *previous,
-                      struct fi_ws_save_tree *tree, firn_workspace_save_result *result,
-                      firn_error *err)
+                      struct fi_ws_save_tree *tree, struct counting *counting, firn_error *err)
 {
     const struct fi_tree_source *stored = fi_objects_trees(opened->objects);
     struct fi_tree_source now = fi_ws_save_tree_source(tree, stored);
@@ -63,8 +69,8 @@ compare_with_previous(struct fi_ws_opened *opened, const struct fi_catalog_recor
     struct fi_difference_walk_side after = {.source = &now, .root = &tree->scan.root};
     struct fi_difference_walk_options options = {0};
     DCHECK(tree->session != NULL && tree->fresh != NULL); /* not sealed: it is read from memory */
-    result->is_unchanged = true;
-    return fi_difference_walk(&before, &after, &options, count_change, result, err);
+    counting->result->is_unchanged = true;
+    return fi_difference_walk(&before, &after, &options, count_change, counting, err);
 }
 
 /* ---- the turn of an agent ----
@@ -227,6 +233,8 @@ struct saving {
     struct fi_catalog_record previous;
     struct fi_buf previous_bytes;
     struct fi_ws_save_tree tree;
+    struct fi_catalog_told told; /* db NULL: nobody was told */
+    struct fi_catalog_names names;
     firn_workspace_checkpoint *made; /* room for it */
     firn_workspace_save_result *result;
 };
@@ -257,15 +265,17 @@ static void
 ws_save_compare(struct saving *saving)
 {
     firn_workspace_save_result *result = saving->result;
+    struct counting counting = {result, &saving->names};
     firn_error damage;
     if (!saving->has_previous) {
         result->added = saving->tree.scan.files;
         return;
     }
     result->previous = saving->previous.number;
-    if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, result, &damage) !=
-        FIRN_OK) {
+    if (compare_with_previous(saving->opened, &saving->previous, &saving->tree, &counting,
+                              &damage) != FIRN_OK) {
         result->is_unchanged = false;
+        saving->names.is_full = true;
         fi_ws_report_damage(&saving->request.callbacks, damage.text);
     }
     result->is_unchanged = result->is_unchanged && !saving->tree.repositories_differ;
@@ -409,6 +419,22 @@ out:
     return rc;
 }
 
+/* What the commit of the checkpoint has besides. */
+static int
+ws_save_join(void *ctx, struct firn_db_batch *batch, const struct fi_catalog_record *record,
+             firn_error *err)
+{
+    struct saving *saving = ctx;
+    if (saving->told.db != NULL) {
+        FI_TRY_RETURN(fi_catalog_told_join(&saving->told, batch, record, err));
+    }
+    return !saving->has_previous || saving->names.is_full
+               ? FIRN_OK
+               : fi_catalog_names_put(saving->opened->catalog, batch, &saving->names,
+                                      saving->opened->workspace.number, record->order,
+                                      &saving->previous.root.hash, &record->root.hash, err);
+}
+
 /* Housekeeping: what could not be deleted now expires again at the next save. */
 static void
 ws_save_expire(struct fi_ws_opened *opened, const struct fi_catalog_policy *keep,
@@ -478,17 +504,16 @@ fi_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
         return rc;
     }
     rc = fi_ws_pending_finish(ws, &opened, options->threads, &options->callbacks, err);
-    struct fi_catalog_told told = {.db = NULL};
-    const struct fi_catalog_joint joint = {.join = fi_catalog_told_join, .ctx = &told};
+    const struct fi_catalog_joint joint = {.join = ws_save_join, .ctx = &saving};
+    saving.request.joint = &joint;
     if (rc == FIRN_OK && options->marks_told) {
-        rc = fi_catalog_told_init(&told, opened.db, opened.workspace.number, &options->callbacks,
-                                  &saving.request.callbacks, err);
-        saving.request.joint = &joint;
+        rc = fi_catalog_told_init(&saving.told, opened.db, opened.workspace.number,
+                                  &options->callbacks, &saving.request.callbacks, err);
     }
     if (rc == FIRN_OK) {
         rc = save_opened(&saving, err);
     }
-    fi_catalog_told_deinit(&told);
+    fi_catalog_told_deinit(&saving.told);
     if (rc == FIRN_OK && out->is_made) {
         ws_save_expire(&opened, options->keep == NULL ? NULL : &keep, out);
         FI_IGNORE(fi_gc_join(ws, &opened, &options->callbacks, NULL));
