@@ -294,6 +294,7 @@ set(FIRN_COLD_FILES
     gitdir/gitdir_locks.c
     gitdir/gitdir_settle.c
     gitdir/gitdir_stage.c
+    gitdir/gitdir_walk.c
     operations/ws_repository.c
     present/ws_save_repositories.c
     repository/repository.c
