@@ -296,6 +296,7 @@ set(FIRN_COLD_FILES
     gitdir/gitdir_stage.c
     gitdir/gitdir_walk.c
     operations/ws_repository.c
+    operations/ws_repository_step.c
     present/ws_save_repositories.c
     repository/repository.c
     repository/repository_config.c
