@@ -274,13 +274,20 @@ out:
     return rc;
 }
 
-/* Opens the times: the checkpoint's is before, now is after. */
+/* Opens the times: the checkpoint's is before, now is after. Calls prepare, if it is not NULL, with
+ * each path in between. */
 static int
 open_against_now(struct repositories *repositories, const struct fi_catalog_record *record,
-                 unsigned threads, firn_error *err)
+                 unsigned threads,
+                 int (*prepare)(struct repositories *repositories, firn_slice path,
+                                firn_error *err),
+                 firn_error *err)
 {
     FI_TRY_RETURN(open_checkpoint(&repositories->before, repositories->opened, record, err));
     FI_TRY_RETURN(list_time(repositories, &repositories->before, err));
+    if (prepare != NULL) {
+        FI_TRY_RETURN(each_path(repositories, prepare, repositories, err));
+    }
     return open_now(repositories, &repositories->after, threads, err);
 }
 
@@ -300,7 +307,7 @@ fi_ws_repository_tell_now(struct fi_ws_opened *opened, const struct fi_catalog_r
         rc = fi_error_no_memory(err, "the repositories of a workspace");
         goto out;
     }
-    FI_TRY(open_against_now(&repositories, record, threads, err));
+    FI_TRY(open_against_now(&repositories, record, threads, NULL, err));
     rc = each_path(&repositories, tell_path, &repositories, err);
     *out_differ = repositories.differ;
 out:
@@ -330,6 +337,17 @@ bringing_of(struct repositories *repositories)
                                        offsetof(struct bringing, repositories));
 }
 
+/* Settles what a restore that was killed has left, before anything is looked at: .git may have
+ * another name. */
+static int
+tidy_path(struct repositories *repositories, firn_slice path, firn_error *err)
+{
+    const struct fi_gitdir_request request = {.opened = repositories->opened, .path = path};
+    (void)err;
+    FI_IGNORE(fi_gitdir_tidy(&request, NULL)); /* best effort */
+    return FIRN_OK;
+}
+
 static int
 note_path(struct repositories *repositories, firn_slice path, firn_error *err)
 {
@@ -337,8 +355,6 @@ note_path(struct repositories *repositories, firn_slice path, firn_error *err)
     const struct fi_tree_entry *now;
     FI_TRY_RETURN(tell_path(repositories, path, err));
     if (repositories->text.size == 0) {
-        const struct fi_gitdir_request request = {.opened = repositories->opened, .path = path};
-        FI_IGNORE(fi_gitdir_tidy(&request, NULL)); /* best effort */
         return FIRN_OK;
     }
     FI_TRY_RETURN(find_entry(&repositories->after, path, &now, err));
@@ -588,7 +604,8 @@ fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err)
     firn_hash parts[FI_REPOSITORY_PARTS];
     int rc;
     FI_TRY(fi_ws_repository_check(restoring, err));
-    FI_TRY(open_against_now(repositories, &restoring->record, restoring->options->threads, err));
+    FI_TRY(open_against_now(repositories, &restoring->record, restoring->options->threads,
+                            restoring->options->dry_run ? NULL : tidy_path, err));
     if (restoring->options->dry_run) {
         rc = tell_all(&bringing, err);
         goto out;
