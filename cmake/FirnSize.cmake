@@ -169,6 +169,7 @@ set(FIRN_COLD_FILES
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
+    graph/graph_recall.c
     graph/graph_write.c
     log/log_capture.c
     log/log_current.c
@@ -189,6 +190,8 @@ set(FIRN_COLD_FILES
     lsm/lsm_pieces.c
     lsm/lsm_vectors.c
     row/row_check.c
+    row/row_estimate.c
+    row/row_open.c
     store/db.c
     store/db_bulk.c
     inspect/inspect_check.c

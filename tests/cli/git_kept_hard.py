@@ -233,7 +233,7 @@ def test_a_repository_under_another_name_is_told(world):
         if left_beside(world):
             break
     os.rename(world.path(".git"), world.path(left_beside(world)[0][:39] + ".old"))
-    word = "this is .git, and has that name no more since a restore was interrupted"
+    word = "a restore was interrupted: rename it to .git"
     for text in (world.firn("status"), world.firn("save")):
         check(word in text and ".old" in text, text)
     world.firn("restore", "1", "--git")

@@ -469,8 +469,7 @@ check_saved(void *ctx, firn_slice path, firn_error *err)
     FI_TRY(is_same(&bringing->saved, &present.after, path, &is_saved, err));
     if (!is_saved) {
         rc = fi_error_set(err, FIRN_CONFLICT,
-                          "git has changed it since its state was saved, so it stays as it is; "
-                          "restore again");
+                          "git has changed it meanwhile, so it stays as it is; restore again");
     }
 out:
     repositories_deinit(&present);

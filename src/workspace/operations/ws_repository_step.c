@@ -131,8 +131,7 @@ fi_ws_repository_step_choose(struct fi_ws_restoring *restoring, firn_error *err)
     if (restoring->step->git_differs) {
         restoring->git_from = FI_WS_GIT_CHOSEN;
         return is_forward ? fi_error_set(err, FIRN_NOT_FOUND,
-                                         "there is nothing to redo: git repositories were changed "
-                                         "after the undo")
+                                         "there is nothing to redo: git was at work since")
                           : take_newest(restoring, &candidates, err);
     }
     restoring->git_present = candidates.list[i].order;

@@ -63,16 +63,22 @@ name_of(firn_slice path)
     return firn_bytes(path.data + at, path.size - at);
 }
 
-/* What a restore that was interrupted has named otherwise (gitdir.c). */
+/* What a restore that was interrupted has named otherwise (gitdir.c), ".old" at the end. */
 static bool
 is_aside(const firn_notice *notice)
 {
-    static const char suffix[] = ".old";
     const firn_slice name = name_of(notice->path);
-    const size_t size = sizeof suffix - 1;
-    return notice->kind == FIRN_NOTICE_EXCLUDED && name.size > size &&
-           fi_slice_has_prefix(name, firn_str(FI_REPOSITORY_TEMPORARY)) &&
-           memcmp(name.data + name.size - size, suffix, size) == 0;
+    return notice->kind == FIRN_NOTICE_EXCLUDED &&
+           name.size == sizeof FI_REPOSITORY_TEMPORARY "0123456789abcdef.old" - 1 &&
+           fi_slice_has_prefix(name, firn_str(FI_REPOSITORY_TEMPORARY));
+}
+
+static void
+note_path(struct fi_ws_save_repositories *repositories, struct fi_buf *paths, firn_slice path)
+{
+    if (fi_buf_append_slice(paths, path) != FIRN_OK || fi_buf_append_u8(paths, '\0') != FIRN_OK) {
+        repositories->is_out_of_memory = true;
+    }
 }
 
 static void
@@ -80,13 +86,10 @@ on_notice(void *ctx, const firn_notice *notice)
 {
     struct fi_ws_save_repositories *repositories = ctx;
     const bool is_found = is_repository(notice);
-    if (is_aside(notice) && (fi_buf_append_slice(&repositories->asides, notice->path) != FIRN_OK ||
-                             fi_buf_append_u8(&repositories->asides, '\0') != FIRN_OK)) {
-        repositories->is_out_of_memory = true;
-    }
-    if (is_found && (fi_buf_append_slice(&repositories->paths, notice->path) != FIRN_OK ||
-                     fi_buf_append_u8(&repositories->paths, '\0') != FIRN_OK)) {
-        repositories->is_out_of_memory = true;
+    if (is_found) {
+        note_path(repositories, &repositories->paths, notice->path);
+    } else if (is_aside(notice)) {
+        note_path(repositories, &repositories->asides, notice->path);
     }
     if (repositories->outer.on_notice != NULL && !(is_found && repositories->is_saved)) {
         fi_os_callback_notice(&repositories->outer, notice);
@@ -167,10 +170,9 @@ fi_ws_save_repositories_tell(const struct fi_ws_save_repositories *repositories,
         return;
     }
     tell_paths(repositories, root, &repositories->paths, is_lost,
-               "the directory that it names is not there: there is no repository to keep");
+               "the directory that it names is not there: nothing is kept");
     tell_paths(repositories, root, &repositories->asides, is_missing,
-               "this is .git, and has that name no more since a restore was interrupted: rename "
-               "it, or repeat the restore with --git");
+               "a restore was interrupted: rename it to .git, or restore again with --git");
 }
 
 /* ---- their scans ---- */
@@ -518,10 +520,10 @@ int
 fi_ws_save_repositories_add(struct fi_ws_save_repositories *repositories, firn_slice path,
                             firn_error *err)
 {
-    return fi_buf_append_slice(&repositories->paths, path) == FIRN_OK &&
-                   fi_buf_append_u8(&repositories->paths, '\0') == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "the repositories of a workspace");
+    note_path(repositories, &repositories->paths, path);
+    return repositories->is_out_of_memory
+               ? fi_error_no_memory(err, "the repositories of a workspace")
+               : FIRN_OK;
 }
 
 int
