@@ -197,6 +197,11 @@ def test_hostile_repositories(world):
     check(os.path.isdir(world.path("a", ".git")), "it is restored nevertheless")
 
 
+def counted(world, number):
+    """Whether a checkpoint says that it may lack something."""
+    return [row for row in world.checkpoints() if row["number"] == number][0]["skipped"] > 0
+
+
 def test_git_at_work_while_saves_run(world):
     repository(world)
     script = ("i=0; while [ ! -e stop ]; do i=$((i+1)); echo $i >w.txt; git add w.txt; git commit -qm $i; "
@@ -205,14 +210,14 @@ def test_git_at_work_while_saves_run(world):
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     count = 5
     for _ in range(count):
-        world.save()
+        world.save(expect=None)  # 6 if packs came and went all the time
     world.write("stop", "")
     process.wait(timeout=100)
     for number in range(1, count + 1):
         shutil.rmtree(world.path(".git"))
         world.firn("restore", str(number), "--git", expect=None)
-        fsck = world.git("fsck", "--full", expect=None)
-        check("missing" not in fsck and "broken" not in fsck and "error" not in fsck, f"{number}: {fsck}")
+        sound, fsck = is_whole(world)
+        check(sound or counted(world, number), f"{number}: {fsck}")
         world.git("log", "--oneline", "--all")
 
 
