@@ -169,6 +169,7 @@ set(FIRN_COLD_FILES
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
+    graph/graph_recall.c
     graph/graph_write.c
     log/log_capture.c
     log/log_current.c
@@ -192,9 +193,9 @@ set(FIRN_COLD_FILES
     row/row_estimate.c
     run/run_pieces.c # the disk takes nearly all of its time
     txn/txn_merge.c
-    graph/graph_recall.c
     block/block_descriptor.c
     text/text_value.c
+    row/row_open.c
     store/db.c
     store/db_bulk.c
     inspect/inspect_check.c
@@ -300,7 +301,9 @@ set(FIRN_COLD_FILES
     gitdir/gitdir_locks.c
     gitdir/gitdir_settle.c
     gitdir/gitdir_stage.c
+    gitdir/gitdir_walk.c
     operations/ws_repository.c
+    operations/ws_repository_step.c
     present/ws_save_repositories.c
     repository/repository.c
     repository/repository_config.c

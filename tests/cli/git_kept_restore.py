@@ -1,30 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """tests/cli/git_kept_restore.py FIRN: a restore of git repositories loses nothing, whatever is there meanwhile."""
-import importlib.util
+import glob
 import os
-import re
 import shutil
+import signal
 import subprocess
-import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-FIRN = os.path.abspath(sys.argv[1])
-
-
-def load():
-    """World and check of git_kept.py, without its tests."""
-    text = open(os.path.join(HERE, "git_kept.py"), encoding="utf-8").read()
-    spec = importlib.util.spec_from_loader("git_kept", loader=None)
-    module = importlib.util.module_from_spec(spec)
-    module.__file__ = os.path.join(HERE, "git_kept.py")
-    exec(compile(text[:text.rindex("\nmain()")], module.__file__, "exec"), module.__dict__)  # pylint: disable=exec-used
-    return module
-
-
-kept = load()
-check, repository, save = kept.check, kept.repository, kept.save
+from git_world import check, left_beside, repository, run_tests
 
 
 def test_a_long_list_of_what_is_left_out(world):
@@ -36,7 +20,7 @@ def test_a_long_list_of_what_is_left_out(world):
             file.write("[core]\n\tbare = false\n[x]\n")
             for name in names + ["y" * last, "z"]:
                 file.write(f"\t{name} = 1\n")
-        save(world)
+        world.save()
         shutil.rmtree(world.path(".git"))
         result = world.firn("restore", "latest", "--git", "--json")
         lines = [text for text in result.splitlines() if "not from the checkpoint" in text]
@@ -53,7 +37,7 @@ def nested(world):
     world.git("init", "-q", ".", at=lib)
     world.commit("l.txt", "one", at=lib)
     world.write(".gitignore", "lib/\n")
-    save(world)
+    world.save()
     world.firn("config", "save.gitignore", "true")
     world.commit("l.txt", "two", at=lib)
     return lib
@@ -92,14 +76,34 @@ def test_a_store_in_it_stays(world):
         world.commit("a.txt", store)
         world.firn("save", "--store", store)
         world.commit("a.txt", "two of " + store)
-        text = world.run(FIRN, "restore", "1", "--git", "--store", store, expect=2)
+        text = world.firn("restore", "1", "--git", "--store", store, expect=2)
         check("two" in world.git("log", "--format=%s"), text)
         world.firn("show", "1", "--store", store)
 
 
-def start(world, *words):
-    return subprocess.Popen([FIRN, *words], cwd=world.directory, env=world.environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True)
+TURNS_MAX = 60  # at most so often, a restore is not met at the moment that a test is about
+
+
+class Stopped:
+    """A restore of checkpoint 1 that is stopped when a name is there, until the block ends. It may end before."""
+
+    def __init__(self, world, *names):
+        self.is_met = lambda: any(glob.glob(world.path(name)) for name in names)
+        self.process = world.start(world.program, "--wait", "0", "restore", "1", "--git", stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        self.text = ""
+
+    def __enter__(self):
+        while self.process.poll() is None and not self.is_met():
+            pass
+        self.process.send_signal(signal.SIGSTOP)
+        if self.process.returncode is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        return self.is_met()
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGCONT)
+        self.text = self.process.communicate(timeout=60)[0]
 
 
 def test_what_git_does_meanwhile_is_not_lost(world):
@@ -108,42 +112,42 @@ def test_what_git_does_meanwhile_is_not_lost(world):
         world.write(f"d/{number}.txt", str(number))
     world.git("add", ".")
     world.git("commit", "-qm", "one")
-    save(world)
+    world.save()
     world.commit("a.txt", "two")
-    met = 0
-    for turn in range(2):
-        process = start(world, "--wait", "0", "restore", "1", "--git")
-        try:
-            while process.poll() is None and not [name for name in os.listdir(world.directory)
-                                                  if name.startswith(".firn-")]:
-                time.sleep(0.001)
-            done = subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", f"three {turn}"], cwd=world.directory,
-                                  env=world.environment, capture_output=True, check=False).returncode == 0
-            done = world.git("branch", f"new-{turn}", expect=None) is not None and done
-        finally:
-            text = process.communicate(timeout=60)[0]
-        if process.returncode == 0:
-            if done and "three" not in world.git("log", "--format=%s"): # it came before the state was saved
-                world.firn(*re.search("take this back with: firn (restore [k-z]+ --git)", text).group(1).split())
-                check("three" in world.git("log", "--format=%s"), "a commit is lost: " + text)
-            world.git("reset", "-q", "--hard")
-            world.commit("a.txt", f"two {turn}")
-            continue
-        met += 1
-        check(process.returncode == 4, text)
-        check(f"three {turn}" in world.git("log", "--format=%s"), "the commit is there")
-        check(f"new-{turn}" in world.git("branch"), "the branch is there")
+    refused = 0
+    for turn in range(TURNS_MAX):
+        restore = Stopped(world, ".firn-*")
+        with restore:
+            done = [subject for words, subject in ((["commit", "-q", "--allow-empty", "-m", f"three {turn}"], "three"),
+                                                   (["branch", f"new-{turn}"], "new"))
+                    if succeeds(world, *words)]
+        code = restore.process.returncode
+        check(code in (0, 4), restore.text)
+        refused += code == 4
+        if code == 0 and "three" in done and f"three {turn}" not in world.git("log", "--format=%s"):
+            take_back(world, restore.text)  # it came before the state was saved
+        check("three" not in done or f"three {turn}" in world.git("log", "--format=%s"), f"a commit is lost: {restore.text}")
+        check("new" not in done or code == 0 or f"new-{turn}" in world.git("branch"), f"a branch is lost: {restore.text}")
         world.git("fsck")
-    check(met > 0, "git was never at work meanwhile")
-    check(not [name for name in os.listdir(world.directory) if name.startswith(".firn-")], "something is left")
+        if refused == 2:
+            break
+        world.git("reset", "-q", "--hard")
+        world.commit("a.txt", f"two {turn}")
+    check(refused == 2, "git was never at work meanwhile")
+    check(not left_beside(world), "something is left")
+
+
+def succeeds(world, *words):
+    with world.start("git", *words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        return process.wait() == 0
 
 
 def make_branch(world, name, value):
     """As git does. Whether it succeeded."""
     path = world.path(".git/refs/heads", name)
-    with open(path + ".lock", "x", encoding="utf-8") as file:
-        file.write(value)
     try:
+        with open(path + ".lock", "x", encoding="utf-8") as file:
+            file.write(value)
         os.rename(path + ".lock", path)
     except FileNotFoundError:  # another directory is there now
         return False
@@ -152,31 +156,46 @@ def make_branch(world, name, value):
 
 def test_a_branch_made_under_the_locks_is_not_lost(world):
     repository(world)
-    save(world)
+    world.save()
     value = world.git("rev-parse", "HEAD")
+    lock = world.path(".git/HEAD.lock")
     refused = 0
-    for turn in range(8):
+    for turn in range(TURNS_MAX):
         world.write("later.txt", str(turn))
         world.git("branch", f"later-{turn}")
-        process = start(world, "--wait", "0", "restore", "1", "--git")
-        lock = world.path(".git/HEAD.lock")
-        while process.poll() is None and not os.path.exists(lock):
-            pass
-        time.sleep(turn * 0.001)
-        done = make_branch(world, f"mine-{turn}", value)
-        text = process.communicate(timeout=60)[0]
-        check(process.returncode in (0, 4), text)
-        refused += process.returncode == 4
-        check(not done or f"mine-{turn}" in world.git("branch"), f"turn {turn}: a branch is lost: {text}")
+        restore = Stopped(world, ".git/HEAD.lock")
+        with restore as is_met:
+            done = make_branch(world, f"mine-{turn}", value)
+        check(restore.process.returncode in ([4] if is_met and done else [0, 4]), restore.text)
+        refused += is_met and done
+        check(not done or f"mine-{turn}" in world.git("branch"), f"turn {turn}: a branch is lost: {restore.text}")
         check(not os.path.exists(lock), "a lock is left")
-    check(refused > 0, "git was never at work under the locks")
+        if refused == 3:
+            break
+    check(refused == 3, "git was never at work under the locks")
+
+
+def test_a_branch_made_at_any_moment_is_not_lost(world):
+    repository(world)
+    world.save()
+    value = world.git("rev-parse", "HEAD")
+    for turn in range(6):
+        world.git("branch", f"later-{turn}")
+        with world.start(world.program, "--wait", "0", "restore", "1", "--git", "-q", stderr=subprocess.PIPE) as process:
+            while process.poll() is None and not os.path.exists(world.path(".git/HEAD.lock")):
+                pass
+            time.sleep(turn * 0.001)
+            done = make_branch(world, f"mine-{turn}", value)
+            text = process.communicate(timeout=60)[1]
+        check(process.returncode in (0, 4), text)
+        check(not done or f"mine-{turn}" in world.git("branch"), f"turn {turn}: a branch is lost: {text}")
 
 
 def test_locks_of_other_working_trees(world):
     repository(world)
     other = os.path.join(world.top, "other")
     world.git("worktree", "add", "-q", other, "topic")
-    save(world)
+    world.save()
     world.git("branch", "later")
     world.write(".git/worktrees/other/index.lock", "")
     world.firn("--wait", "0", "restore", "1", "--git", expect=4)
@@ -202,7 +221,7 @@ def test_git_at_work_in_one_does_not_end_the_others(world):
     for at in places:
         world.git("init", "-q", ".", at=at)
         world.commit("f.txt", "one", at=at)
-    save(world)
+    world.save()
     for at in places:
         world.git("branch", "later", at=at)
     world.write("b/.git/index.lock", "")
@@ -211,5 +230,4 @@ def test_git_at_work_in_one_does_not_end_the_others(world):
     check(["later" in world.git("branch", at=at) for at in places] == [False, True, False], text)
 
 
-kept.TESTS = [value for name, value in list(globals().items()) if name.startswith("test_")]
-kept.main()
+run_tests(globals())

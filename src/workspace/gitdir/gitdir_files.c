@@ -2,54 +2,12 @@
  *
  * gitdir/gitdir_files.c: small files of git's directory.
  *
- * A directory is listed as a whole before anything in it is changed. Nothing here follows a link.
- * Files that are written are not synced one by one: the caller syncs the file system before the
- * directory gets its name.
+ * Nothing here follows a link. Files that are written are not synced one by one: the caller syncs
+ * the file system before the directory gets its name.
  */
 #include "base/check.h"
 #include "base/slice.h"
 #include "gitdir/gitdir_internal.h"
-
-struct collecting {
-    struct fi_os_dir *dir;
-    struct fi_buf *out;
-};
-
-static int
-collect(void *ctx, const struct fi_os_dirent *entry)
-{
-    struct collecting *collecting = ctx;
-    struct fi_os_stat stat = {.kind = entry->kind};
-    if (entry->kind == FI_OS_UNKNOWN &&
-        fi_os_stat(collecting->dir, entry->name, &stat, NULL) != FIRN_OK) {
-        return FIRN_OK; /* it is gone */
-    }
-    FI_TRY_RETURN(fi_buf_append_u8(collecting->out, (uint8_t)stat.kind));
-    return fi_buf_append(collecting->out, entry->name, entry->name_size + 1);
-}
-
-int
-fi_gitdir_files_list(struct fi_os_dir *dir, struct fi_buf *out, firn_error *err)
-{
-    struct collecting collecting = {dir, out};
-    fi_buf_clear(out);
-    int rc = fi_os_dir_list(dir, collect, &collecting, err);
-    return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of a directory") : rc;
-}
-
-bool
-fi_gitdir_files_next(firn_slice *entries, enum fi_os_kind *out_kind, const char **out_name)
-{
-    if (entries->size == 0) {
-        return false;
-    }
-    *out_kind = (enum fi_os_kind)entries->data[0];
-    *out_name = (const char *)entries->data + 1;
-    size_t size = strlen(*out_name) + 2;
-    CHECK(size <= entries->size);
-    *entries = firn_bytes(entries->data + size, entries->size - size);
-    return true;
-}
 
 int
 fi_gitdir_files_read(struct fi_os_dir *dir, const char *name, size_t size_max, struct fi_buf *out,

@@ -46,13 +46,32 @@ void fi_gitdir_locks_release(struct fi_gitdir *gitdir);
 /* A sum that changes when git changes anything in the present repository but locks and objects. */
 FIRN_MUST_CHECK int fi_gitdir_locks_sum(struct fi_gitdir *gitdir, firn_hash *out, firn_error *err);
 
+/* ---- gitdir_walk.c ---- */
+
+typedef int fi_gitdir_walk_visit(void *ctx, const char *name, enum fi_os_kind kind,
+                                 firn_error *err);
+
+/* Lists a directory, and then calls visit for each entry, until that fails. */
+FIRN_MUST_CHECK int fi_gitdir_walk_list(struct fi_os_dir *dir, fi_gitdir_walk_visit *visit,
+                                        void *ctx, firn_error *err);
+
+/* Directories that are still to be visited. Begins as {0}. */
+struct fi_gitdir_walk {
+    struct fi_buf waiting;
+    struct fi_buf path; /* the last one that was taken */
+};
+
+/* Adds a directory, called name in that of a path ("" both: the one where the walk begins). */
+FIRN_MUST_CHECK int fi_gitdir_walk_add(struct fi_gitdir_walk *walk, uint8_t mark, firn_slice path,
+                                       const char *name, firn_error *err);
+/* Takes the directory that was added last. *out_path is valid until the next call; NULL: there is
+ * none. */
+FIRN_MUST_CHECK int fi_gitdir_walk_next(struct fi_gitdir_walk *walk, uint8_t *out_mark,
+                                        const char **out_path, firn_error *err);
+void fi_gitdir_walk_deinit(struct fi_gitdir_walk *walk);
+
 /* ---- gitdir_files.c ---- */
 
-/* Entries of a directory in a buffer: the kind (enum fi_os_kind), and the name with a NUL. */
-FIRN_MUST_CHECK int fi_gitdir_files_list(struct fi_os_dir *dir, struct fi_buf *out,
-                                         firn_error *err);
-/* Takes the next one off *entries; false at the end. */
-bool fi_gitdir_files_next(firn_slice *entries, enum fi_os_kind *out_kind, const char **out_name);
 /* Replaces the contents of out by those of a regular file. FIRN_LIMIT if it is larger. */
 FIRN_MUST_CHECK int fi_gitdir_files_read(struct fi_os_dir *dir, const char *name, size_t size_max,
                                          struct fi_buf *out, firn_error *err);

@@ -19,7 +19,16 @@ enum { LEVELS_MAX = 64, COPY_SIZE = 1 << 20 };
 
 struct joining {
     struct fi_gitdir *gitdir;
-    struct fi_buf waiting; /* paths of directories that may have objects, each with a NUL */
+    struct fi_gitdir_walk walk; /* directories that may have objects; the mark is the depth */
+    firn_slice path;            /* of one of them */
+    uint8_t depth;
+    bool is_repository;
+};
+
+/* A directory of the present repository, and the same one of the stage. */
+struct both {
+    struct fi_os_dir *from;
+    struct fi_os_dir *to;
 };
 
 static int
@@ -85,145 +94,102 @@ is_object_name(const char *name)
            !fi_slice_has_prefix(slice, firn_str("incoming-")) && strstr(name, ".lock") == NULL;
 }
 
-/* One directory of objects: that of packs, or those whose hashes begin alike. */
 static int
-join_directory(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, firn_error *err)
+join_object(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    struct fi_os_dir *source = NULL;
-    struct fi_os_dir *target = NULL;
-    struct fi_buf entries = {0};
-    const char *file;
-    enum fi_os_kind kind;
-    int rc = fi_os_dir_open(from, name, &source, err);
+    const struct both *both = ctx;
+    return kind == FI_OS_FILE && is_object_name(name) ? join_file(both->from, both->to, name, err)
+                                                      : FIRN_OK;
+}
+
+/* Calls visit for what a directory of both has in the present repository. */
+static int
+join_directory(const struct both *outer, const char *name, fi_gitdir_walk_visit *visit,
+               firn_error *err)
+{
+    struct both both = {NULL, NULL};
+    int rc = fi_os_dir_open(outer->from, name, &both.from, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    rc = fi_os_make_dir(to, name, 0777, err);
+    rc = fi_os_make_dir(outer->to, name, 0777, err);
     FI_TRY(rc == FIRN_EXISTS ? FIRN_OK : rc);
-    FI_TRY(fi_os_dir_open(to, name, &target, err));
-    FI_TRY(fi_gitdir_files_list(source, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &file)) {
-        if (kind == FI_OS_FILE && is_object_name(file)) {
-            FI_TRY(join_file(source, target, file, err));
-        }
-    }
+    FI_TRY(fi_os_dir_open(outer->to, name, &both.to, err));
+    rc = fi_gitdir_walk_list(both.from, visit, &both, err);
 out:
-    fi_os_dir_close(source);
-    fi_os_dir_close(target);
-    fi_buf_deinit(&entries);
+    fi_os_dir_close(both.from);
+    fi_os_dir_close(both.to);
     return rc;
 }
 
+/* That of packs, or of the objects whose hashes begin alike. */
 static int
-join_objects(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err)
+join_group(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    struct fi_os_dir *source = NULL;
-    struct fi_os_dir *target = NULL;
-    struct fi_buf entries = {0};
-    const char *name;
-    enum fi_os_kind kind;
-    int rc = fi_os_dir_open(from, "objects", &source, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    }
-    rc = fi_os_make_dir(to, "objects", 0777, err);
-    FI_TRY(rc == FIRN_EXISTS ? FIRN_OK : rc);
-    FI_TRY(fi_os_dir_open(to, "objects", &target, err));
-    FI_TRY(fi_gitdir_files_list(source, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        if (kind == FI_OS_DIR && strcmp(name, "info") != 0 && is_object_name(name)) {
-            FI_TRY(join_directory(source, target, name, err));
-        }
-    }
+    return kind == FI_OS_DIR && strcmp(name, "info") != 0 && is_object_name(name)
+               ? join_directory(ctx, name, join_object, err)
+               : FIRN_OK;
+}
+
+static int
+join_packs(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
+{
+    return strcmp(name, "pack") == 0 ? join_group(ctx, name, kind, err) : FIRN_OK;
+}
+
+static int
+join_objects(const struct both *both, firn_error *err)
+{
+    FI_TRY_RETURN(join_directory(both, "objects", join_group, err));
     /* Once more: git puts a pack in place before it removes what is in it. */
-    rc = join_directory(source, target, "pack", err);
-out:
-    fi_os_dir_close(source);
-    fi_os_dir_close(target);
-    fi_buf_deinit(&entries);
-    return rc;
+    return join_directory(both, "objects", join_packs, err);
 }
 
 static int
-add_waiting(struct joining *joining, struct fi_os_dir *dir, firn_slice path, firn_error *err)
+add_below(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    struct fi_buf entries = {0};
-    struct fi_buf inner = {0};
-    const bool is_repository = path.size == 0 || fi_gitdir_files_has(dir, "HEAD", FI_OS_FILE);
-    const char *name;
-    enum fi_os_kind kind;
-    int rc;
-    FI_TRY(fi_gitdir_files_list(dir, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        if (kind != FI_OS_DIR ||
-            (is_repository && strcmp(name, "modules") != 0 && strcmp(name, "worktrees") != 0)) {
-            continue;
-        }
-        FI_TRY(fi_gitdir_files_path(path, name, &inner, err));
-        if (fi_buf_append(&joining->waiting, inner.data, inner.size + 1) != FIRN_OK) {
-            rc = fi_error_no_memory(err, "a list of directories");
-            goto out;
-        }
-    }
-out:
-    fi_buf_deinit(&entries);
-    fi_buf_deinit(&inner);
-    return rc;
+    struct joining *joining = ctx;
+    return kind == FI_OS_DIR && joining->depth < LEVELS_MAX &&
+                   (!joining->is_repository || strcmp(name, "modules") == 0 ||
+                    strcmp(name, "worktrees") == 0)
+               ? fi_gitdir_walk_add(&joining->walk, joining->depth + 1, joining->path, name, err)
+               : FIRN_OK;
 }
 
 /* A directory of both that may be a repository, or have some below it. */
 static int
 join_level(struct joining *joining, const char *path, firn_error *err)
 {
-    struct fi_os_dir *from = NULL;
-    struct fi_os_dir *to = NULL;
+    struct both both = {NULL, NULL};
     int rc;
-    FI_TRY(fi_os_dir_open_beneath(joining->gitdir->present, path, &from, err));
-    FI_TRY(fi_os_dir_open_beneath(joining->gitdir->stage, path, &to, err));
-    if (path[0] == '\0' || fi_gitdir_files_has(from, "HEAD", FI_OS_FILE)) {
-        FI_TRY(join_objects(from, to, err));
-    }
-    FI_TRY(add_waiting(joining, from, firn_str(path), err));
+    FI_TRY(fi_os_dir_open_beneath(joining->gitdir->present, path, &both.from, err));
+    FI_TRY(fi_os_dir_open_beneath(joining->gitdir->stage, path, &both.to, err));
+    joining->path = firn_str(path);
+    joining->is_repository = path[0] == '\0' || fi_gitdir_files_has(both.from, "HEAD", FI_OS_FILE);
+    FI_TRY(joining->is_repository ? join_objects(&both, err) : FIRN_OK);
+    rc = fi_gitdir_walk_list(both.from, add_below, joining, err);
 out:
-    fi_os_dir_close(from);
-    fi_os_dir_close(to);
+    fi_os_dir_close(both.from);
+    fi_os_dir_close(both.to);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-static unsigned
-levels_of(const char *path)
-{
-    unsigned count = 0;
-    for (; *path != '\0'; path++) {
-        count += *path == '/';
-    }
-    return count;
 }
 
 int
 fi_gitdir_join(struct fi_gitdir *gitdir, firn_error *err)
 {
     struct joining joining = {.gitdir = gitdir};
-    struct fi_buf path = {0};
     int rc;
     DCHECK(gitdir->present != NULL);
-    rc = fi_buf_append_u8(&joining.waiting, '\0') == FIRN_OK
-             ? FIRN_OK
-             : fi_error_no_memory(err, "a list of directories");
-    for (size_t at = 0; rc == FIRN_OK && at < joining.waiting.size;) {
-        const firn_slice next = firn_str((const char *)joining.waiting.data + at);
-        at += next.size + 1;
-        fi_buf_clear(&path);
-        if (fi_buf_append(&path, next.data, next.size + 1) != FIRN_OK) {
-            rc = fi_error_no_memory(err, "a path");
-        } else if (levels_of((const char *)path.data) < LEVELS_MAX) {
-            rc = join_level(&joining, (const char *)path.data, err);
+    FI_TRY(fi_gitdir_walk_add(&joining.walk, 0, firn_bytes(NULL, 0), "", err));
+    for (;;) {
+        const char *path;
+        FI_TRY(fi_gitdir_walk_next(&joining.walk, &joining.depth, &path, err));
+        if (path == NULL) {
+            break;
         }
+        FI_TRY(join_level(&joining, path, err));
     }
-    fi_buf_deinit(&joining.waiting);
-    fi_buf_deinit(&path);
+out:
+    fi_gitdir_walk_deinit(&joining.walk);
     return rc;
 }

@@ -31,13 +31,14 @@ enum {
 
 struct looking {
     /* Looks at a file or link. */
-    int (*visit)(struct looking *looking, struct fi_os_dir *dir, const char *name, firn_error *err);
+    int (*visit)(struct looking *looking, const char *name, firn_error *err);
     struct fi_gitdir *gitdir;
     firn_hash *sum;
-    bool with_objects;     /* directories of objects are looked into */
-    struct fi_buf waiting; /* paths of directories, each with a NUL */
-    struct fi_buf entries;
-    struct fi_buf path;
+    bool with_objects; /* directories of objects are looked into */
+    struct fi_gitdir_walk walk;
+    struct fi_os_dir *dir;
+    firn_slice dir_path;
+    struct fi_buf path; /* of an entry */
 };
 
 /* A branch may be called gc.pid; what git writes stands in a repository itself. */
@@ -74,44 +75,23 @@ refuse(const struct fi_gitdir *gitdir, firn_slice path, firn_error *err)
 
 /* Whether a name is that of git's objects. A branch may have it, too. */
 static bool
-is_objects(const struct looking *looking, struct fi_os_dir *dir, const char *name)
+is_objects(const struct looking *looking, const char *name)
 {
     return !looking->with_objects && strcmp(name, "objects") == 0 &&
-           fi_gitdir_files_has(dir, "HEAD", FI_OS_FILE);
+           fi_gitdir_files_has(looking->dir, "HEAD", FI_OS_FILE);
 }
 
 static int
-look_into(struct looking *looking, struct fi_os_dir *dir, firn_slice path, firn_error *err)
+look_at(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    const char *name;
-    enum fi_os_kind kind;
-    FI_TRY_RETURN(fi_gitdir_files_list(dir, &looking->entries, err));
-    firn_slice entries = fi_buf_slice(&looking->entries);
-    while (fi_gitdir_files_next(&entries, &kind, &name)) {
-        FI_TRY_RETURN(fi_gitdir_files_path(path, name, &looking->path, err));
-        if (kind != FI_OS_DIR) {
-            FI_TRY_RETURN(looking->visit(looking, dir, name, err));
-        } else if (!is_objects(looking, dir, name) &&
-                   fi_buf_append(&looking->waiting, looking->path.data, looking->path.size + 1) !=
-                       FIRN_OK) {
-            return fi_error_no_memory(err, "a list of directories");
-        }
+    struct looking *looking = ctx;
+    if (kind == FI_OS_DIR) {
+        return is_objects(looking, name)
+                   ? FIRN_OK
+                   : fi_gitdir_walk_add(&looking->walk, 0, looking->dir_path, name, err);
     }
-    return FIRN_OK;
-}
-
-/* Takes the last path off a list. */
-static void
-take_last(struct fi_buf *list, struct fi_buf *out)
-{
-    size_t start = list->size - 1;
-    while (start > 0 && list->data[start - 1] != '\0') {
-        start--;
-    }
-    CHECK(out->capacity >= list->size - start);
-    memcpy(out->data, list->data + start, list->size - start);
-    out->size = list->size - start - 1;
-    list->size = start;
+    FI_TRY_RETURN(fi_gitdir_files_path(looking->dir_path, name, &looking->path, err));
+    return looking->visit(looking, name, err);
 }
 
 /* The store must not be in what is replaced. */
@@ -134,17 +114,17 @@ check_store(const struct looking *looking, struct fi_os_dir *dir, firn_error *er
 }
 
 static int
-look_at(struct looking *looking, firn_slice path, firn_error *err)
+look_into(struct looking *looking, const char *path, firn_error *err)
 {
-    struct fi_os_dir *dir = NULL;
-    int rc = fi_os_dir_open_beneath(looking->gitdir->present, (const char *)path.data, &dir, err);
+    int rc = fi_os_dir_open_beneath(looking->gitdir->present, path, &looking->dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is gone, or a link */
     }
-    FI_TRY(check_store(looking, dir, err));
-    rc = look_into(looking, dir, path, err);
+    looking->dir_path = firn_str(path);
+    FI_TRY(check_store(looking, looking->dir, err));
+    rc = fi_gitdir_walk_list(looking->dir, look_at, looking, err);
 out:
-    fi_os_dir_close(dir);
+    fi_os_dir_close(looking->dir);
     return rc;
 }
 
@@ -152,24 +132,20 @@ out:
 static int
 look(struct looking *looking, firn_error *err)
 {
-    struct fi_buf path = {0};
-    int rc = FIRN_OK;
-    if (fi_buf_append_u8(&looking->waiting, '\0') != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a list of directories");
-    }
-    while (rc == FIRN_OK && looking->waiting.size > 0) {
-        fi_buf_clear(&path);
-        if (fi_buf_reserve(&path, looking->waiting.size) != FIRN_OK) {
-            rc = fi_error_no_memory(err, "a path");
+    int rc;
+    FI_TRY(fi_gitdir_walk_add(&looking->walk, 0, firn_bytes(NULL, 0), "", err));
+    for (;;) {
+        const char *path;
+        uint8_t mark;
+        FI_TRY(fi_gitdir_walk_next(&looking->walk, &mark, &path, err));
+        if (path == NULL) {
             break;
         }
-        take_last(&looking->waiting, &path);
-        rc = look_at(looking, fi_buf_slice(&path), err);
+        FI_TRY(look_into(looking, path, err));
     }
-    fi_buf_deinit(&looking->waiting);
-    fi_buf_deinit(&looking->entries);
+out:
+    fi_gitdir_walk_deinit(&looking->walk);
     fi_buf_deinit(&looking->path);
-    fi_buf_deinit(&path);
     return rc;
 }
 
@@ -181,8 +157,9 @@ is_of_objects(const char *path)
 }
 
 static int
-visit_lock(struct looking *looking, struct fi_os_dir *dir, const char *name, firn_error *err)
+visit_lock(struct looking *looking, const char *name, firn_error *err)
 {
+    struct fi_os_dir *dir = looking->dir;
     if (!is_lock(dir, name) || is_of_objects((const char *)looking->path.data) ||
         !fi_gitdir_files_has(dir, name, FI_OS_FILE)) {
         return FIRN_OK;
@@ -200,8 +177,9 @@ fi_gitdir_locks_check(struct fi_gitdir *gitdir, firn_error *err)
 
 /* The order of entries does not matter: the hashes of all are added. */
 static int
-visit_sum(struct looking *looking, struct fi_os_dir *dir, const char *name, firn_error *err)
+visit_sum(struct looking *looking, const char *name, firn_error *err)
 {
+    struct fi_os_dir *dir = looking->dir;
     struct fi_os_stat stat;
     firn_hash hashes[2];
     firn_hash hash;
@@ -284,7 +262,7 @@ take_one(struct fi_gitdir *gitdir, firn_slice dir_path, const char *lock, firn_e
         goto out;
     }
     if (fi_buf_reserve(&gitdir->locks, path.size + 1) != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a list of locks");
+        rc = fi_error_no_memory(err, "a list of paths");
         goto out;
     }
     rc = fi_os_link(gitdir->stage, MARK_NAME, dir, name, err);
@@ -299,34 +277,32 @@ out:
     return rc;
 }
 
-/* Those of other working trees. */
+/* Those of another working tree. */
+static int
+take_of_worktree(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
+{
+    struct fi_buf path = {0};
+    int rc = FIRN_OK;
+    if (kind == FI_OS_DIR) {
+        rc = fi_gitdir_files_path(firn_str("worktrees"), name, &path, err);
+        for (size_t i = 0; rc == FIRN_OK && i < WORKTREE_LOCK_COUNT; i++) {
+            rc = take_one(ctx, fi_buf_slice(&path), WORKTREE_LOCKS[i], err);
+        }
+    }
+    fi_buf_deinit(&path);
+    return rc;
+}
+
 static int
 take_of_worktrees(struct fi_gitdir *gitdir, firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
-    struct fi_buf entries = {0};
-    struct fi_buf path = {0};
-    enum fi_os_kind kind;
-    const char *name;
     int rc = fi_os_dir_open_beneath(gitdir->present, "worktrees", &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    FI_TRY(fi_gitdir_files_list(dir, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        if (kind != FI_OS_DIR) {
-            continue;
-        }
-        FI_TRY(fi_gitdir_files_path(firn_str("worktrees"), name, &path, err));
-        for (size_t i = 0; i < WORKTREE_LOCK_COUNT; i++) {
-            FI_TRY(take_one(gitdir, fi_buf_slice(&path), WORKTREE_LOCKS[i], err));
-        }
-    }
-out:
+    rc = fi_gitdir_walk_list(dir, take_of_worktree, gitdir, err);
     fi_os_dir_close(dir);
-    fi_buf_deinit(&entries);
-    fi_buf_deinit(&path);
     return rc;
 }
 

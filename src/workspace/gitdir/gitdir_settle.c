@@ -33,8 +33,8 @@
 enum { HOOK_SIZE_MAX = 16 << 20, TEXT_SIZE_MAX = 4096 };
 
 enum zone {
-    ZONE_REPOSITORY = 1, /* git's directory; not 0, which ends a path in a list */
-    ZONE_WORKTREE,       /* that of a worktree */
+    ZONE_REPOSITORY, /* git's directory */
+    ZONE_WORKTREE,   /* that of a worktree */
     ZONE_OBJECTS,
     ZONE_INFO,      /* "info", of a repository or of its objects */
     ZONE_MODULES,   /* it holds the directories of submodules, at any depth */
@@ -79,7 +79,14 @@ struct settling {
     struct fi_os_dir *present; /* the same in the present repository; NULL: it is not there */
     firn_slice path;           /* in git's directory */
     enum zone zone;
-    struct fi_buf waiting; /* of each further one: its zone, in one byte, and its path with a NUL */
+    struct fi_gitdir_walk walk; /* the further ones; the mark is the zone */
+};
+
+/* Its hooks, and the present ones. */
+struct hooks {
+    struct settling *settling;
+    struct fi_os_dir *dir;
+    struct fi_os_dir *present; /* NULL: there are none */
 };
 
 static int
@@ -91,7 +98,7 @@ leave(struct settling *settling, const char *dir, const char *name, firn_error *
                    fi_buf_append_str(left, dir) == FIRN_OK &&
                    fi_buf_append(left, name, strlen(name) + 1) == FIRN_OK
                ? FIRN_OK
-               : fi_error_no_memory(err, "a list of what was left out");
+               : fi_error_no_memory(err, "a list of paths");
 }
 
 /* ---- configuration ---- */
@@ -202,44 +209,40 @@ has_same_hook(struct fi_os_dir *dir, struct fi_os_dir *present, const char *name
     return is_same;
 }
 
-/* Removes the checkpoint's hooks, and names those that differ from the present ones. */
 static int
-remove_hooks(struct settling *settling, struct fi_os_dir *dir, struct fi_os_dir *present,
-             firn_error *err)
+remove_named(struct fi_os_dir *dir, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    struct fi_buf entries = {0};
-    const char *name;
-    enum fi_os_kind kind;
-    int rc;
-    FI_TRY(fi_gitdir_files_list(dir, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        if (kind == FI_OS_FILE && is_sample(name)) {
-            continue;
-        }
-        if (!has_same_hook(dir, present, name)) {
-            FI_TRY(leave(settling, "hooks/", name, err));
-        }
-        if (kind == FI_OS_DIR) {
-            struct fi_buf path = {0};
-            rc = fi_buf_append_str(&path, name) == FIRN_OK
-                     ? fi_checkout_clear_tree(dir, &path, path.size, err)
-                     : fi_error_no_memory(err, "a path");
-            fi_buf_deinit(&path);
-            FI_TRY(rc);
-        } else {
-            FI_TRY(fi_gitdir_files_remove(dir, name, err));
-        }
+    struct fi_buf path = {0};
+    if (kind != FI_OS_DIR) {
+        return fi_gitdir_files_remove(dir, name, err);
     }
-out:
-    fi_buf_deinit(&entries);
+    int rc = fi_buf_append_str(&path, name) == FIRN_OK
+                 ? fi_checkout_clear_tree(dir, &path, path.size, err)
+                 : fi_error_no_memory(err, "a path");
+    fi_buf_deinit(&path);
     return rc;
 }
 
+/* Removes a hook of the checkpoint, and names it if it differs from the present one. */
 static int
-copy_hook(struct fi_os_dir *from, struct fi_os_dir *to, const char *name, enum fi_os_kind kind,
-          firn_error *err)
+remove_hook(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
+    const struct hooks *hooks = ctx;
+    if (kind == FI_OS_FILE && is_sample(name)) {
+        return FIRN_OK;
+    }
+    if (!has_same_hook(hooks->dir, hooks->present, name)) {
+        FI_TRY_RETURN(leave(hooks->settling, "hooks/", name, err));
+    }
+    return remove_named(hooks->dir, name, kind, err);
+}
+
+static int
+copy_hook(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
+{
+    const struct hooks *hooks = ctx;
+    struct fi_os_dir *from = hooks->present;
+    struct fi_os_dir *to = hooks->dir;
     struct fi_buf content = {0};
     struct fi_os_stat stat;
     int rc;
@@ -260,38 +263,21 @@ out:
 }
 
 static int
-copy_hooks(struct fi_os_dir *from, struct fi_os_dir *to, firn_error *err)
-{
-    struct fi_buf entries = {0};
-    const char *name;
-    enum fi_os_kind kind;
-    int rc;
-    FI_TRY(fi_gitdir_files_list(from, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        FI_TRY(copy_hook(from, to, name, kind, err));
-    }
-out:
-    fi_buf_deinit(&entries);
-    return rc;
-}
-
-static int
 settle_hooks(struct settling *settling, firn_error *err)
 {
-    struct fi_os_dir *dir = NULL;
-    struct fi_os_dir *present = NULL;
+    struct hooks hooks = {.settling = settling};
     int rc;
-    FI_TRY(fi_os_dir_open(settling->dir, "hooks", &dir, err));
+    FI_TRY(fi_os_dir_open(settling->dir, "hooks", &hooks.dir, err));
     if (settling->present != NULL &&
-        fi_os_dir_open(settling->present, "hooks", &present, NULL) != FIRN_OK) {
-        present = NULL;
+        fi_os_dir_open(settling->present, "hooks", &hooks.present, NULL) != FIRN_OK) {
+        hooks.present = NULL;
     }
-    FI_TRY(remove_hooks(settling, dir, present, err));
-    rc = present != NULL ? copy_hooks(present, dir, err) : FIRN_OK;
+    FI_TRY(fi_gitdir_walk_list(hooks.dir, remove_hook, &hooks, err));
+    rc = hooks.present != NULL ? fi_gitdir_walk_list(hooks.present, copy_hook, &hooks, err)
+                               : FIRN_OK;
 out:
-    fi_os_dir_close(dir);
-    fi_os_dir_close(present);
+    fi_os_dir_close(hooks.dir);
+    fi_os_dir_close(hooks.present);
     return rc;
 }
 
@@ -378,34 +364,11 @@ leads_somewhere(struct settling *settling, const char *name, enum fi_os_kind kin
 static int
 remove_entry(struct settling *settling, const char *name, enum fi_os_kind kind, firn_error *err)
 {
-    struct fi_buf path = {0};
-    int rc;
-    FI_TRY(leave(settling, "", name, err));
-    if (kind != FI_OS_DIR) {
-        return fi_gitdir_files_remove(settling->dir, name, err);
-    }
-    rc = fi_buf_append_str(&path, name) == FIRN_OK
-             ? fi_checkout_clear_tree(settling->dir, &path, path.size, err)
-             : fi_error_no_memory(err, "a path");
-out:
-    fi_buf_deinit(&path);
-    return rc;
+    FI_TRY_RETURN(leave(settling, "", name, err));
+    return remove_named(settling->dir, name, kind, err);
 }
 
 /* ---- all directories ---- */
-
-static int
-wait_for(struct settling *settling, const char *name, enum zone zone, firn_error *err)
-{
-    struct fi_buf path = {0};
-    int rc = fi_gitdir_files_path(settling->path, name, &path, err);
-    if (rc == FIRN_OK && (fi_buf_append_u8(&settling->waiting, (uint8_t)zone) != FIRN_OK ||
-                          fi_buf_append(&settling->waiting, path.data, path.size + 1) != FIRN_OK)) {
-        rc = fi_error_no_memory(err, "a list of directories");
-    }
-    fi_buf_deinit(&path);
-    return rc;
-}
 
 /* Of an own checkpoint, these directories of a repository have no such files. */
 static bool
@@ -440,8 +403,9 @@ zone_below(const struct settling *settling, const struct special *special)
 }
 
 static int
-settle_entry(struct settling *settling, const char *name, enum fi_os_kind kind, firn_error *err)
+settle_entry(void *ctx, const char *name, enum fi_os_kind kind, firn_error *err)
 {
+    struct settling *settling = ctx;
     const struct fi_gitdir_request *request = settling->gitdir->request;
     const struct special *special = find_special(settling, name);
     const bool is_config = special != NULL && special->role == ROLE_CONFIG;
@@ -456,25 +420,9 @@ settle_entry(struct settling *settling, const char *name, enum fi_os_kind kind, 
         return is_config ? settle_config(settling, name, err) : settle_hooks(settling, err);
     }
     return kind == FI_OS_DIR && may_hold_some(settling, name)
-               ? wait_for(settling, name, zone_below(settling, special), err)
+               ? fi_gitdir_walk_add(&settling->walk, (uint8_t)zone_below(settling, special),
+                                    settling->path, name, err)
                : FIRN_OK;
-}
-
-static int
-settle_directory(struct settling *settling, firn_error *err)
-{
-    struct fi_buf entries = {0};
-    const char *name;
-    enum fi_os_kind kind;
-    int rc;
-    FI_TRY(fi_gitdir_files_list(settling->dir, &entries, err));
-    firn_slice left = fi_buf_slice(&entries);
-    while (fi_gitdir_files_next(&left, &kind, &name)) {
-        FI_TRY(settle_entry(settling, name, kind, err));
-    }
-out:
-    fi_buf_deinit(&entries);
-    return rc;
 }
 
 /* Where the checkpoint has no configuration or hooks, the present ones still stay. */
@@ -543,7 +491,7 @@ settle_path(struct settling *settling, enum zone zone, const char *path, firn_er
         settling->present = NULL;
     }
     settling->zone = is_repository(settling) ? ZONE_REPOSITORY : zone;
-    FI_TRY(settle_directory(settling, err));
+    FI_TRY(fi_gitdir_walk_list(settling->dir, settle_entry, settling, err));
     rc = path[0] == '\0' ? keep_present(settling, err) : FIRN_OK;
 out:
     fi_os_dir_close(settling->dir);
@@ -555,30 +503,21 @@ int
 fi_gitdir_settle(struct fi_gitdir *gitdir, firn_error *err)
 {
     struct settling settling = {.gitdir = gitdir};
-    struct fi_buf path = {0};
-    int rc = FIRN_OK;
+    int rc;
     if (gitdir->request->all && gitdir->request->is_own) {
         return FIRN_OK;
     }
-    if (fi_buf_append_u8(&settling.waiting, ZONE_REPOSITORY) != FIRN_OK ||
-        fi_buf_append_u8(&settling.waiting, '\0') != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a list of directories");
-    }
-    while (rc == FIRN_OK && settling.waiting.size > 0) {
-        size_t start = settling.waiting.size - 1;
-        while (start > 0 && settling.waiting.data[start - 1] != '\0') {
-            start--;
-        }
-        if (fi_buf_assign(&path, firn_bytes(settling.waiting.data + start,
-                                            settling.waiting.size - start)) != FIRN_OK) {
-            rc = fi_error_no_memory(err, "a path");
+    FI_TRY(fi_gitdir_walk_add(&settling.walk, ZONE_REPOSITORY, firn_bytes(NULL, 0), "", err));
+    for (;;) {
+        const char *path;
+        uint8_t zone;
+        FI_TRY(fi_gitdir_walk_next(&settling.walk, &zone, &path, err));
+        if (path == NULL) {
             break;
         }
-        settling.waiting.size = start;
-        CHECK(path.size >= 2 && path.data[path.size - 1] == '\0');
-        rc = settle_path(&settling, (enum zone)path.data[0], (const char *)path.data + 1, err);
+        FI_TRY(settle_path(&settling, (enum zone)zone, path, err));
     }
-    fi_buf_deinit(&settling.waiting);
-    fi_buf_deinit(&path);
+out:
+    fi_gitdir_walk_deinit(&settling.walk);
     return rc;
 }

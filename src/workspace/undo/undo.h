@@ -34,7 +34,7 @@ struct fi_ws_step {
     size_t facts_at;
     struct fi_ws_paths paths;
     bool is_clean;    /* the directory was at the present state of the line */
-    bool git_differs; /* an undo with repositories: they are not as the present state has them */
+    bool git_differs; /* with repositories: they are not as a checkpoint of the state has them */
     firn_workspace_step edits; /* how many files differ from that state */
     /* If open_ns is not 0: when an interrupted turn began, and in which state. */
     int64_t open_ns;
@@ -44,6 +44,14 @@ struct fi_ws_step {
 };
 
 struct fi_ws_restore_target;
+
+/* Where git repositories are restored from, if they are. */
+enum fi_ws_git_from {
+    FI_WS_GIT_OF_RECORD,
+    FI_WS_GIT_CHOSEN,   /* restoring->git, a step of repositories alone, unless files differ */
+    FI_WS_GIT_OF_STATE, /* the newest checkpoint of the state to which a step goes */
+    FI_WS_GIT_STAYS     /* they are not */
+};
 
 /* A restore, whichever way it was asked for. */
 struct fi_ws_restoring {
@@ -64,6 +72,10 @@ struct fi_ws_restoring {
     /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of
      * the journal: its safety checkpoint if it is finished, its target if it is taken back. */
     const uint8_t *undo_to;
+    enum fi_ws_git_from git_from;
+    struct fi_catalog_record git; /* if it was chosen; its bytes are in git_bytes */
+    struct fi_buf git_bytes;
+    uint64_t git_present; /* the order of the checkpoint that has the present ones; 0: unknown */
     struct fi_catalog_undo_line line; /* before this restore */
     struct fi_ws_step *step;          /* NULL: it is none; borrowed */
     bool is_idle;                     /* nothing, not even a directory, had to change */
