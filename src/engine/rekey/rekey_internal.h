@@ -20,6 +20,9 @@ struct fi_rekey_changing {
     struct fi_storefile_lock *lock;
     struct fi_keys *keys; /* unlocked */
 };
+/* Without unlocking the keys. Failures leave what fi_rekey_change_end frees. */
+FIRN_MUST_CHECK int fi_rekey_change_begin_locked(const struct fi_rekey *rekey,
+                                                 struct fi_rekey_changing *out, firn_error *err);
 /* FIRN_INVALID: the store has no keys. Failures leave what fi_rekey_change_end frees. */
 FIRN_MUST_CHECK int fi_rekey_change_begin(const struct fi_rekey *rekey,
                                           struct fi_rekey_changing *out, firn_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rekey/rekey_leftovers.c: what interrupted pushes and pulls have left in a store.
+ * rekey/rekey_leftovers.c: what interrupted writes, pushes and pulls have left in a store.
  *
  * A push stages packs in one folder of the store, a pull in another. They may be in clear, or have
  * an older key, and nothing writes them anew; nothing needs them either, as a push or a pull that
@@ -9,9 +9,37 @@
  *
  * Packs of a push that is running are left alone, and keep the change from ending. A pull that is
  * running has the store's lock, so there is none.
+ *
+ * Without the key of the store, the same files can be removed, and those under the temporary names
+ * that writers give. What a file is, only its name says then. These are all the names in a store
+ * (docs/formats/store.md), and why the others stay:
+ *
+ *   outgoing, incoming   copies, as above
+ *   runs, packs          N.row.tmp, N.pack.tmp and the like go: a file gets its own name when it is
+ *                        whole, before anything names it, and no reader or repair reads it under
+ *                        the other. Sorting spills to such names, too. Openings remove them. Others
+ *                        stay: which of them are needed is encrypted.
+ *   log, MANIFEST        N.log.tmp and wal-spare.tmp go: not a segment yet, or none any more; as
+ *                        above. Segments stay: that they were given up, only the log as a whole
+ *                        says, and it may be damaged.
+ *   FIRN, FIRN.keys      stay, and so do FIRN.tmp and FIRN.keys.tmp: small, and of use to somebody
+ *                        who has lost the others
+ *   any other            stays: LOCK, RESERVE, config, .gitignore, watch-N, damaged-N, foreign-N-…
+ *
+ * (I1) Files are removed under the lock of the store, so no writer is making them; and those of
+ *      outgoing/ under the lock of that folder, because a push has only that one. (Asserted where
+ *      the locks are taken: a removal has no other caller.)
+ * (I2) A store whose FIRN or FIRN.keys is damaged, which is being repaired, or is becoming
+ *      encrypted or clear, is left as it is. During such a change files in clear are overwritten
+ *      before they are removed, which takes the keys (os/os_seal.h).
+ *
+ * A restore, an undo and a deletion that were interrupted have left their journals inside of the
+ * log and the runs, and staged files in the directory of the workspace: nothing of that is touched.
  */
 #include <string.h>
 
+#include "instance/db_handle.h"
+#include "lsm/lsm.h"
 #include "os/os_names.h"
 #include "rekey/rekey_internal.h"
 
@@ -21,17 +49,54 @@ is_staged(const struct fi_os_dirent *entry)
     return strcmp(entry->name, "LOCK") != 0 && strcmp(entry->name, "WAITING") != 0;
 }
 
+static bool
+is_unfinished_log(const struct fi_os_dirent *entry)
+{
+    return fi_os_names_end_with(entry->name, ".tmp") &&
+           (fi_db_log_is_name(entry->name) || fi_lsm_is_name(entry->name));
+}
+
+static bool
+is_unfinished_run(const struct fi_os_dirent *entry)
+{
+    return fi_os_names_end_with(entry->name, ".tmp") &&
+           fi_lsm_is_run_name(entry->name, fi_db_image_kinds);
+}
+
+static bool
+is_unfinished_pack(const struct fi_os_dirent *entry)
+{
+    const size_t digits = strspn(entry->name, "0123456789");
+    return digits >= 8 && strcmp(entry->name + digits, ".pack.tmp") == 0;
+}
+
 static int
-remove_files(struct fi_os_dir *dir, firn_error *err)
+remove_file(struct fi_os_dir *dir, const char *name, struct fi_rekey_leftovers *leftovers,
+            firn_error *err)
+{
+    struct fi_os_stat stat;
+    FI_TRY_RETURN(fi_os_stat(dir, name, &stat, err));
+    if (stat.kind != FI_OS_FILE) {
+        return FIRN_OK; /* none of firn's, and empty if a socket */
+    }
+    FI_TRY_RETURN(leftovers->is_dry ? FIRN_OK : fi_os_remove_file(dir, name, err));
+    leftovers->files++;
+    leftovers->bytes += stat.size_bytes;
+    return FIRN_OK;
+}
+
+static int
+remove_files(struct fi_os_dir *dir, bool (*is_leftover)(const struct fi_os_dirent *entry),
+             struct fi_rekey_leftovers *leftovers, firn_error *err)
 {
     struct fi_buf names = {0};
     const char *name = NULL;
     int rc;
-    FI_TRY(fi_os_names_list(dir, is_staged, &names, err));
+    FI_TRY(fi_os_names_list(dir, is_leftover, &names, err));
     while ((name = fi_os_names_next(&names, name)) != NULL) {
-        FI_TRY(fi_os_remove_file(dir, name, err));
+        FI_TRY(remove_file(dir, name, leftovers, err));
     }
-    rc = fi_os_dir_sync(dir, err);
+    rc = leftovers->is_dry ? FIRN_OK : fi_os_dir_sync(dir, err);
 out:
     fi_buf_deinit(&names);
     return rc;
@@ -39,7 +104,8 @@ out:
 
 /* A push has its folder locked, a pull the store. *out_is_busy: a push uses it. */
 static int
-remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy, firn_error *err)
+remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy,
+              struct fi_rekey_leftovers *leftovers, firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
     struct fi_os_file *lock = NULL;
@@ -57,20 +123,84 @@ remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy, fi
         goto out;
     }
     FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    rc = remove_files(dir, err);
+    rc = remove_files(dir, is_staged, leftovers, err);
 out:
     fi_os_file_close(lock);
     fi_os_dir_close(dir);
     return rc;
 }
 
-int
-fi_rekey_leftovers_remove(struct fi_os_dir *store, uint64_t *out_busy, firn_error *err)
+static int
+remove_all_staged(struct fi_os_dir *store, uint64_t *out_busy, struct fi_rekey_leftovers *leftovers,
+                  firn_error *err)
 {
     bool is_pushed;
     bool is_pulled;
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_OUTGOING_NAME, &is_pushed, err));
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_INCOMING_NAME, &is_pulled, err));
+    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_OUTGOING_NAME, &is_pushed, leftovers, err));
+    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_INCOMING_NAME, &is_pulled, leftovers, err));
     *out_busy = (uint64_t)is_pushed + (uint64_t)is_pulled;
     return FIRN_OK;
+}
+
+int
+fi_rekey_leftovers_remove(struct fi_os_dir *store, uint64_t *out_busy, firn_error *err)
+{
+    struct fi_rekey_leftovers leftovers = {.is_dry = false};
+    return remove_all_staged(store, out_busy, &leftovers, err);
+}
+
+/* ---- without a key ---- */
+
+/* A store may have no such folder. */
+static int
+remove_unfinished(struct fi_os_dir *store, const char *folder,
+                  bool (*is_leftover)(const struct fi_os_dirent *entry),
+                  struct fi_rekey_leftovers *leftovers, firn_error *err)
+{
+    struct fi_os_dir *dir;
+    int rc = fi_os_dir_open(store, folder, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = remove_files(dir, is_leftover, leftovers, err);
+    fi_os_dir_close(dir);
+    return rc;
+}
+
+/* (I2) */
+static int
+refuse_unsettled(const struct fi_rekey_changing *locked, firn_error *err)
+{
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(locked->dir, "REPAIRING", &stat, err);
+    if (rc == FIRN_OK) {
+        return fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
+                            fi_os_dir_path(locked->dir));
+    }
+    FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    return fi_keys_change(locked->keys) == FI_KEYS_NO_CHANGE
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_DENIED,
+                              "the store in '%s' is becoming encrypted, or clear: until that has "
+                              "ended nothing can be removed without its key",
+                              fi_os_dir_path(locked->dir));
+}
+
+int
+fi_rekey_leftovers_clear(const struct fi_rekey *rekey, struct fi_rekey_leftovers *leftovers,
+                         firn_error *err)
+{
+    struct fi_rekey_changing locked;
+    uint64_t busy;
+    int rc;
+    FI_TRY(fi_rekey_change_begin_locked(rekey, &locked, err)); /* (I1) */
+    FI_TRY(refuse_unsettled(&locked, err));
+    FI_TRY(remove_files(locked.dir, is_unfinished_log, leftovers, err));
+    FI_TRY(remove_unfinished(locked.dir, "runs", is_unfinished_run, leftovers, err));
+    FI_TRY(
+        remove_unfinished(locked.dir, FI_STOREFILE_PACKS_NAME, is_unfinished_pack, leftovers, err));
+    rc = remove_all_staged(locked.dir, &busy, leftovers, err);
+out:
+    fi_rekey_change_end(&locked);
+    return rc;
 }
