@@ -160,6 +160,7 @@ test('a collection writes the store anew', async (t) => {
   await assert.rejects(opened.gc({ rekey: true }), code('FIRN_INVALID'))
   const { rekeyed, rekeyLeft } = await opened.gc()
   assert.deepStrictEqual([rekeyed, rekeyLeft], [0, 0])
+  assert.deepStrictEqual((await opened.gc({ withoutKey: true })).leftovers, 0)
   await opened.close()
   await firn.keysEncrypt(options.store, { key: KEY })
   const { left, packs } = await firn.keysRekey(options.store, { key: KEY })

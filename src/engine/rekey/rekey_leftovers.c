@@ -27,11 +27,12 @@
  *   any other            stays: LOCK, RESERVE, config, .gitignore, watch-N, damaged-N, foreign-N-…
  *
  * (I1) Files are removed under the lock of the store, so no writer is making them; and those of
- *      outgoing/ under the lock of that folder, because a push has only that one. (Asserted where
- *      the locks are taken: a removal has no other caller.)
+ *      outgoing under the lock of that folder, because a push has only that one. (Not checked: the
+ *      tests hold each of them.)
  * (I2) A store whose FIRN or FIRN.keys is damaged, which is being repaired, or is becoming
  *      encrypted or clear, is left as it is. During such a change files in clear are overwritten
- *      before they are removed, which takes the keys (os/os_seal.h).
+ *      before they are removed, which takes the keys (os/os_seal.h). (Not checked: the tests try
+ *      each of these stores.)
  *
  * A restore, an undo and a deletion that were interrupted have left their journals inside of the
  * log and the runs, and staged files in the directory of the workspace: nothing of that is touched.

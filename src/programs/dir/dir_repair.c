@@ -340,9 +340,9 @@ const struct fi_command fi_dir_repair = {
             "line says what expires, keep = forever is added.\n"
             "\n"
             "An encrypted store cannot be rebuilt without its key. Then its checksums are\n"
-            "verified, as by firn check --no-key --data, damage is named with exit code 5, and\n"
-            "nothing is changed. With --no-key, no key is looked for. Where none was found, a\n"
-            "warning says so, and the exit code is 6.\n"
+            "verified, as by firn check --no-key --data. Damage is named, with exit\n"
+            "code 5, and nothing is changed. With --no-key, no key is looked for. Where none\n"
+            "was found, a warning says so, and the exit code is 6.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,
@@ -377,9 +377,9 @@ const struct fi_command fi_dir_repair_db = {
             "firn repair does the same and also reports on checkpoints of directories.\n"
             "\n"
             "An encrypted store cannot be rebuilt without its key. Then its checksums are\n"
-            "verified, as by firn db check --no-key, damage is named with exit code 5, and\n"
-            "nothing is changed. With --no-key, no key is looked for. Where none was found, a\n"
-            "warning says so, and the exit code is 6.\n"
+            "verified, as by firn db check --no-key. Damage is named, with exit\n"
+            "code 5, and nothing is changed. With --no-key, no key is looked for. Where none\n"
+            "was found, a warning says so, and the exit code is 6.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = db_examples,
