@@ -1451,8 +1451,8 @@ typedef struct firn_workspace_gc_result {
  * `without_key` is for an encrypted store, and nobody is asked for its key. Which packs are needed is encrypted, so
  * none is looked into. Removed are the files whose names and locks alone tell that nothing can need them: temporary
  * files of writers that are gone, and copies of packs that interrupted pushes and pulls have left. All results but
- * `leftovers`, `leftover_bytes` and `is_finished` are 0. FIRN_INVALID for a store in clear, and with any option but
- * dry_run. FIRN_DENIED for one that is becoming encrypted or clear. FIRN_BUSY if it is written to or being repaired.
+ * `leftovers`, `leftover_bytes` and `is_finished` are 0. FIRN_INVALID for a store in clear, and with `full`, `now`,
+ * `rekey` or recompress_level; `keep` and `automatic` are ignored. FIRN_DENIED for one that is becoming encrypted or clear. FIRN_BUSY if it is written to or being repaired.
  * FIRN_CORRUPT, with nothing removed, if FIRN or FIRN.keys is damaged; firn_store_check_locked looks for more. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,

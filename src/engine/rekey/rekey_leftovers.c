@@ -97,20 +97,28 @@ remove_files(struct fi_os_dir *dir, bool (*is_leftover)(const struct fi_os_diren
     while ((name = fi_os_names_next(&names, name)) != NULL) {
         FI_TRY(remove_file(dir, name, leftovers, err));
     }
-    rc = leftovers->is_dry ? FIRN_OK : fi_os_dir_sync(dir, err);
+    rc = leftovers->is_dry || names.size == 0 ? FIRN_OK : fi_os_dir_sync(dir, err);
 out:
     fi_buf_deinit(&names);
     return rc;
 }
 
-/* A push has its folder locked, a pull the store. *out_is_busy: a push uses it. */
+int
+fi_rekey_leftovers_staged(struct fi_os_dir *folder, struct fi_rekey_leftovers *leftovers,
+                          firn_error *err)
+{
+    return remove_files(folder, is_staged, leftovers, err);
+}
+
+/* From a folder of the store, if it has that. A push has its folder locked, which is busy then; the
+ * others have no such file. */
 static int
-remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy,
-              struct fi_rekey_leftovers *leftovers, firn_error *err)
+remove_in(struct fi_os_dir *store, const char *folder,
+          bool (*is_leftover)(const struct fi_os_dirent *entry),
+          struct fi_rekey_leftovers *leftovers, firn_error *err)
 {
     struct fi_os_dir *dir = NULL;
     struct fi_os_file *lock = NULL;
-    *out_is_busy = false;
     int rc = fi_os_dir_open(store, folder, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
@@ -118,73 +126,25 @@ remove_staged(struct fi_os_dir *store, const char *folder, bool *out_is_busy,
     FI_TRY(rc);
     rc = fi_os_file_open(dir, "LOCK", FI_OS_READ | FI_OS_WRITE, 0, &lock, err);
     rc = rc == FIRN_OK ? fi_os_file_lock(lock, FI_OS_LOCK_EXCLUSIVE, err) : rc;
-    *out_is_busy = rc == FIRN_BUSY;
-    if (*out_is_busy) {
+    if (rc == FIRN_BUSY) {
+        leftovers->busy++;
         rc = FIRN_OK;
         goto out;
     }
     FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    rc = remove_files(dir, is_staged, leftovers, err);
+    rc = remove_files(dir, is_leftover, leftovers, err);
 out:
     fi_os_file_close(lock);
     fi_os_dir_close(dir);
     return rc;
 }
 
-static int
-remove_all_staged(struct fi_os_dir *store, uint64_t *out_busy, struct fi_rekey_leftovers *leftovers,
-                  firn_error *err)
-{
-    bool is_pushed;
-    bool is_pulled;
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_OUTGOING_NAME, &is_pushed, leftovers, err));
-    FI_TRY_RETURN(remove_staged(store, FI_STOREFILE_INCOMING_NAME, &is_pulled, leftovers, err));
-    *out_busy = (uint64_t)is_pushed + (uint64_t)is_pulled;
-    return FIRN_OK;
-}
-
 int
-fi_rekey_leftovers_remove(struct fi_os_dir *store, uint64_t *out_busy, firn_error *err)
+fi_rekey_leftovers_remove(struct fi_os_dir *store, struct fi_rekey_leftovers *leftovers,
+                          firn_error *err)
 {
-    struct fi_rekey_leftovers leftovers = {.is_dry = false};
-    return remove_all_staged(store, out_busy, &leftovers, err);
-}
-
-/* ---- without a key ---- */
-
-/* A store may have no such folder. */
-static int
-remove_unfinished(struct fi_os_dir *store, const char *folder,
-                  bool (*is_leftover)(const struct fi_os_dirent *entry),
-                  struct fi_rekey_leftovers *leftovers, firn_error *err)
-{
-    struct fi_os_dir *dir;
-    int rc = fi_os_dir_open(store, folder, &dir, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    }
-    rc = remove_files(dir, is_leftover, leftovers, err);
-    fi_os_dir_close(dir);
-    return rc;
-}
-
-/* (I2) */
-static int
-refuse_unsettled(const struct fi_rekey_changing *locked, firn_error *err)
-{
-    struct fi_os_stat stat;
-    int rc = fi_os_stat(locked->dir, "REPAIRING", &stat, err);
-    if (rc == FIRN_OK) {
-        return fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
-                            fi_os_dir_path(locked->dir));
-    }
-    FI_TRY_RETURN(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    return fi_keys_change(locked->keys) == FI_KEYS_NO_CHANGE
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_DENIED,
-                              "the store in '%s' is becoming encrypted, or clear: until that has "
-                              "ended nothing can be removed without its key",
-                              fi_os_dir_path(locked->dir));
+    FI_TRY_RETURN(remove_in(store, FI_STOREFILE_OUTGOING_NAME, is_staged, leftovers, err));
+    return remove_in(store, FI_STOREFILE_INCOMING_NAME, is_staged, leftovers, err);
 }
 
 int
@@ -192,15 +152,14 @@ fi_rekey_leftovers_clear(const struct fi_rekey *rekey, struct fi_rekey_leftovers
                          firn_error *err)
 {
     struct fi_rekey_changing locked;
-    uint64_t busy;
     int rc;
     FI_TRY(fi_rekey_change_begin_locked(rekey, &locked, err)); /* (I1) */
-    FI_TRY(refuse_unsettled(&locked, err));
+    FI_TRY(fi_db_path_refuse_repair(locked.dir, err));         /* (I2) */
+    FI_TRY(fi_db_keys_refuse_change(locked.dir, locked.keys, err));
     FI_TRY(remove_files(locked.dir, is_unfinished_log, leftovers, err));
-    FI_TRY(remove_unfinished(locked.dir, "runs", is_unfinished_run, leftovers, err));
-    FI_TRY(
-        remove_unfinished(locked.dir, FI_STOREFILE_PACKS_NAME, is_unfinished_pack, leftovers, err));
-    rc = remove_all_staged(locked.dir, &busy, leftovers, err);
+    FI_TRY(remove_in(locked.dir, "runs", is_unfinished_run, leftovers, err));
+    FI_TRY(remove_in(locked.dir, FI_STOREFILE_PACKS_NAME, is_unfinished_pack, leftovers, err));
+    rc = fi_rekey_leftovers_remove(locked.dir, leftovers, err);
 out:
     fi_rekey_change_end(&locked);
     return rc;
