@@ -1079,7 +1079,7 @@ export class Workspace implements Closable {
   expire (keep: string, options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   adopt (oldRoot?: string): Promise<void>
   /** With `rekey` the store is written anew with its newest master key, as by keysRekey, packs included. */
-  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean, rekey?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number, rekeyed: number, rekeyLeft: number }>
+  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean, rekey?: boolean, withoutKey?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number, rekeyed: number, rekeyLeft: number, leftovers: number, leftoverBytes: number }>
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
   /** Sends checkpoints with their tags to a remote. A string names the remote. */
   push (options?: PushOptions | string): Promise<Pushed>

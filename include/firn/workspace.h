@@ -1391,11 +1391,12 @@ typedef struct firn_workspace_gc_options {
     bool now;             /* deleted checkpoints cannot be brought back any more, and go as well */
     bool
         rekey; /* write the rest of the store anew as well, as firn_keys_rekey does; not automatic */
+    bool without_key; /* only what interrupted writes left in an encrypted store; see below */
 } firn_workspace_gc_options;
 #define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                        \
     {                                                                                         \
         sizeof(firn_workspace_gc_options), false, false, FIRN_CALLBACKS_INIT, 0, NULL, false, \
-            false, false                                                                      \
+            false, false, false                                                               \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_workspace_gc_result {
@@ -1421,11 +1422,13 @@ typedef struct firn_workspace_gc_result {
     uint64_t rekeyed;    /* with rekey: files that were written anew, packs included */
     uint64_t
         rekey_left; /* and those that are left, for another call: readers use them, or they are damaged */
+    uint64_t leftovers; /* without_key: files that were removed, or, in a dry run, would be */
+    uint64_t leftover_bytes;
 } firn_workspace_gc_result;
 #define FIRN_WORKSPACE_GC_RESULT_INIT                                                             \
     {                                                                                             \
         sizeof(firn_workspace_gc_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, 0, \
-            0, 0, 0                                                                               \
+            0, 0, 0, 0, 0                                                                         \
     }
 /* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs, and none that
  * was deleted in the last 7 days, unless `now` is set. Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
@@ -1454,7 +1457,14 @@ typedef struct firn_workspace_gc_result {
  * others write meanwhile, it starts over, up to four times in a row without completing a step. It
  * ignores `keep`, and leaves what firn_workspace_forget removed to an ordinary collection. FIRN_INVALID
  * with `full`, `now`, `rekey` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
- * writer has held the store for a minute. */
+ * writer has held the store for a minute.
+ *
+ * `without_key` is for an encrypted store, and nobody is asked for its key. Which packs are needed is encrypted, so
+ * none is looked into. Removed are the files whose names and locks alone tell that nothing can need them: temporary
+ * files of writers that are gone, and copies of packs that interrupted pushes and pulls have left. All results but
+ * `leftovers`, `leftover_bytes` and `is_finished` are 0. FIRN_INVALID for a store in clear, and with `full`, `now`,
+ * `rekey` or recompress_level; `keep` and `automatic` are ignored. FIRN_DENIED for one that is becoming encrypted or clear. FIRN_BUSY if it is written to or being repaired.
+ * FIRN_CORRUPT, with nothing removed, if FIRN or FIRN.keys is damaged; firn_store_check_locked looks for more. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,
                                                firn_workspace_gc_result *out, firn_error *err);

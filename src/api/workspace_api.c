@@ -846,11 +846,11 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
         return fi_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
                             given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
     }
-    if (given.automatic &&
+    if ((given.automatic || given.without_key) &&
         (given.full || given.now || given.rekey || given.recompress_level != 0)) {
         return fi_error_set(err, FIRN_INVALID,
-                            "an automatic collection is neither full nor ends deletions nor "
-                            "recompresses, and does not rekey");
+                            "a collection that is automatic, or without a key, is neither full "
+                            "nor ends deletions nor recompresses, and does not rekey");
     }
     /* It may be called while a watch reports a save, whose results are not touched. */
     int rc = fi_gc(workspace, &given, &result, err);

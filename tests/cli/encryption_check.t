@@ -117,17 +117,67 @@ That a file is missing is seen only with a key.
   $ rm $s/packs/00000001.pack && firn check --no-key -q && FIRN_KEY_FILE=../key firn check -q 2>/dev/null
   [5]
 
-Repair and gc need a key.
+What is left over, a collection removes without a key; which packs are needed it cannot tell. A repair repairs nothing.
 
-  $ firn repair
-  ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
-  ! hint: a repair needs the key; without it, firn check --no-key --data looks for damage
+  $ mkdir $s/outgoing && for f in packs/00000009.pack.tmp runs/000009.row.tmp wal-000009.log.tmp outgoing/00000009.pack; do echo left >$s/$f; done
+  $ touch $s/outgoing/LOCK $s/packs/mine.tmp $s/FIRN.keys.tmp; mkdir $s/damaged-1; cp ../key $s/packs/00000002.pack; ls -R $s >../before
+  $ firn gc -n
+  4 files of interrupted writes would be removed: 20 B
+  ! firn: packs not collected, since no key was given: which packs are needed is encrypted; firn key unlock, then firn gc
+  [6]
+  $ ls -R $s | diff ../before - && firn gc --no-key --json
+  {"without_key":true,"not_collected":"packs","leftovers":4,"leftover_bytes":20,"notices":[]}
+  $ ls -R $s | diff ../before - | grep '^[<>]'
+  < wal-000009.log.tmp
+  < 00000009.pack
+  < 00000009.pack.tmp
+  < 000009.row.tmp
+  $ firn gc -q
+  ! firn: packs not collected, since no key was given: which packs are needed is encrypted; firn key unlock, then firn gc
+  [6]
+  $ firn gc --no-key
+  interrupted writes have left nothing
+  packs not collected without a key: which packs are needed is encrypted; firn key unlock, then firn gc
+  $ FIRN_KEY_FILE=../wrong firn gc
+  ! firn: could not unlock '<T>/data/firn/w-<hex>': FIRN_KEY_FILE: this key file opens no slot of the keys file
   [1]
-  $ firn db repair $s
+  $ firn gc --full
   ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
-  ! hint: a repair needs the key; without it, firn db check --no-key STORE looks for damage
+  ! hint: that takes the key; without it, a plain firn gc removes what interrupted writes have left
   [1]
-  $ firn gc
+  $ firn gc --no-key --now
+  ! firn: gc: --no-key goes with --dry-run alone
+  ! usage: firn gc [options]
+  ! help: firn help gc
+  [2]
+  $ harm $s/FIRN.keys 150 && firn gc --no-key
+  ! firn: '<T>/data/firn/w-<hex>/FIRN.keys': the keys file is damaged: its checksum is another one; the store is encrypted, and cannot be read without it: a copy of the store or of this file has the keys
+  ! hint: copy FIRN.keys back from a backup of the store: nothing else has the keys
+  [5]
+  $ harm $s/FIRN.keys 150 && rm $s/packs/00000002.pack && firn repair
+  0 files, 0 blocks, <size> read, <n> log records: checksums match
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: nothing repaired, since no key was given: what is encrypted cannot be rebuilt; firn key unlock, then firn repair
+  [6]
+  $ firn repair --no-key -q && firn db repair $s --json
+  {"checkpoints":[],"without_key":true,"not_verified":"what is encrypted in files; whether files belong together, and whether one is missing","files":0,"blocks":0,"bytes_read":0,"log_records":15,"damaged":0,"notices":[]}
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: nothing repaired, since no key was given: what is encrypted cannot be rebuilt; firn key unlock, then firn db repair
+  [6]
+  $ harm $s/wal-000001.log 200 && firn repair -q
+  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 1528
+  ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
+  ! hint: nothing was repaired; firn key unlock, then firn repair rebuilds the store from what can still be read
+  [5]
+  $ firn db repair $s --no-key
+  0 files, 0 blocks, <size> read, <n> log records: 1 damaged
+  not verified without a key: what is encrypted in files; whether files belong together, and whether one is missing
+  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 1528
+  ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
+  ! hint: nothing was repaired; firn key unlock, then firn db repair rebuilds the store from what can still be read
+  [5]
+  $ harm $s/wal-000001.log 200 && firn push
   ! firn: '<T>/data/firn/w-<hex>' is encrypted, and no key was given: set FIRN_KEY_FILE to the path of a key file, or FIRN_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock
-  ! hint: what is unused is found out only with the key; without it, firn check --no-key looks for damage
+  ! hint: nothing was done: checkpoints and the URLs of remotes are encrypted; without the key, firn check --no-key looks for damage, and firn check --remote --no-key URL in a remote
   [1]

@@ -30,6 +30,7 @@ Another machine needs the key, each time; a store in clear keeps none.
   [1]
   $ env -u FIRN_KEY_FILE firn pull
   ! firn: '<T>/w/bucket' is encrypted, and no key was given: set FIRN_REMOTE_KEY_FILE to the path of a key file, or FIRN_REMOTE_KEY_COMMAND to a command that prints the passphrase, or run: firn key unlock --remote
+  ! hint: nothing was done: what the remote has is encrypted; without its key, firn check --remote --no-key looks for damage
   [1]
   $ cd ../work && firn pull && firn cat origin/latest more
   pulled 1 checkpoint, <size> in 2 requests

@@ -35,7 +35,7 @@ const accepted = {
   revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
   list: ['limit', 'safety', 'remote'],
   change: [...named.long, 'dryRun'],
-  gc: [...named.long, 'dryRun', 'full', 'now', 'rekey'],
+  gc: [...named.long, 'dryRun', 'full', 'now', 'rekey', 'withoutKey'],
   check: [...named.long, 'readData'],
   push: [...named.long, 'remote', 'references', 'bytesPerSecondMax', 'automatic', 'dryRun'],
   pull: [...named.long, 'remote', 'reference', 'bytesPerSecondMax', 'trust', 'threads'],
@@ -167,7 +167,7 @@ class Workspace extends Handle {
   }
 
   async #upkeep (what, checkpoints, text, options = {}, flag) {
-    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor, options.now, options.rekey))
+    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor, options.now, options.rekey, options.withoutKey))
   }
 
   async delete (checkpoints, options) {

@@ -301,7 +301,8 @@ ws_tags_finish(napi_env env, struct call *call)
 
 enum { WS_DELETE, WS_PIN, WS_UNPIN, WS_ADOPT, WS_GC, WS_CHECK, WS_EXPIRE, WS_UNDELETE, WS_KINDS };
 
-/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor, now, rekey) */
+/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor, now, rekey,
+ * withoutKey) */
 static bool
 ws_upkeep_parse(struct args *args, struct call *call)
 {
@@ -323,7 +324,8 @@ ws_upkeep_parse(struct args *args, struct call *call)
         !arg_bool(args, 5, self->as.other.what == WS_CHECK ? "readData" : "full", &flag) ||
         !arg_monitor(args, 6, &self->callbacks) ||
         !arg_bool(args, 7, "now", &self->as.other.gc.now) ||
-        !arg_bool(args, 8, "rekey", &self->as.other.gc.rekey)) {
+        !arg_bool(args, 8, "rekey", &self->as.other.gc.rekey) ||
+        !arg_bool(args, 9, "withoutKey", &self->as.other.gc.without_key)) {
         return false;
     }
     self->as.other.gc.full = flag;
@@ -384,6 +386,8 @@ ws_upkeep_finish(napi_env env, struct call *call)
         set_number(env, object, "bytesAfter", (double)gc->bytes_after);
         set_number(env, object, "rekeyed", (double)gc->rekeyed);
         set_number(env, object, "rekeyLeft", (double)gc->rekey_left);
+        set_number(env, object, "leftovers", (double)gc->leftovers);
+        set_number(env, object, "leftoverBytes", (double)gc->leftover_bytes);
         return object;
     case WS_CHECK:
         (void)napi_create_object(env, &object);

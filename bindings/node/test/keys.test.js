@@ -167,6 +167,7 @@ test('a collection writes the store anew', async (t) => {
   const again = await firn.openWorkspace(root, { ...options, key: KEY })
   const collected = await again.gc({ rekey: true })
   assert.ok(collected.rekeyed >= 1 && collected.rekeyLeft === 0)
+  assert.strictEqual((await again.gc({ withoutKey: true })).leftovers, 0)
   await again.check({ readData: true })
   await again.close()
   assert.strictEqual(filesWith(options.store, 'winter'), 0)

@@ -716,15 +716,15 @@ workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *
 workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dry_run", "full", "keep",  "recompress", "progress",
-                            "notice",  "now",  "rekey", NULL};
+    static char *names[] = {"dry_run", "full", "keep",  "recompress",  "progress",
+                            "notice",  "now",  "rekey", "without_key", NULL};
     PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    int dry_run = 0, full = 0, now = 0, rekey = 0;
+    int dry_run = 0, full = 0, now = 0, rekey = 0, without_key = 0;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOOpp", names, &dry_run, &full,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOOppp", names, &dry_run, &full,
                                      &options.keep, &options.recompress_level, &on_progress,
-                                     &on_notice, &now, &rekey)) {
+                                     &on_notice, &now, &rekey, &without_key)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -735,6 +735,7 @@ workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
         options.full = full != 0;
         options.now = now != 0;
         options.rekey = rekey != 0;
+        options.without_key = without_key != 0;
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -742,14 +743,16 @@ workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
         fp_workspace_end(self);
         out = call_end(&call, code, &err)
                   ? fp_result("Collected",
-                              Py_BuildValue("(KKKKKKKK)", (unsigned long long)result.expired,
+                              Py_BuildValue("(KKKKKKKKKK)", (unsigned long long)result.expired,
                                             (unsigned long long)result.safety_expired,
                                             (unsigned long long)result.objects_live,
                                             (unsigned long long)result.objects_dead,
                                             (unsigned long long)result.bytes_before,
                                             (unsigned long long)result.bytes_after,
                                             (unsigned long long)result.rekeyed,
-                                            (unsigned long long)result.rekey_left))
+                                            (unsigned long long)result.rekey_left,
+                                            (unsigned long long)result.leftovers,
+                                            (unsigned long long)result.leftover_bytes))
                   : NULL;
     }
     call_deinit(&call);

@@ -573,6 +573,7 @@ class Workspace:
         notice: _OnNotice = None,
         now: bool = False,
         rekey: bool = False,
+        without_key: bool = False,
     ) -> Collected: ...
     def check(self, *, read_data: bool = False, progress: _OnProgress = None, notice: _OnNotice = None) -> None: ...
     def push(

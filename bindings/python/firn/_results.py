@@ -298,6 +298,8 @@ class Collected(NamedTuple):
     bytes_after: int
     rekeyed: int = 0
     rekey_left: int = 0
+    leftovers: int = 0
+    leftover_bytes: int = 0
 
 
 class KeySlot(NamedTuple):

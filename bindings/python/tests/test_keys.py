@@ -153,6 +153,7 @@ def test_a_collection_writes_the_store_anew(tmp_path):
     with firn.Workspace(root, store=path, key=KEY) as ws:
         collected = ws.gc(rekey=True)
         assert collected.rekeyed >= 1 and collected.rekey_left == 0
+        assert ws.gc(without_key=True)[-2:] == (0, 0)
         assert not files_with(path, b"winter")
         ws.check(read_data=True)
     assert firn.keys_list(path).state == "settled"

@@ -88,7 +88,7 @@ def keys(path: str, workspace: firn.Workspace) -> int:
     listed: firn.Keys = firn.keys_list(path)
     slot: firn.KeySlot = listed.slots[0]
     workspace.remote_keys_change(slot.number, "another passphrase", remote="origin", key=made.code)
-    collected: firn.Collected = workspace.gc(rekey=True)
+    collected: firn.Collected = workspace.gc(rekey=True, without_key=False)
     return workspace.remote_keys_add(b"k" * 32, label=slot.label) + workspace.remote_keys_forget() + done.left + collected.rekey_left
 
 

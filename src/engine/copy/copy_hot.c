@@ -378,17 +378,6 @@ inspect_until_it_fits(struct fi_copy_hot *capture, bool may_lack_manifest, firn_
     return rc;
 }
 
-/* A repair replaces the files of the store and keeps their names. */
-static int
-refuse_repair(struct fi_os_dir *dir, firn_error *err)
-{
-    struct fi_os_stat stat;
-    return fi_os_stat(dir, "REPAIRING", &stat, NULL) == FIRN_OK
-               ? fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
-                              fi_os_dir_path(dir))
-               : FIRN_OK;
-}
-
 int
 fi_copy_hot_open(struct fi_os_dir *dir, struct fi_copy_hot **out, firn_error *err)
 {
@@ -403,7 +392,7 @@ fi_copy_hot_open(struct fi_os_dir *dir, struct fi_copy_hot **out, firn_error *er
     FI_TRY(fi_os_dir_open_beneath(dir, "", &capture->dir, err));
     FI_TRY(fi_db_create_read_identity(capture->dir, &identity, err));
     capture->is_locked = identity.cipher != 0 && fi_os_dir_seal(dir) == NULL;
-    FI_TRY(refuse_repair(capture->dir, err));
+    FI_TRY(fi_db_path_refuse_repair(capture->dir, err));
     FI_TRY(fi_db_reader_lock_all(capture->dir, &capture->lock, err));
     FI_TRY(inspect_until_it_fits(capture, identity.version == FI_STOREFILE_VERSION_LOG, err));
     *out = capture;

@@ -131,15 +131,9 @@ check_keys(struct locked_check *check, firn_error *err)
     struct fi_keys *keys = NULL;
     firn_error found;
     int rc = fi_db_keys_read(check->dir, &keys, &found);
-    bool is_changing = rc == FIRN_OK && fi_keys_change(keys) != FI_KEYS_NO_CHANGE;
+    const int changing = rc == FIRN_OK ? fi_db_keys_refuse_change(check->dir, keys, err) : FIRN_OK;
     fi_keys_destroy(keys);
-    if (is_changing) {
-        return fi_error_set(err, FIRN_DENIED,
-                            "the store in '%s' is becoming encrypted, or clear: until that has "
-                            "ended it cannot be checked without its key",
-                            fi_os_dir_path(check->dir));
-    }
-    return inspect_locked_note(check, rc, &found, err);
+    return changing != FIRN_OK ? changing : inspect_locked_note(check, rc, &found, err);
 }
 
 /* One attempt. FIRN_BUSY: the writer has removed a segment that was to be read. */
@@ -309,22 +303,12 @@ check_archive(struct locked_check *check, firn_error *err)
 /* ---- all of it ---- */
 
 static int
-refuse_repair(struct locked_check *check, firn_error *err)
-{
-    bool is_repaired;
-    FI_TRY_RETURN(has_file(check, "REPAIRING", &is_repaired, err));
-    return is_repaired ? fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
-                                      fi_os_dir_path(check->dir))
-                       : FIRN_OK;
-}
-
-static int
 inspect_locked_all(struct locked_check *check, firn_error *err)
 {
     struct fi_os_file *lock = NULL;
     int rc;
     FI_TRY(check_identity(check, err));
-    FI_TRY(refuse_repair(check, err));
+    FI_TRY(fi_db_path_refuse_repair(check->dir, err));
     rc = fi_db_reader_lock_all(check->dir, &lock, err);
     FI_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc); /* its absence was reported */
     FI_TRY(check_keys(check, err));

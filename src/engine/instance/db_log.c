@@ -184,22 +184,10 @@ fi_db_log_options(bool read_only)
         .prefix = prefix, .segment_size_bytes = SEGMENT_SIZE, .read_only = read_only};
 }
 
-/* "wal-<digits>.log", the same with ".tmp", or "wal-spare.tmp". */
 bool
 fi_db_log_is_name(const char *name)
 {
-    size_t size = sizeof prefix - 1;
-    if (strncmp(name, prefix, size) != 0 || name[size] != '-') {
-        return false;
-    }
-    const char *rest = name + size + 1;
-    size_t digits = 0;
-    while (rest[digits] >= '0' && rest[digits] <= '9') {
-        digits++;
-    }
-    return strcmp(rest, "spare.tmp") == 0 ||
-           (digits > 0 &&
-            (strcmp(rest + digits, ".log") == 0 || strcmp(rest + digits, ".log.tmp") == 0));
+    return fi_log_segment_is_name(name, prefix);
 }
 
 bool

@@ -188,6 +188,9 @@ enum { FI_LOG_SEGMENT_PREFIX_MAX = 64, FI_LOG_SEGMENT_NAME_SIZE = 96 };
 /* Writes "<prefix>-<number>.log", the number with at least six digits. */
 void fi_log_segment_name(const char *prefix, uint64_t number, char *out);
 
+/* Whether a name is "<prefix>-<digits>.log", the same with ".tmp", or "<prefix>-spare.tmp". */
+bool fi_log_segment_is_name(const char *name, const char *prefix);
+
 /* The largest number among the log's segments in dir; 0 where there is none. */
 FIRN_MUST_CHECK int fi_log_segment_newest(struct fi_os_dir *dir, const char *prefix, uint64_t *out,
                                           firn_error *err);

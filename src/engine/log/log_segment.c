@@ -82,6 +82,20 @@ parse_name(const char *name, const char *prefix, const char *end)
     return strcmp(name, expected) == 0 ? number : 0;
 }
 
+bool
+fi_log_segment_is_name(const char *name, const char *prefix)
+{
+    const size_t size = strlen(prefix);
+    if (strncmp(name, prefix, size) != 0) {
+        return false;
+    }
+    const char *rest = name + size;
+    const size_t digits = rest[0] == '-' ? strspn(rest + 1, "0123456789") : 0;
+    const char *end = rest + 1 + digits;
+    return strcmp(rest, spare_suffix) == 0 ||
+           (digits > 0 && (strcmp(end, suffix) == 0 || strcmp(end, temporary_suffix) == 0));
+}
+
 /* ---- what is there ---- */
 
 struct scan {

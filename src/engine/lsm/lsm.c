@@ -120,16 +120,7 @@ enum { OPEN_RUNS_MAX = 512 };
 bool
 fi_lsm_is_name(const char *name)
 {
-    static const char PREFIX[] = FI_MANIFEST_NAME "-";
-    if (strcmp(name, FI_LSM_RUNS) == 0) {
-        return true;
-    }
-    if (strncmp(name, PREFIX, sizeof PREFIX - 1) != 0) {
-        return false;
-    }
-    const char *rest = fi_lsm_number_skip(name + sizeof PREFIX - 1);
-    return rest > name + sizeof PREFIX - 1 &&
-           (strcmp(rest, ".log") == 0 || strcmp(rest, ".log.tmp") == 0);
+    return strcmp(name, FI_LSM_RUNS) == 0 || fi_log_segment_is_name(name, FI_MANIFEST_NAME);
 }
 
 static bool

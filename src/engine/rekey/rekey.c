@@ -77,8 +77,8 @@ open_keys(const struct fi_rekey *rekey, struct fi_os_dir **out_dir, struct fi_ke
 }
 
 int
-fi_rekey_change_begin(const struct fi_rekey *rekey, struct fi_rekey_changing *changing,
-                      firn_error *err)
+fi_rekey_change_begin_locked(const struct fi_rekey *rekey, struct fi_rekey_changing *changing,
+                             firn_error *err)
 {
     *changing = (struct fi_rekey_changing){.dir = NULL};
     FI_TRY_RETURN(fi_rekey_open_dir(rekey, true, &changing->dir, err));
@@ -86,7 +86,14 @@ fi_rekey_change_begin(const struct fi_rekey *rekey, struct fi_rekey_changing *ch
     FI_TRY_RETURN(check_encrypted(changing->dir, err));
     FI_TRY_RETURN(
         fi_storefile_lock_acquire(changing->dir, rekey->lock_timeout_ms, &changing->lock, err));
-    FI_TRY_RETURN(fi_db_keys_read(changing->dir, &changing->keys, err));
+    return fi_db_keys_read(changing->dir, &changing->keys, err);
+}
+
+int
+fi_rekey_change_begin(const struct fi_rekey *rekey, struct fi_rekey_changing *changing,
+                      firn_error *err)
+{
+    FI_TRY_RETURN(fi_rekey_change_begin_locked(rekey, changing, err));
     return fi_unlock_keys(rekey->os, rekey->path, changing->keys, rekey->source, err);
 }
 

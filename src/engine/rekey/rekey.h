@@ -74,6 +74,28 @@ FIRN_MUST_CHECK int fi_rekey_renew_run(const struct fi_rekey *rekey,
                                        struct fi_storefile_progress *progress, uint64_t *out_files,
                                        struct fi_rekey_left *out_left, firn_error *err);
 
+/* ==== without a key ==== */
+
+struct fi_rekey_leftovers {
+    bool is_dry;    /* the caller's: nothing is removed */
+    uint64_t files; /* that were removed, or would be; regular files alone count */
+    uint64_t bytes; /* in them */
+    uint64_t busy;  /* folders that a push which is running needs */
+};
+/* Removes from an encrypted store the files that interrupted writes have left, as far as their
+ * names and the locks alone tell that nothing can need them. Nobody is asked for a key. What is
+ * counted in *leftovers is added. FIRN_INVALID: the store is in clear. FIRN_DENIED: it is becoming
+ * encrypted or clear. FIRN_BUSY: it is written to, or being repaired. FIRN_CORRUPT, and nothing is
+ * removed: FIRN or FIRN.keys is damaged. */
+FIRN_MUST_CHECK int fi_rekey_leftovers_clear(const struct fi_rekey *rekey,
+                                             struct fi_rekey_leftovers *leftovers, firn_error *err);
+
+/* The same in the folder where a push or a pull stages packs, of any store. Requires: the lock of
+ * the folder, or for a pull that of the store, is held. */
+FIRN_MUST_CHECK int fi_rekey_leftovers_staged(struct fi_os_dir *folder,
+                                              struct fi_rekey_leftovers *leftovers,
+                                              firn_error *err);
+
 FIRN_MUST_CHECK int fi_rekey_remember(const struct fi_rekey *rekey, uint32_t seconds,
                                       firn_error *err);
 /* path NULL: all. */

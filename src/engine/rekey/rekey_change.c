@@ -245,16 +245,16 @@ fi_rekey_change_settle(const struct fi_rekey *rekey, struct fi_rekey_left *out, 
     struct fi_rekey_changing changing;
     struct fi_os_dir *sealed = NULL;
     bool has_become_encrypted = false;
-    uint64_t busy;
+    struct fi_rekey_leftovers leftovers = {.is_dry = false};
     int rc;
     *out = (struct fi_rekey_left){.files = 0};
     FI_TRY(fi_rekey_change_begin(rekey, &changing, err));
     FI_TRY(fi_rekey_read_identity(changing.dir, &identity, err));
     FI_TRY(fi_db_keys_attach(changing.dir, changing.keys, identity.cipher, &sealed, err));
-    FI_TRY(fi_rekey_leftovers_remove(sealed, &busy, err));
+    FI_TRY(fi_rekey_leftovers_remove(sealed, &leftovers, err));
     FI_TRY(fi_rekey_renew_find(sealed, &outdated, err)); /* (I2) */
     out->packs = outdated.packs;
-    out->files = outdated.runs + outdated.packs + outdated.segments + busy;
+    out->files = outdated.runs + outdated.packs + outdated.segments + leftovers.busy;
     if (out->files == 0) {
         has_become_encrypted = fi_keys_change(changing.keys) == FI_KEYS_ENCRYPTING;
         rc = settle(&changing, &identity, err);

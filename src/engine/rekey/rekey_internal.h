@@ -20,6 +20,9 @@ struct fi_rekey_changing {
     struct fi_storefile_lock *lock;
     struct fi_keys *keys; /* unlocked */
 };
+/* Without unlocking the keys. Failures leave what fi_rekey_change_end frees. */
+FIRN_MUST_CHECK int fi_rekey_change_begin_locked(const struct fi_rekey *rekey,
+                                                 struct fi_rekey_changing *out, firn_error *err);
 /* FIRN_INVALID: the store has no keys. Failures leave what fi_rekey_change_end frees. */
 FIRN_MUST_CHECK int fi_rekey_change_begin(const struct fi_rekey *rekey,
                                           struct fi_rekey_changing *out, firn_error *err);
@@ -47,9 +50,10 @@ FIRN_MUST_CHECK int fi_rekey_renew_find(struct fi_os_dir *dir, struct fi_rekey_o
 
 /* ==== rekey_leftovers.c ==== */
 
-/* Removes the packs that pushes and pulls have left in a store. *out_busy: of how many folders a
- * push that is running needs them. Requires: the lock of the store is held. */
-FIRN_MUST_CHECK int fi_rekey_leftovers_remove(struct fi_os_dir *store, uint64_t *out_busy,
+/* Removes the packs that pushes and pulls have left in a store. Requires: the lock of the store is
+ * held. */
+FIRN_MUST_CHECK int fi_rekey_leftovers_remove(struct fi_os_dir *store,
+                                              struct fi_rekey_leftovers *leftovers,
                                               firn_error *err);
 
 #endif

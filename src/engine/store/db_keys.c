@@ -100,6 +100,17 @@ replace_file(struct fi_os_dir *dir, firn_slice bytes, firn_error *err)
 }
 
 int
+fi_db_keys_refuse_change(struct fi_os_dir *dir, const struct fi_keys *keys, firn_error *err)
+{
+    return fi_keys_change(keys) == FI_KEYS_NO_CHANGE
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_DENIED,
+                              "the store in '%s' is becoming encrypted, or clear: until that has "
+                              "ended it can be neither checked nor collected without its key",
+                              fi_os_dir_path(dir));
+}
+
+int
 fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err)
 {
     struct fi_buf bytes = {0};

@@ -141,6 +141,17 @@ fi_db_path_open_dir(struct fi_os *os, const char *path, struct fi_archive **out_
 }
 
 int
+fi_db_path_refuse_repair(struct fi_os_dir *dir, firn_error *err)
+{
+    struct fi_os_stat stat;
+    int rc = fi_os_stat(dir, "REPAIRING", &stat, err);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK
+           : rc != FIRN_OK      ? rc
+                                : fi_error_set(err, FIRN_BUSY, "the store '%s' is being repaired",
+                                               fi_os_dir_path(dir));
+}
+
+int
 fi_db_path_open(struct fi_os *os, const char *path, const struct fi_db_options *options,
                 struct firn_db **out, firn_error *err)
 {

@@ -48,6 +48,9 @@ struct fi_unlock_source;
 
 /* The keys of an encrypted store, locked. FIRN_CORRUPT: the file is damaged or missing. */
 FIRN_MUST_CHECK int fi_db_keys_read(struct fi_os_dir *dir, struct fi_keys **out, firn_error *err);
+/* FIRN_DENIED while the store is becoming encrypted or clear: for operations without a key. */
+FIRN_MUST_CHECK int fi_db_keys_refuse_change(struct fi_os_dir *dir, const struct fi_keys *keys,
+                                             firn_error *err);
 /* Replaces them, durably. Requires: the store's lock is held, and they are unlocked. */
 FIRN_MUST_CHECK int fi_db_keys_write(struct fi_os_dir *dir, struct fi_keys *keys, firn_error *err);
 /* Another handle of the directory of an encrypted store, with its keys attached; new files get the
@@ -72,6 +75,10 @@ struct fi_archive;
 FIRN_MUST_CHECK int fi_db_path_open_dir(struct fi_os *os, const char *path,
                                         struct fi_archive **out_archive, struct fi_os_dir **out,
                                         firn_error *err);
+
+/* FIRN_BUSY while a repair, which replaces the files of the store and keeps their names, has not
+ * ended. */
+FIRN_MUST_CHECK int fi_db_path_refuse_repair(struct fi_os_dir *dir, firn_error *err);
 
 /* Opens the directory at a user's path, and creates its last component (0700) if necessary. */
 FIRN_MUST_CHECK int fi_db_path_make(struct fi_os *os, const char *path, struct fi_os_dir **out,

@@ -4,30 +4,13 @@
  * lock keeps a second push out; what is there when a push begins was left by a crash. A second file
  * has a byte for each workspace and remote: the automatic push that waits locks it.
  */
-#include <string.h>
-
 #include "base/check.h"
-#include "os/os_names.h"
+#include "rekey/rekey.h"
 #include "share/share_internal.h"
 
 #define STAGE FI_STOREFILE_OUTGOING_NAME
 #define LOCK "LOCK"
 #define WAITING "WAITING"
-
-static int
-remove_staged(struct fi_os_dir *dir, firn_error *err)
-{
-    struct fi_buf names = {0};
-    const char *name = NULL;
-    int rc = fi_os_names_list(dir, NULL, &names, err);
-    while (rc == FIRN_OK && (name = fi_os_names_next(&names, name)) != NULL) {
-        if (strcmp(name, LOCK) != 0 && strcmp(name, WAITING) != 0) {
-            FI_IGNORE(fi_os_remove_file(dir, name, NULL));
-        }
-    }
-    fi_buf_deinit(&names);
-    return rc;
-}
 
 static int
 open_lock(struct fi_os_dir *dir, const char *name, struct fi_os_file **out, firn_error *err)
@@ -49,12 +32,13 @@ fi_share_stage_prepare(struct fi_os_dir *store, struct fi_share_stage *out, firn
 int
 fi_share_stage_lock(struct fi_share_stage *stage, firn_error *err)
 {
+    struct fi_rekey_leftovers leftovers = {.is_dry = false};
     int rc = fi_os_file_lock(stage->lock, FI_OS_LOCK_EXCLUSIVE, err);
     if (rc == FIRN_BUSY) {
         return fi_error_set(err, FIRN_BUSY, "another push of this store is running");
     }
     FI_TRY_RETURN(rc);
-    return remove_staged(stage->dir, err);
+    return fi_rekey_leftovers_staged(stage->dir, &leftovers, err);
 }
 
 int

@@ -251,23 +251,6 @@ on_progress(void *ctx, const firn_progress *progress)
     return telling->callbacks.on_progress(telling->callbacks.ctx, progress);
 }
 
-/* Of an encrypted store, by its checksums alone. *out is the exit code of a check that found no
- * damage. */
-static int
-check_locked(struct fi_cli *cli, const struct telling *telling, const firn_callbacks *callbacks,
-             int *out, firn_error *err)
-{
-    const char *path = firn_workspace_store_path(telling->workspace);
-    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
-    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
-    options.skips_contents = !fi_command_has(cli, "data");
-    options.callbacks = *callbacks;
-    int code = firn_store_check_locked(path, &options, &result, err);
-    fi_term_meter_clear();
-    *out = fi_task_locked_show(cli, path, code, &result, options.skips_contents, err);
-    return code;
-}
-
 static const char *
 locked_hint(int code)
 {
@@ -295,15 +278,14 @@ check_store(struct fi_cli *cli)
                               .callbacks = fi_task_notices_callbacks(&notices),
                               .is_json = cli->json};
     options.callbacks = (firn_callbacks){on_notice, on_progress, &telling};
-    const bool may_be_locked =
-        fi_command_key_may_be_encrypted(firn_workspace_store_path(workspace));
-    bool is_locked = may_be_locked && fi_command_has(cli, "no-key");
+    const char *path = firn_workspace_store_path(workspace);
+    bool is_locked = fi_task_locked_is_wanted(cli, path);
     int code = is_locked ? FIRN_OK : firn_workspace_check(workspace, &options, &result, &err);
     fi_term_meter_clear();
-    is_locked =
-        is_locked || (may_be_locked && code == FIRN_DENIED && fi_command_key_nobody_answered());
+    is_locked = is_locked || fi_task_locked_is_due(path, code);
     if (is_locked) {
-        code = check_locked(cli, &telling, &options.callbacks, &exit_code, &err);
+        code = fi_task_locked_check(cli, path, !options.read_data, &options.callbacks, &exit_code,
+                                    &err);
     } else {
         report_all_lost(&telling.lost);
         dir_check_show(cli, code, &result, options.read_data);
@@ -379,7 +361,7 @@ const struct fi_command fi_dir_check = {
             "what is on the disk. Whether the files belong together, and whether one is\n"
             "missing, is verified only with a key. With --no-key, none is looked for. Where\n"
             "none was found, a warning says so, and the exit code is 6. A wrong key is an\n"
-            "error. firn repair and firn gc need a key.\n"
+            "error. firn repair repairs nothing without a key.\n"
             "\n"
             "With --remote, REMOTE is checked instead (default: the only one, or origin):\n"
             "whether it has the packs that its newest state names, what their tables and all\n"

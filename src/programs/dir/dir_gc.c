@@ -123,6 +123,29 @@ print_auto(const firn_workspace_gc_result *result, bool is_dry)
     }
 }
 
+/* Of an encrypted store without its key: what interrupted writes have left. An exit code. */
+static int
+show_locked(const struct fi_cli *cli, const firn_workspace_gc_result *result, bool is_dry)
+{
+    static const char what[] = "which packs are needed is encrypted; firn key unlock, then firn gc";
+    char number[FI_TERM_TEXT_NUMBER_SIZE];
+    char size[FI_TERM_TEXT_SIZE_SIZE];
+    fi_term_json_bool("without_key", true);
+    fi_term_json_string("not_collected", "packs");
+    fi_term_json_u64("leftovers", result->leftovers);
+    fi_term_json_u64("leftover_bytes", result->leftover_bytes);
+    if (!cli->quiet && result->leftovers == 0) {
+        fi_term_out_text("interrupted writes have left nothing\n");
+    } else if (!cli->quiet) {
+        fi_term_out_format("%s %s of interrupted writes %s: %s\n",
+                           fi_term_text_number(result->leftovers, number),
+                           fi_term_text_plural(result->leftovers, "file", "files"),
+                           is_dry ? "would be removed" : "removed",
+                           fi_term_text_size(result->leftover_bytes, size));
+    }
+    return fi_task_locked_limit(cli, "packs not collected", what);
+}
+
 static const char *
 dir_gc_hint(int code)
 {
@@ -138,8 +161,8 @@ dir_gc_hint(int code)
                "checkpoints first: firn delete REF --now";
     case FIRN_DENIED:
         return fi_command_key_nobody_answered()
-                   ? "what is unused is found out only with the key; without it, firn check "
-                     "--no-key looks for damage"
+                   ? "that takes the key; without it, a plain firn gc removes what interrupted "
+                     "writes have left"
                    : NULL;
     default:
         return NULL;
@@ -157,6 +180,38 @@ attempt_gc(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
     return firn_workspace_gc(attempt->workspace, &attempt->options, &attempt->result, err);
+}
+
+/* What is asked for beside removing what is not needed, none of which goes without a key. */
+static bool
+wants_more(const struct fi_cli *cli)
+{
+    return fi_command_has(cli, "auto") || fi_command_has(cli, "full") ||
+           fi_command_has(cli, "now") || fi_command_has(cli, "rekey") ||
+           fi_command_has(cli, "recompress");
+}
+
+/* With the key, if the store needs one and can have it. *out_is_locked: without. */
+static int
+collect(struct fi_cli *cli, struct attempt *attempt, bool *out_is_locked, firn_error *err)
+{
+    const char *path = firn_workspace_store_path(attempt->workspace);
+    const bool is_auto = attempt->options.automatic;
+    int code = FIRN_OK;
+    *out_is_locked = fi_task_locked_is_wanted(cli, path);
+    if (!*out_is_locked) {
+        /* An automatic collection waits by itself, also between its steps. */
+        code = is_auto ? attempt_gc(attempt, err)
+                       : fi_task_patience_run(cli, attempt_gc, attempt, err);
+        *out_is_locked = !wants_more(cli) && fi_task_locked_is_due(path, code);
+    }
+    if (*out_is_locked) {
+        attempt->options.keep = NULL;
+        attempt->options.without_key = true;
+        code = fi_task_patience_run(cli, attempt_gc, attempt, err);
+    }
+    fi_term_meter_clear();
+    return code;
 }
 
 /* *out stays 0 where nothing is to be compressed again. Returns an exit code. */
@@ -181,7 +236,8 @@ read_level(struct fi_cli *cli, int *out)
 static int
 run_remote(struct fi_cli *cli)
 {
-    static const char *const others[] = {"auto", "full", "now", "dry-run", "recompress", "level"};
+    static const char *const others[] = {"auto",       "full",  "now",   "dry-run",
+                                         "recompress", "level", "no-key"};
     bool is_alone = fi_command_has(cli, "rekey");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         is_alone = is_alone && !fi_command_has(cli, others[i]);
@@ -204,6 +260,9 @@ dir_gc_run(struct fi_cli *cli)
                     fi_command_has(cli, "rekey") || fi_command_has(cli, "recompress"))) {
         return fi_command_misused(cli, "--auto excludes --full, --now, --rekey and --recompress");
     }
+    if (fi_command_has(cli, "no-key") && wants_more(cli)) {
+        return fi_command_misused(cli, "--no-key goes with --dry-run alone");
+    }
     if (fi_command_has(cli, "remote")) {
         return run_remote(cli);
     }
@@ -224,13 +283,14 @@ dir_gc_run(struct fi_cli *cli)
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.automatic = is_auto;
     attempt.options.callbacks = fi_task_notices_callbacks(&notices);
-    /* An automatic collection waits by itself, also between its steps. */
-    int code = is_auto ? attempt_gc(&attempt, &err)
-                       : fi_task_patience_run(cli, attempt_gc, &attempt, &err);
-    fi_term_meter_clear();
+    bool is_locked;
+    int code = collect(cli, &attempt, &is_locked, &err);
     cli->is_done = code == FIRN_OK && !attempt.options.dry_run;
     if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, dir_gc_hint(code));
+    } else if (is_locked) {
+        exit_code = show_locked(cli, &attempt.result, attempt.options.dry_run);
+        fi_task_notices_json(&notices);
     } else {
         (is_auto ? print_auto_json : print_json)(&attempt.result);
         fi_task_notices_json(&notices);
@@ -258,6 +318,7 @@ static const struct fi_command_option options[] = {
     {"remote", 0, "REMOTE", "with --rekey: do that to a remote, not to the store"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
     {"level", 0, "N", "zstd level for --recompress, 2 to 19 (default 9)"},
+    {"no-key", 0, NULL, "ask for no key: remove only what interrupted writes left"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -304,6 +365,12 @@ const struct fi_command fi_dir_gc = {
             "written anew and sent, while others push and pull. States that older keys open\n"
             "are removed when they are eight hours old, so on the next day the same command\n"
             "ends it: then the remote's older master keys are dropped.\n"
+            "\n"
+            "Which packs of an encrypted store are needed is encrypted. Without its key, what\n"
+            "interrupted writes, pushes and pulls have left is removed, as far as file names\n"
+            "tell that nothing can need it; packs are not looked into. With --no-key, no key\n"
+            "is looked for. Where none was found, a warning says so, and the exit code is 6.\n"
+            "--auto, --full, --now, --rekey and --recompress need the key.\n"
             "\n"
             "A damaged pack is kept and named, and the exit code is 5. If damage makes it\n"
             "impossible to know what a checkpoint needs, nothing is deleted.",

@@ -188,15 +188,15 @@ print_result(const struct repairing *repairing)
     }
 }
 
+#define REPAIR_AFTER_UNLOCK(command) \
+    "what is encrypted cannot be rebuilt; firn key unlock, then " command
+#define DAMAGE_AFTER_UNLOCK(command)                                                            \
+    "nothing was repaired; firn key unlock, then " command " rebuilds the store from what can " \
+    "still be read"
+
 static const char *
 dir_repair_hint(int code, bool is_of_data)
 {
-    if (code == FIRN_DENIED && fi_command_key_nobody_answered()) {
-        return is_of_data ? "a repair needs the key; without it, firn db check --no-key STORE "
-                            "looks for damage"
-                          : "a repair needs the key; without it, firn check --no-key --data looks "
-                            "for damage";
-    }
     if (is_of_data) {
         return NULL;
     }
@@ -214,6 +214,27 @@ static bool
 has_lost(const firn_workspace_repair_result *result)
 {
     return result->partly > 0 || result->lost > 0 || result->data != FIRN_REPAIR_DATA_KEPT;
+}
+
+/* Of an encrypted store without its key: its checksums are verified, and nothing is changed. An
+ * exit code. */
+static int
+inspect_locked(struct fi_cli *cli, struct repairing *repairing)
+{
+    firn_error err;
+    const bool is_of_data = repairing->is_of_data;
+    int exit_code;
+    int code = fi_task_locked_check(cli, firn_workspace_store_path(repairing->workspace), false,
+                                    &repairing->told, &exit_code, &err);
+    if (code == FIRN_OK) {
+        return fi_task_locked_limit(cli, "nothing repaired",
+                                    is_of_data ? REPAIR_AFTER_UNLOCK("firn db repair")
+                                               : REPAIR_AFTER_UNLOCK("firn repair"));
+    }
+    return fi_command_report_failure(cli, &err,
+                                     code != FIRN_CORRUPT ? NULL
+                                     : is_of_data         ? DAMAGE_AFTER_UNLOCK("firn db repair")
+                                                          : DAMAGE_AFTER_UNLOCK("firn repair"));
 }
 
 /* The workspace is open; it is closed then. */
@@ -234,12 +255,19 @@ repair(struct fi_cli *cli, firn_workspace *workspace, bool is_of_data)
     repairing.options.callbacks.on_notice = on_notice;
     repairing.options.callbacks.on_progress = on_progress;
     repairing.options.callbacks.ctx = &repairing;
+    const char *path = firn_workspace_store_path(workspace);
+    bool is_locked = fi_task_locked_is_wanted(cli, path);
     fi_term_json_array("checkpoints");
-    int code = fi_task_patience_run(cli, attempt_repair, &repairing, &err);
+    int code =
+        is_locked ? FIRN_DENIED : fi_task_patience_run(cli, attempt_repair, &repairing, &err);
     fi_term_meter_clear();
+    is_locked = is_locked || fi_task_locked_is_due(path, code);
     cli->is_done = code == FIRN_OK && !repairing.options.dry_run;
     fi_term_json_end();
-    if (code != FIRN_OK) {
+    if (is_locked) {
+        exit_code = inspect_locked(cli, &repairing);
+        fi_task_notices_json(&repairing.notices);
+    } else if (code != FIRN_OK) {
         exit_code = fi_command_report_failure(cli, &err, dir_repair_hint(code, is_of_data));
     } else {
         print_json(&repairing);
@@ -277,6 +305,7 @@ run_db(struct fi_cli *cli)
 
 static const struct fi_command_option options[] = {
     {"dry-run", 'n', NULL, "show what can be recovered, and change nothing"},
+    FI_TASK_LOCKED_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -310,6 +339,11 @@ const struct fi_command fi_dir_repair = {
             "Lines of the store's settings that cannot be read become comments; if no other\n"
             "line says what expires, keep = forever is added.\n"
             "\n"
+            "An encrypted store cannot be rebuilt without its key. Then its checksums are\n"
+            "verified, as by firn check --no-key --data. Damage is named, with exit\n"
+            "code 5, and nothing is changed. With --no-key, no key is looked for. Where none\n"
+            "was found, a warning says so, and the exit code is 6.\n"
+            "\n"
             "The exit code is 6 if anything was lost.",
     .examples = examples,
     .uses = FI_COMMAND_USES_WORKSPACE | FI_COMMAND_USES_LOCK,
@@ -341,6 +375,11 @@ const struct fi_command fi_dir_repair_db = {
             "but does not change the store.\n"
             "\n"
             "firn repair does the same and also reports on checkpoints of directories.\n"
+            "\n"
+            "An encrypted store cannot be rebuilt without its key. Then its checksums are\n"
+            "verified, as by firn db check --no-key. Damage is named, with exit\n"
+            "code 5, and nothing is changed. With --no-key, no key is looked for. Where none\n"
+            "was found, a warning says so, and the exit code is 6.\n"
             "\n"
             "The exit code is 6 if anything was lost.",
     .examples = db_examples,

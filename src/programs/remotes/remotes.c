@@ -59,6 +59,21 @@ fi_remotes_put(struct fi_cli *cli, void (*put)(firn_slice name))
 
 /* ---- hints ---- */
 
+/* Nothing can be sent, fetched or removed without a key. */
+static const char *
+denied_hint(const firn_workspace *workspace)
+{
+    if (!fi_command_key_nobody_answered()) {
+        return NULL;
+    }
+    return fi_command_key_may_be_encrypted(firn_workspace_store_path(workspace))
+               ? "nothing was done: checkpoints and the URLs of remotes are encrypted; without the "
+                 "key, firn check --no-key looks for damage, and firn check --remote --no-key URL "
+                 "in a remote"
+               : "nothing was done: what the remote has is encrypted; without its key, firn check "
+                 "--remote --no-key looks for damage";
+}
+
 const char *
 fi_remotes_hint(firn_workspace *workspace, const char *remote, int code)
 {
@@ -77,6 +92,8 @@ fi_remotes_hint(firn_workspace *workspace, const char *remote, int code)
                    : NULL;
     case FIRN_UNTRUSTED:
         return "firn --store STORE remote list shows them; if they are yours: firn trust STORE";
+    case FIRN_DENIED:
+        return denied_hint(workspace);
     case FIRN_IO:
         return "nothing is lost: run this again when the storage can be reached";
     default:

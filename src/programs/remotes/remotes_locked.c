@@ -135,6 +135,8 @@ fi_remotes_locked_hint(const struct fi_remotes_locked *locked, int code)
                    ? "firn remote add gives it a name, by which firn check --remote checks it"
                    : NULL;
     default:
-        return locked->is_url ? NULL : fi_remotes_hint(locked->workspace, locked->remote, code);
+        return locked->is_url || code == FIRN_DENIED
+                   ? NULL
+                   : fi_remotes_hint(locked->workspace, locked->remote, code);
     }
 }

@@ -456,6 +456,18 @@ void fi_task_labels_deinit(struct fi_task_labels *labels);
     {                                                                              \
         "no-key", 0, NULL, "ask for no key: verify checksums of what is encrypted" \
     }
+/* Whether a command that was to open the encrypted store at `path` works without its key: --no-key
+ * was given. */
+bool fi_task_locked_is_wanted(const struct fi_cli *cli, const char *path);
+/* Whether it failed with this code for want of a key that nobody was there to give. */
+bool fi_task_locked_is_due(const char *path, int code);
+/* Verifies the store by its checksums alone, and shows that. *out is the exit code of a check that
+ * found no damage. */
+int fi_task_locked_check(const struct fi_cli *cli, const char *path, bool skips_contents,
+                         const firn_callbacks *callbacks, int *out, firn_error *err);
+/* Says what was not done: "not verified, since no key was given: ...", which -q does not silence,
+ * or, with --no-key, "not verified without a key: ...". Returns the exit code. */
+int fi_task_locked_limit(const struct fi_cli *cli, const char *not_done, const char *what);
 /* Shows as text and as JSON what firn_store_check_locked found in the store at `path`, where it
  * returned this code, and what it could not verify. Returns the exit code, FI_EXIT_PARTIAL if
  * nothing is damaged and --no-key was not given. Where damage was reported, *err refers to that. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_locked.c: what firn check and firn db check show of an encrypted store that they
- * checked without its key.
+ * task/task_locked.c: checking an encrypted store without its key, for firn check, firn repair and
+ * firn db check, and what they show of it.
  *
  * They name what they could not verify, as text and as JSON: a store that passes is not known to be
  * as sound as one that was checked with a key. A user who gave --no-key knows that. Without
@@ -40,13 +40,52 @@ print_locked(const firn_store_check_locked_result *result)
     }
 }
 
+bool
+fi_task_locked_is_wanted(const struct fi_cli *cli, const char *path)
+{
+    return fi_command_has(cli, "no-key") && fi_command_key_may_be_encrypted(path);
+}
+
+bool
+fi_task_locked_is_due(const char *path, int code)
+{
+    return code == FIRN_DENIED && fi_command_key_nobody_answered() &&
+           fi_command_key_may_be_encrypted(path);
+}
+
+int
+fi_task_locked_check(const struct fi_cli *cli, const char *path, bool skips_contents,
+                     const firn_callbacks *callbacks, int *out, firn_error *err)
+{
+    firn_store_check_locked_options options = FIRN_STORE_CHECK_LOCKED_OPTIONS_INIT;
+    firn_store_check_locked_result result = FIRN_STORE_CHECK_LOCKED_RESULT_INIT;
+    options.skips_contents = skips_contents;
+    options.callbacks = *callbacks;
+    int code = firn_store_check_locked(path, &options, &result, err);
+    fi_term_meter_clear();
+    *out = fi_task_locked_show(cli, path, code, &result, skips_contents, err);
+    return code;
+}
+
+int
+fi_task_locked_limit(const struct fi_cli *cli, const char *not_done, const char *what)
+{
+    if (!fi_command_has(cli, "no-key")) {
+        fi_command_report_line("%s, since no key was given: %s", not_done, what);
+        return FI_EXIT_PARTIAL;
+    }
+    if (!cli->quiet) {
+        fi_term_out_format("%s without a key: %s\n", not_done, what);
+    }
+    return FI_EXIT_OK;
+}
+
 int
 fi_task_locked_show(const struct fi_cli *cli, const char *path, int code,
                     const firn_store_check_locked_result *result, bool skips_contents,
                     firn_error *err)
 {
     const char *limits = skips_contents ? not_read : not_verified;
-    const bool is_wanted = fi_command_has(cli, "no-key");
     assert(path != NULL);
     if (code != FIRN_OK && (code != FIRN_CORRUPT || result->damaged_count == 0)) {
         return FI_EXIT_FAILED;
@@ -61,14 +100,10 @@ fi_task_locked_show(const struct fi_cli *cli, const char *path, int code,
     if (!cli->quiet) {
         print_locked(result);
     }
-    if (!is_wanted) {
-        fi_command_report_line("not verified, since no key was given: %s", limits);
-    } else if (!cli->quiet) {
-        fi_term_out_format("not verified without a key: %s\n", limits);
-    }
+    int exit_code = fi_task_locked_limit(cli, "not verified", limits);
     if (code == FIRN_CORRUPT) { /* each part of it was reported */
         fi_task_notices_refer(path, err);
         return FI_EXIT_CORRUPT;
     }
-    return is_wanted ? FI_EXIT_OK : FI_EXIT_PARTIAL;
+    return exit_code;
 }

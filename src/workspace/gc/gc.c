@@ -381,6 +381,9 @@ fi_gc_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
     if (options->automatic) {
         return fi_gc_auto(ws, options, limits, out, err);
     }
+    if (options->without_key) {
+        return fi_gc_rekey_locked(ws, options, out, err);
+    }
     struct fi_ws_opened opened;
     enum fi_ws_open_mode mode = options->dry_run ? FI_WS_READ : FI_WS_WRITE;
     int rc = fi_ws_opened_open_store(ws, mode, &opened, err);

@@ -168,6 +168,10 @@ FIRN_MUST_CHECK int fi_gc_rekey_rest(struct fi_gc *gc, firn_error *err);
 /* Drops older keys if nothing needs them. Requires: the store is closed. */
 FIRN_MUST_CHECK int fi_gc_rekey_settle(struct firn_ws *ws, firn_workspace_gc_result *result,
                                        firn_error *err);
+/* A collection without the key of an encrypted store: only what interrupted writes have left. */
+FIRN_MUST_CHECK int fi_gc_rekey_locked(const struct firn_ws *ws,
+                                       const firn_workspace_gc_options *options,
+                                       firn_workspace_gc_result *result, firn_error *err);
 
 /* ---- an automatic collection ---- */
 

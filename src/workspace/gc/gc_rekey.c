@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * gc/gc_rekey.c: a collection that also writes the store anew, after its keys were rotated, or to
- * make it an encrypted one, or one in clear (rekey/rekey_renew.c).
+ * make it an encrypted one, or one in clear (rekey/rekey_renew.c); and one without the key of the
+ * store, which only removes what interrupted writes have left (rekey/rekey_leftovers.c).
  *
  * Packs are rewritten as those with dead objects are. What is retired goes when no reader needs it,
  * so the end may have to wait for another call: only the files in the directory count.
@@ -44,16 +45,35 @@ guard(struct fi_os_dir *dir, const struct fi_db_options *options, firn_error *er
     return fi_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
 }
 
+static struct fi_rekey
+gc_rekey_of(const struct firn_ws *ws)
+{
+    return (struct fi_rekey){.os = ws->os,
+                             .path = fi_ws_store_path(ws),
+                             .source = &ws->unlock,
+                             .lock_timeout_ms = ws->lock_timeout_ms,
+                             .prepare = guard};
+}
+
 int
 fi_gc_rekey_settle(struct firn_ws *ws, firn_workspace_gc_result *result, firn_error *err)
 {
-    const struct fi_rekey rekey = {.os = ws->os,
-                                   .path = fi_ws_store_path(ws),
-                                   .source = &ws->unlock,
-                                   .lock_timeout_ms = ws->lock_timeout_ms,
-                                   .prepare = guard};
+    const struct fi_rekey rekey = gc_rekey_of(ws);
     struct fi_rekey_left left;
     int rc = fi_rekey_change_settle(&rekey, &left, err);
     result->rekey_left = left.files;
+    return rc;
+}
+
+int
+fi_gc_rekey_locked(const struct firn_ws *ws, const firn_workspace_gc_options *options,
+                   firn_workspace_gc_result *result, firn_error *err)
+{
+    const struct fi_rekey rekey = gc_rekey_of(ws);
+    struct fi_rekey_leftovers leftovers = {.is_dry = options->dry_run};
+    int rc = fi_rekey_leftovers_clear(&rekey, &leftovers, err);
+    result->leftovers = leftovers.files;
+    result->leftover_bytes = leftovers.bytes;
+    result->is_finished = rc == FIRN_OK;
     return rc;
 }

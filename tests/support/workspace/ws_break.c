@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "gc/gc.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
@@ -24,6 +25,30 @@ begin(const struct ws_break *how, struct ws_world *world)
     if (how->begin != NULL) {
         how->begin(how->ctx, world);
     }
+}
+
+/* Whatever broke, a collection without the key of an encrypted store must take nothing that the
+ * next operations need. */
+static void
+collect_without_key(struct ws_world *world)
+{
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
+    firn_error err;
+    options.without_key = true;
+    int rc = fi_gc(world->ws, &options, &result, &err);
+    bool is_refused =
+        rc == FIRN_INVALID || rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_BUSY;
+    if (rc != FIRN_OK && !is_refused) {
+        fail_msg("a collection without the key: %s: %s", firn_code_name(rc), err.text);
+    }
+}
+
+static void
+judge(const struct ws_break *how, struct ws_world *world, const struct ws_broken *broken)
+{
+    collect_without_key(world);
+    how->judge(how->ctx, world, broken);
 }
 
 uint64_t
@@ -49,7 +74,7 @@ ws_break_calls(const struct ws_break *how, bool for_ever, int error_number)
         assert_true(broken.was_hit || broken.rc == FIRN_OK);
         assert_true(broken.rc == FIRN_OK || world.err.text[0] != '\0');
         failures += broken.rc != FIRN_OK ? 1 : 0;
-        how->judge(how->ctx, &world, &broken);
+        judge(how, &world, &broken);
         ws_world_close(&world);
     }
     return failures;
@@ -75,7 +100,7 @@ ws_break_allocations(const struct ws_break *how, enum ws_break_memory kind)
                      firn_code_name(broken.rc), world.err.text);
         }
         failures += broken.rc != FIRN_OK ? 1 : 0;
-        how->judge(how->ctx, &world, &broken);
+        judge(how, &world, &broken);
         ws_world_close(&world);
     }
     return failures;
@@ -113,7 +138,7 @@ ws_break_power(const struct ws_break *how, uint64_t seeds)
             fi_sim_memory_power_cut(world.tree.os, broken.seed);
             fi_sim_memory_set_cut_at(world.tree.os, 0);
             ws_world_reopen(&world);
-            how->judge(how->ctx, &world, &broken);
+            judge(how, &world, &broken);
             ws_world_close(&world);
         }
     }

@@ -256,6 +256,153 @@ a_pack_that_a_reader_needs_keeps_the_old_key(void **state)
     prepared_deinit(&prepared);
 }
 
+/* ---- without the key ---- */
+
+static const char *const leftovers[] = {"wal-000099.log.tmp",      "wal-spare.tmp",
+                                        "manifest-000099.log.tmp", "runs/000099.row.tmp",
+                                        "runs/000098.values.tmp",  "packs/00000099.pack.tmp",
+                                        "outgoing/00000001.pack",  "incoming/fetched"};
+static const char *const others[] = {"FIRN.tmp",
+                                     "FIRN.keys.tmp",
+                                     "config.tmp",
+                                     "wal-x.log.tmp",
+                                     "runs/notes.tmp",
+                                     "runs/000099.tmp",
+                                     "packs/99.pack.tmp",
+                                     "packs/00000099.row.tmp",
+                                     "outgoing/LOCK",
+                                     "outgoing/WAITING",
+                                     "other-000001.log.tmp",
+                                     "watch-1",
+                                     "runs/000097.row.tmp/inner"};
+enum { LEFTOVERS = sizeof leftovers / sizeof *leftovers, OTHERS = sizeof others / sizeof *others };
+
+static void
+put_all(struct ws_world *world, const char *const *names, size_t count)
+{
+    struct scan_world store = world->tree;
+    DB_OK(fi_os_dir_open_path(world->tree.os, world->store_path, &store.root, &err));
+    for (size_t i = 0; i < count; i++) {
+        scan_put_text(&store, names[i], "left");
+    }
+    fi_os_dir_close(store.root);
+}
+
+static size_t
+count_all(struct ws_world *world, const char *const *names, size_t count)
+{
+    struct fi_os_dir *store;
+    struct fi_os_dir *dir;
+    struct fi_os_stat stat;
+    size_t found = 0;
+    DB_OK(fi_os_dir_open_path(world->tree.os, world->store_path, &store, &err));
+    for (size_t i = 0; i < count; i++) {
+        const char *slash = strrchr(names[i], '/');
+        char folder[64] = "";
+        memcpy(folder, names[i], slash == NULL ? 0 : (size_t)(slash - names[i]));
+        if (fi_os_dir_open_beneath(store, folder, &dir, NULL) == FIRN_OK) {
+            found += fi_os_stat(dir, slash == NULL ? names[i] : slash + 1, &stat, NULL) == FIRN_OK;
+            fi_os_dir_close(dir);
+        }
+    }
+    fi_os_dir_close(store);
+    return found;
+}
+
+static int
+collect_locked(struct ws_world *world, bool is_dry, firn_workspace_gc_result *result)
+{
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    options.without_key = true;
+    options.dry_run = is_dry;
+    return fi_gc(world->ws, &options, result, &err);
+}
+
+static void
+without_the_key_only_leftovers_go(void **state)
+{
+    struct prepared prepared;
+    firn_workspace_gc_result result;
+    prepare(&prepared, ROTATION, 52);
+    struct ws_world *world = &prepared.world;
+    put_all(world, leftovers, LEFTOVERS);
+    put_all(world, others, OTHERS);
+    assert_int_equal(count_all(world, leftovers, LEFTOVERS), LEFTOVERS);
+    world->key_source = NULL;
+    ws_world_reopen(world);
+    for (unsigned i = 0; i < 3; i++) {
+        const bool is_dry = i == 0;
+        DB_OK(collect_locked(world, is_dry, &result));
+        assert_int_equal(result.leftovers, i < 2 ? LEFTOVERS : 0);
+        assert_int_equal(result.leftover_bytes, i < 2 ? 4 * LEFTOVERS : 0);
+        assert_int_equal(result.packs_before + result.packs_removed, 0);
+        assert_int_equal(count_all(world, leftovers, LEFTOVERS), is_dry ? LEFTOVERS : 0);
+        assert_int_equal(count_all(world, others, OTHERS), OTHERS);
+    }
+    world->key_source = &ws_key_source;
+    ws_world_reopen(world);
+    assert_is_whole(world, &prepared);
+    prepared_deinit(&prepared);
+}
+
+/* The code of a collection that must have left everything where it was. */
+static int
+refuse_locked(struct ws_world *world)
+{
+    firn_workspace_gc_result result;
+    int rc = collect_locked(world, false, &result);
+    assert_int_equal(result.leftovers, 0);
+    assert_int_equal(count_all(world, leftovers, LEFTOVERS), LEFTOVERS);
+    return rc;
+}
+
+static void
+without_the_key_a_store_in_use_is_left_alone(void **state)
+{
+    struct prepared prepared;
+    struct fi_ws_opened opened;
+    struct fi_os_dir *store;
+    struct fi_os_file *file;
+    const char *mark = "REPAIRING";
+    prepare(&prepared, ROTATION, 53);
+    struct ws_world *world = &prepared.world;
+    DB_OK(fi_ws_opened_open_store(world->ws, FI_WS_WRITE, &opened, &err));
+    put_all(world, leftovers, LEFTOVERS);
+    assert_int_equal(refuse_locked(world), FIRN_BUSY);
+    DB_OK(fi_ws_opened_close(world->ws, &opened, FIRN_OK, &err));
+    put_all(world, leftovers, LEFTOVERS);
+
+    put_all(world, &mark, 1);
+    assert_int_equal(refuse_locked(world), FIRN_BUSY);
+    DB_OK(fi_os_dir_open_path(world->tree.os, world->store_path, &store, &err));
+    DB_OK(fi_os_remove_file(store, "REPAIRING", &err));
+    DB_OK(fi_os_file_open(store, "FIRN.keys", FI_OS_READ | FI_OS_WRITE, 0, &file, &err));
+    DB_OK(fi_os_file_write(file, 40, "damage", 6, &err));
+    fi_os_file_close(file);
+    assert_int_equal(refuse_locked(world), FIRN_CORRUPT);
+    fi_os_dir_close(store);
+    prepared_deinit(&prepared);
+}
+
+static void
+without_the_key_a_store_that_changes_is_left_alone(void **state)
+{
+    for (enum change change = ENCRYPTION; change < CHANGES; change++) {
+        struct prepared prepared;
+        prepare(&prepared, change, 54 + change);
+        struct ws_world *world = &prepared.world;
+        put_all(world, leftovers, LEFTOVERS);
+        assert_int_equal(refuse_locked(world), FIRN_DENIED);
+        assert_int_equal(gc_try_rekey(world, NULL), FIRN_OK);
+        assert_is_done(world, &prepared, change);
+        put_all(world, leftovers, LEFTOVERS);
+        if (change == DECRYPTION) {
+            assert_int_equal(refuse_locked(world), FIRN_INVALID);
+        }
+        prepared_deinit(&prepared);
+    }
+}
+
 /* ---- faults ---- */
 
 struct breaking {
@@ -338,6 +485,9 @@ main(void)
         cmocka_unit_test(a_collection_writes_the_store_anew),
         cmocka_unit_test(a_pack_in_clear_is_overwritten_before_it_goes),
         cmocka_unit_test(a_pack_that_a_reader_needs_keeps_the_old_key),
+        cmocka_unit_test(without_the_key_only_leftovers_go),
+        cmocka_unit_test(without_the_key_a_store_in_use_is_left_alone),
+        cmocka_unit_test(without_the_key_a_store_that_changes_is_left_alone),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
