@@ -272,15 +272,24 @@ static int
 look_at_repositories(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const firn_callbacks none = FIRN_CALLBACKS_INIT;
-    const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
+    const struct fi_catalog_record *state = fi_ws_undo_line_here(restoring);
+    struct fi_catalog_record here;
+    struct fi_buf bytes = {0};
     uint64_t differ;
-    if (!restoring->options->git || here == NULL) {
+    int rc = FIRN_OK;
+    if (!restoring->options->git || state == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(fi_ws_repository_tell_now(restoring->opened, here, NULL,
-                                            restoring->options->threads, &none, &differ, err));
+    const int64_t time_ns = !fi_ws_undo_line_is_turn(restoring)       ? 0
+                            : fi_ws_undo_line_is_open_turn(restoring) ? restoring->step->open_ns
+                                                                      : INT64_MAX;
+    FI_TRY(fi_ws_turn_git_read(restoring, state, time_ns, &bytes, &here, err));
+    FI_TRY(fi_ws_repository_tell_now(restoring->opened, &here, NULL, restoring->options->threads,
+                                     &none, &differ, err));
     restoring->step->git_differs = differ > 0;
-    return FIRN_OK;
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
 }
 
 static int
@@ -330,6 +339,9 @@ after_files(struct fi_ws_restoring *restoring, firn_error *err)
     const firn_workspace_restore_options *options = restoring->options;
     firn_error ignored;
     if (options->git) {
+        const struct fi_catalog_record state = restoring->record;
+        FI_TRY_RETURN(fi_ws_turn_git_read(restoring, &state, restoring->turn_ns,
+                                          &restoring->repositories_bytes, &restoring->record, err));
         return fi_ws_repository_restore(restoring, err);
     }
     if (options->path_count == 0 && restoring->opened->db != NULL) {
@@ -403,6 +415,7 @@ ws_restore(struct firn_ws *ws, struct request request,
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
     FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
+    fi_buf_deinit(&restoring.repositories_bytes);
     return rc;
 }
 
