@@ -994,7 +994,8 @@ typedef struct firn_workspace_restore_options {
     /* After the files, restore the git repositories that the checkpoint has. FIRN_NOT_FOUND: it has none.
      * FIRN_BUSY: git is at work. Objects that a repository has now stay. Of its configuration and hooks, which run
      * programs, only what runs nothing comes from the checkpoint, and only if they are missing; notices name the
-     * rest. Not with paths or to_dir. */
+     * rest. With last_turn, a turn that changed repositories alone is one, too; they become what they were when the
+     * turn began. Not with paths or to_dir. */
     bool git;
     bool git_all;  /* with git: configuration and hooks as well */
     bool git_only; /* with git, firn_workspace_restore: no files */

@@ -29,6 +29,7 @@ class Agent:
     def __init__(self, project, kind, *options, session=None):
         self.project = project
         file, self.before, self.after, self.tool, self.variable, self.shell = self.KINDS[kind]
+        self.failed = "PostToolUseFailure" if kind == "claude" else self.tool
         self.session = session or kind + "-1"
         self.at = project.directory
         project.firn("hook", "install", kind, "-q", *options)
@@ -52,7 +53,8 @@ class Agent:
     def run(self, command, expect=0):
         """A command of the shell, as a tool."""
         self.project.run("bash", "-c", command, at=self.at, expect=expect)
-        self.event(self.tool, tool_name=self.shell, tool_input={"command": command}, tool_response="")
+        event = self.failed if expect == 1 else self.tool
+        self.event(event, tool_name=self.shell, tool_input={"command": command}, tool_response="")
 
     def stop(self):
         self.event(self.after, stop_hook_active=False, last_assistant_message="done")
@@ -105,10 +107,12 @@ class Project(World):
     def answers(self, at):
         """What git says of a repository."""
         questions = ["status --porcelain=v2 --branch --ignored", "for-each-ref", "stash list", "log --all --reflog --format=%H",
-                     "log --oneline HEAD", "diff HEAD"]
+                     "log --oneline HEAD", "diff HEAD", "reflog --format=%H:%gs"]
         whole, text = is_whole(self, at)
         check(whole, text)
-        return [self.git(*question.split(), at=at) for question in questions]
+        answers = [self.git(*question.split(), at=at) for question in questions]
+        answers[3] = sorted(answers[3].split())  # all commits have one date
+        return answers
 
     def state(self, *repositories):
         return {"tree": self.tree(), **{at: self.answers(self.path(at)) for at in repositories}}
@@ -312,10 +316,11 @@ def test_a_command_that_fails_half_way(project):
     agent = Agent(project, "claude", "--tools")
     agent.prompt("build it")
     agent.run("rm -rf src/deep && false", expect=1)
+    agent.run("echo notes >notes.txt && echo more >>Makefile")
     agent.stop()
-    agent.turn("and write the notes", "echo notes >notes.txt")
-    project.firn("restore", "1", "src")
-    check(os.path.exists(project.path("notes.txt")), "later work is lost")
+    saved = [row["number"] for row in project.checkpoints() if row["message"] == "Claude Code, Bash: build it"]
+    project.firn("revert", str(saved[-1]))
+    check("more" in project.read("Makefile") and os.path.exists(project.path("notes.txt")), "later work is lost")
     check(os.path.exists(project.path("src/deep/util.c")), "it is not restored")
 
 

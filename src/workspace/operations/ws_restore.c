@@ -342,7 +342,10 @@ after_files(struct fi_ws_restoring *restoring, firn_error *err)
         const struct fi_catalog_record state = restoring->record;
         FI_TRY_RETURN(fi_ws_turn_git_read(restoring, &state, restoring->turn_ns,
                                           &restoring->repositories_bytes, &restoring->record, err));
-        return fi_ws_repository_restore(restoring, err);
+        FI_TRY_RETURN(fi_ws_repository_restore(restoring, err));
+        return restoring->turn_ns != 0 && restoring->is_idle && !options->dry_run
+                   ? fi_ws_turn_git_note(restoring, err)
+                   : FIRN_OK;
     }
     if (options->path_count == 0 && restoring->opened->db != NULL) {
         FI_IGNORE(fi_ws_repository_tell_now(restoring->opened, &restoring->record, NULL,

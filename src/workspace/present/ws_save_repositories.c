@@ -232,7 +232,8 @@ scan_part(struct reading *reading, enum fi_repository_part part, firn_error *err
     for (int i = 1; is_disturbed(reading, rc) && i < STATE_SCANS_MAX; i++) {
         rc = scan_once(reading, part, false, err);
     }
-    if (rc != FIRN_OK && fi_statcache_is_broken(reading->tree->repository_stats[part])) {
+    const struct fi_statcache *stat = reading->tree->repository_stats[part]; /* NULL: not opened */
+    if (rc != FIRN_OK && stat != NULL && fi_statcache_is_broken(stat)) {
         rc = scan_once(reading, part, true, err);
     }
     return rc == FIRN_CORRUPT ? scan_once(reading, part, true, err) : rc;

@@ -155,6 +155,9 @@ FIRN_MUST_CHECK int fi_ws_turn_git_read(struct fi_ws_restoring *restoring,
                                         const struct fi_catalog_record *state, int64_t time_ns,
                                         struct fi_buf *bytes, struct fi_catalog_record *out,
                                         firn_error *err);
+/* The repositories are restored, and no file had to change: notes that the turn was undone. The
+ * line was not loaded, or was deinited. */
+FIRN_MUST_CHECK int fi_ws_turn_git_note(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* ---- the paths of a step (ws_paths.c) ---- */
 

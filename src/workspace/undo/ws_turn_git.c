@@ -22,7 +22,7 @@
 /* A walk through the checkpoints of the workspace, newest first. */
 struct search {
     struct fi_ws_restoring *restoring;
-    const struct fi_catalog_record *state; /* none that is older */
+    const struct fi_catalog_record *state; /* none that is older, unless a turn is asked for */
     bool is_turn;                          /* a turn that ended; false: the state at a time */
     int64_t time_ns;                       /* turns that began later; the state no later */
     bool has_safety;                       /* one is newer */
@@ -62,7 +62,8 @@ visit(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_
     struct search *search = ctx;
     bool is_it = true;
     (void)bytes;
-    if (record->order <= search->state->order) {
+    const bool is_asked_for = search->is_turn && search->restoring->options->turn != 0;
+    if (record->order <= search->state->order && !is_asked_for) {
         return FIRN_EXISTS;
     }
     search->has_safety |= record->is_safety;
@@ -70,7 +71,7 @@ visit(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_
         (search->is_turn ? !may_be_turn(search, record) : record->created_ns > search->time_ns)) {
         return FIRN_OK;
     }
-    if (search->restoring->options->turn == 0 || !search->is_turn) {
+    if (!is_asked_for) {
         FI_TRY_RETURN(has_files_of(search, record, &is_it, err));
     }
     search->order = is_it ? record->order : 0;
@@ -121,4 +122,22 @@ fi_ws_turn_git_read(struct fi_ws_restoring *restoring, const struct fi_catalog_r
     int rc = time_ns != 0 ? find(&search, bytes, &found, err) : FIRN_NOT_FOUND;
     *out = rc == FIRN_OK ? found : *state;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+fi_ws_turn_git_note(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const struct fi_ws_opened *opened = restoring->opened;
+    struct fi_catalog_undo_line *line = &restoring->line;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FI_TRY(fi_ws_undo_line_load(restoring, err));
+    line->turn_ns = restoring->turn_ns;
+    FI_TRY(fi_db_batch_create(&batch, err));
+    FI_TRY(fi_catalog_undo_line_put(opened->db, batch, opened->workspace.number, line, err));
+    FI_TRY(fi_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
+out:
+    fi_db_batch_destroy(batch);
+    fi_catalog_undo_line_deinit(line);
+    return rc;
 }
