@@ -141,6 +141,7 @@ set(FIRN_COLD_FILES
     block/block_verify.c
     run/run_check.c
     run/run_origin.c
+    run/run_output.c
     run/run_summary.c
     run/run_text.c
     run/run_value_cell.c
@@ -169,6 +170,7 @@ set(FIRN_COLD_FILES
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
+    graph/graph_recall.c
     graph/graph_write.c
     log/log_capture.c
     log/log_current.c
@@ -189,6 +191,8 @@ set(FIRN_COLD_FILES
     lsm/lsm_pieces.c
     lsm/lsm_vectors.c
     row/row_check.c
+    row/row_estimate.c
+    row/row_open.c
     store/db.c
     store/db_bulk.c
     inspect/inspect_check.c
@@ -224,6 +228,8 @@ set(FIRN_COLD_FILES
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
+    instance/db_log.c
+    instance/db_turn.c
     store/db_keyspace.c
     store/db_layout.c
     upkeep/db_maintain.c
@@ -296,6 +302,7 @@ set(FIRN_COLD_FILES
     gitdir/gitdir_stage.c
     gitdir/gitdir_walk.c
     operations/ws_repository.c
+    operations/ws_repository_step.c
     present/ws_save_repositories.c
     repository/repository.c
     repository/repository_config.c

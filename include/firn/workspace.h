@@ -994,8 +994,9 @@ typedef struct firn_workspace_restore_options {
     /* After the files, restore the git repositories that the checkpoint has. FIRN_NOT_FOUND: it has none.
      * FIRN_BUSY: git is at work. Objects that a repository has now stay. Of its configuration and hooks, which run
      * programs, only what runs nothing comes from the checkpoint, and only if they are missing; notices name the
-     * rest. With last_turn, a turn that changed repositories alone is one, too; they become what they were when the
-     * turn began. Not with paths or to_dir. */
+     * rest. Not with paths or to_dir. An undo or a redo, unless it is that of a turn, first takes the changes of
+     * repositories between states of the same files, one at a time. With last_turn, a turn that changed repositories
+     * alone is one, too; they become what they were when the turn began. */
     bool git;
     bool git_all;  /* with git: configuration and hooks as well */
     bool git_only; /* with git, firn_workspace_restore: no files */

@@ -281,6 +281,9 @@ What prints JSON has its row in docs/json.md.
   as it is; then the exit code is 6. Settings, the tags of an import of many
   states, firn delete --now, firn forget, and what expires are not steps.
   
+  With --git, what git changed while files stayed the same is a step as well,
+  whether it was saved or not; firn redo --git brings that back.
+  
   --turn goes back to where the last turn of a coding agent began (firn help hook),
   whatever came after that: the turn, also one that was interrupted, later steps,
   and edits that were not saved. One firn redo brings all of it back. Another

@@ -62,8 +62,12 @@ static void
 check(struct fi_os *os, const char *root)
 {
     firn_workspace_git git;
+    struct fi_os_dir *dir;
     memset(&git, 'x', sizeof git);
     fi_place_git_read(os, root, &git);
+    CHECK(fi_os_dir_open_path(os, root, &dir, NULL) == FIRN_OK);
+    CHECK(!fi_place_git_is_lost(dir) || strcmp(root, "/w") != 0); /* that one is a directory */
+    fi_os_dir_close(dir);
     CHECK(memchr(git.branch, '\0', sizeof git.branch) != NULL);
     CHECK(memchr(git.commit, '\0', sizeof git.commit) != NULL);
     size_t commit = strlen(git.commit);

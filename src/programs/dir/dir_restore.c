@@ -112,6 +112,24 @@ print_other_steps(const struct request *request)
     }
 }
 
+/* Whether an undo or a redo is of git repositories alone. */
+static bool
+is_of_git(const struct request *request)
+{
+    return (request->what == RESTORE_UNDO || request->what == RESTORE_REDO) &&
+           request->options.git && request->steps.count == 0;
+}
+
+static void
+print_steps(const struct request *request)
+{
+    if (is_of_git(request)) {
+        fi_term_out_text("changes of git repositories");
+    } else {
+        fi_show_step_print_name(&request->steps);
+    }
+}
+
 /* The actions that were done, or would be. */
 static void
 print_what(const struct request *request)
@@ -134,12 +152,12 @@ print_what(const struct request *request)
     switch (request->what) {
     case RESTORE_UNDO:
         fi_term_out_text(is_dry ? "would undo " : "undid ");
-        fi_show_step_print_name(&request->steps);
+        print_steps(request);
         fi_term_out_format(", back at %s", name);
         break;
     case RESTORE_REDO:
         fi_term_out_text(is_dry ? "would redo " : "redid ");
-        fi_show_step_print_name(&request->steps);
+        print_steps(request);
         fi_term_out_format(", now at %s", name);
         break;
     case RESTORE_RESUME:
@@ -178,7 +196,10 @@ print_result(const struct request *request)
     } else {
         fi_show_change_counts_print(&counts);
     }
-    if (result->safety_id[0] != '\0') {
+    if (is_of_git(request) && !request->options.dry_run) {
+        fi_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo --git"
+                                                       : "; take this back with: firn undo --git");
+    } else if (result->safety_id[0] != '\0') {
         fi_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo"
                                                        : "; take this back with: firn undo");
     }
@@ -732,6 +753,9 @@ const struct fi_command fi_dir_restore_undo = {
             "else has changed since, such as a tag whose checkpoint is gone for good, stays\n"
             "as it is; then the exit code is 6. Settings, the tags of an import of many\n"
             "states, firn delete --now, firn forget, and what expires are not steps.\n"
+            "\n"
+            "With --git, what git changed while files stayed the same is a step as well,\n"
+            "whether it was saved or not; firn redo --git brings that back.\n"
             "\n"
             "--turn goes back to where the last turn of a coding agent began (firn help hook),\n"
             "whatever came after that: the turn, also one that was interrupted, later steps,\n"

@@ -799,9 +799,16 @@ fi_checkout_swap_exchange(struct fi_os_dir *dir, const char *temporary, const ch
     char aside[FI_CHECKOUT_NAME_SIZE];
     (void)snprintf(aside, sizeof aside, "%.43s.old", temporary);
     DCHECK(fi_tree_reserved_is_temporary(firn_str(aside))); /* recovery looks for this form */
-    FI_TRY(fi_os_rename(dir, final, dir, aside, FI_OS_RENAME_NO_REPLACE, err));
-    FI_TRY(fi_os_rename(dir, temporary, dir, final, FI_OS_RENAME_NO_REPLACE, err));
-    FI_TRY(fi_os_rename(dir, aside, dir, temporary, FI_OS_RENAME_NO_REPLACE, err));
-out:
+    FI_TRY_RETURN(fi_os_rename(dir, final, dir, aside, FI_OS_RENAME_NO_REPLACE, err));
+    rc = fi_os_rename(dir, temporary, dir, final, FI_OS_RENAME_NO_REPLACE, err);
+    if (rc == FIRN_OK) {
+        rc = fi_os_rename(dir, aside, dir, temporary, FI_OS_RENAME_NO_REPLACE, err);
+        if (rc != FIRN_OK) {
+            FI_IGNORE(fi_os_rename(dir, final, dir, temporary, FI_OS_RENAME_NO_REPLACE, NULL));
+        }
+    }
+    if (rc != FIRN_OK) { /* both have their names again, if that is possible */
+        FI_IGNORE(fi_os_rename(dir, aside, dir, final, FI_OS_RENAME_NO_REPLACE, NULL));
+    }
     return rc;
 }

@@ -22,29 +22,37 @@
  * Its name is one that no save takes in (tree_reserved.c).
  *
  * Where the file system cannot exchange two names, the old one has a third name between two
- * renames. If that is what a crash left, the next restore gives it back first.
+ * renames. If that is what a crash left, the next restore gives it back first; until then saves and
+ * status say so (ws_save_repositories.c).
  *
  * The kind of a .git that is a file is restored only if it names a directory of the workspace, or
  * the checkpoint is one of this workspace.
  */
 #include "gitdir/gitdir.h"
 
-#include <stdio.h>
-
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
 #include "gitdir/gitdir_internal.h"
+#include "repository/repository.h"
 
 enum { FILE_SIZE_MAX = 4096 };
 
 static const char NAME[] = ".git";
-static const uint8_t TAG[FI_CHECKOUT_TAG_SIZE] = {'g', 'i', 't', 0, 0, 0, 0, 1};
+static const uint8_t TAG[FI_CHECKOUT_TAG_SIZE] = FI_REPOSITORY_TAG;
 
 struct names {
     char temporary[FI_CHECKOUT_NAME_SIZE];
     char aside[FI_CHECKOUT_NAME_SIZE];
 };
+
+static void
+make_names(const struct fi_gitdir_request *request, struct names *out)
+{
+    fi_checkout_place_temporary(TAG, request->path, out->temporary);
+    fi_checkout_place_aside(TAG, request->path, out->aside);
+    DCHECK(strncmp(out->aside, FI_REPOSITORY_TEMPORARY, sizeof FI_REPOSITORY_TEMPORARY - 1) == 0);
+}
 
 static int
 open_parent(struct fi_gitdir *gitdir, firn_error *err)
@@ -250,8 +258,7 @@ fi_gitdir_restore(const struct fi_gitdir_request *request, struct fi_buf *out_le
     struct fi_gitdir gitdir = {.request = request, .left = out_left};
     struct names names;
     int rc;
-    fi_checkout_place_temporary(TAG, request->path, names.temporary);
-    (void)snprintf(names.aside, sizeof names.aside, "%.43s.old", names.temporary);
+    make_names(request, &names);
     FI_TRY(open_parent(&gitdir, err));
     rc = request->state->kind == FI_TREE_DIR ? restore_directory(&gitdir, &names, err)
                                              : restore_file(&gitdir, &names, err);
@@ -269,8 +276,7 @@ fi_gitdir_tidy(const struct fi_gitdir_request *request, firn_error *err)
     struct fi_gitdir gitdir = {.request = request};
     struct names names;
     int rc;
-    fi_checkout_place_temporary(TAG, request->path, names.temporary);
-    (void)snprintf(names.aside, sizeof names.aside, "%.43s.old", names.temporary);
+    make_names(request, &names);
     FI_TRY(open_parent(&gitdir, err));
     FI_TRY(recover(&gitdir, &names, err));
     if (open_present(&gitdir, NULL) == FIRN_OK && gitdir.present != NULL) {

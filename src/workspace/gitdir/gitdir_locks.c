@@ -262,7 +262,7 @@ take_one(struct fi_gitdir *gitdir, firn_slice dir_path, const char *lock, firn_e
         goto out;
     }
     if (fi_buf_reserve(&gitdir->locks, path.size + 1) != FIRN_OK) {
-        rc = fi_error_no_memory(err, "a list of locks");
+        rc = fi_error_no_memory(err, "a list of paths");
         goto out;
     }
     rc = fi_os_link(gitdir->stage, MARK_NAME, dir, name, err);

@@ -98,7 +98,7 @@ leave(struct settling *settling, const char *dir, const char *name, firn_error *
                    fi_buf_append_str(left, dir) == FIRN_OK &&
                    fi_buf_append(left, name, strlen(name) + 1) == FIRN_OK
                ? FIRN_OK
-               : fi_error_no_memory(err, "a list of what was left out");
+               : fi_error_no_memory(err, "a list of paths");
 }
 
 /* ---- configuration ---- */

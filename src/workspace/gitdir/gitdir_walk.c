@@ -37,7 +37,7 @@ fi_gitdir_walk_list(struct fi_os_dir *dir, fi_gitdir_walk_visit *visit, void *ct
     const struct fi_buf *entries = &collecting.entries;
     int rc = fi_os_dir_list(dir, collect, &collecting, err);
     if (rc == FIRN_NO_MEMORY) {
-        rc = fi_error_no_memory(err, "the names of a directory");
+        rc = fi_error_no_memory(err, "a list of directories");
     }
     for (size_t at = 0; rc == FIRN_OK && at < entries->size;) {
         const char *name = (const char *)entries->data + at + 1;

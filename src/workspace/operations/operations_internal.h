@@ -99,6 +99,19 @@ FIRN_MUST_CHECK int fi_ws_repository_check(const struct fi_ws_restoring *restori
  * fi_gitdir_restore. */
 FIRN_MUST_CHECK int fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err);
 
+/* ---- undo and redo of repositories (ws_repository_step.c) ---- */
+
+/* Sets restoring->git_from to FI_WS_GIT_CHOSEN if an undo or a redo has a step of repositories
+ * alone to take, and restoring->git to what it goes to; and git_differs of the step.
+ * FIRN_NOT_FOUND: a redo, and they are not as an undo left them. Requires: the present state of the
+ * line is known. */
+FIRN_MUST_CHECK int fi_ws_repository_step_choose(struct fi_ws_restoring *restoring,
+                                                 firn_error *err);
+/* The files are in place: makes restoring->record the checkpoint whose repositories are to be
+ * restored. *out_is_any is false if there are none to restore. */
+FIRN_MUST_CHECK int fi_ws_repository_step_take(struct fi_ws_restoring *restoring, bool *out_is_any,
+                                               firn_error *err);
+
 /* ---- the stat cache after a restore (ws_refresh.c) ---- */
 
 /* Scans the directories in which the two trees differ, reads the files that the stat cache does not

@@ -9,8 +9,8 @@
  * A restore of repositories is a step of its own, which the user asks for in so many words:
  *
  *   look    which of them differ from the checkpoint; the others are left alone
- *   save    the present state as a safety checkpoint, unless all of those are missing; also those
- *           in directories that rules exclude
+ *   save    the present state as a safety checkpoint, unless all of those are missing, or an undo
+ *           has found them in a checkpoint; also those in directories that rules exclude
  *   restore each (gitdir.c); one that cannot be restored is named, and the others go on. If there
  *           is no other one, its error is that of the restore
  *
@@ -274,13 +274,20 @@ out:
     return rc;
 }
 
-/* Opens the times: the checkpoint's is before, now is after. */
+/* Opens the times: the checkpoint's is before, now is after. Calls prepare, if it is not NULL, with
+ * each path in between. */
 static int
 open_against_now(struct repositories *repositories, const struct fi_catalog_record *record,
-                 unsigned threads, firn_error *err)
+                 unsigned threads,
+                 int (*prepare)(struct repositories *repositories, firn_slice path,
+                                firn_error *err),
+                 firn_error *err)
 {
     FI_TRY_RETURN(open_checkpoint(&repositories->before, repositories->opened, record, err));
     FI_TRY_RETURN(list_time(repositories, &repositories->before, err));
+    if (prepare != NULL) {
+        FI_TRY_RETURN(each_path(repositories, prepare, repositories, err));
+    }
     return open_now(repositories, &repositories->after, threads, err);
 }
 
@@ -300,7 +307,7 @@ fi_ws_repository_tell_now(struct fi_ws_opened *opened, const struct fi_catalog_r
         rc = fi_error_no_memory(err, "the repositories of a workspace");
         goto out;
     }
-    FI_TRY(open_against_now(&repositories, record, threads, err));
+    FI_TRY(open_against_now(&repositories, record, threads, NULL, err));
     rc = each_path(&repositories, tell_path, &repositories, err);
     *out_differ = repositories.differ;
 out:
@@ -330,6 +337,17 @@ bringing_of(struct repositories *repositories)
                                        offsetof(struct bringing, repositories));
 }
 
+/* Settles what a restore that was killed has left, before anything is looked at: .git may have
+ * another name. */
+static int
+tidy_path(struct repositories *repositories, firn_slice path, firn_error *err)
+{
+    const struct fi_gitdir_request request = {.opened = repositories->opened, .path = path};
+    (void)err;
+    FI_IGNORE(fi_gitdir_tidy(&request, NULL)); /* best effort */
+    return FIRN_OK;
+}
+
 static int
 note_path(struct repositories *repositories, firn_slice path, firn_error *err)
 {
@@ -337,8 +355,6 @@ note_path(struct repositories *repositories, firn_slice path, firn_error *err)
     const struct fi_tree_entry *now;
     FI_TRY_RETURN(tell_path(repositories, path, err));
     if (repositories->text.size == 0) {
-        const struct fi_gitdir_request request = {.opened = repositories->opened, .path = path};
-        FI_IGNORE(fi_gitdir_tidy(&request, NULL)); /* best effort */
         return FIRN_OK;
     }
     FI_TRY_RETURN(find_entry(&repositories->after, path, &now, err));
@@ -348,37 +364,6 @@ note_path(struct repositories *repositories, firn_slice path, firn_error *err)
                    fi_buf_append_u8(&bringing->paths, '\0') == FIRN_OK
                ? FIRN_OK
                : fi_error_no_memory(err, "the repositories of a workspace");
-}
-
-static int
-save_present(struct bringing *bringing, firn_error *err)
-{
-    struct fi_ws_restoring *restoring = bringing->restoring;
-    struct fi_ws_opened *opened = restoring->opened;
-    char name[FI_WS_RESTORING_NAME_SIZE];
-    char message[64];
-    struct fi_ws_save_request request = {.is_safety = true,
-                                         .include_deps = restoring->record.include_deps,
-                                         .gitignore = restoring->options->gitignore,
-                                         .file_size_max = restoring->options->file_size_max,
-                                         .threads = restoring->options->threads,
-                                         .with_repositories = true,
-                                         .repositories = &bringing->paths};
-    struct fi_ws_save_tree tree;
-    struct fi_catalog_record safety;
-    fi_ws_restoring_name(&restoring->record, name);
-    (void)snprintf(message, sizeof message, "before restoring git of %s", name);
-    request.message = firn_str(message);
-    int rc = fi_ws_save_tree(opened, &request, &tree, err);
-    if (rc == FIRN_OK) {
-        rc = fi_ws_save_record(restoring->ws, opened, &request, &tree, &safety, err);
-    }
-    fi_scan_result_deinit(&tree.scan);
-    if (rc == FIRN_OK) {
-        fi_catalog_record_id_text(safety.id, bringing->safety);
-        rc = open_checkpoint(&bringing->saved, opened, &safety, err);
-    }
-    return rc;
 }
 
 /* Whether a repository is the same at two times, but for times of files. */
@@ -405,6 +390,72 @@ is_same(struct repository_time *a, struct repository_time *b, firn_slice path, b
     return FIRN_OK;
 }
 
+/* Whether a checkpoint has all of the repositories that differ as they are now. */
+static int
+find_saved(struct bringing *bringing, uint64_t order, bool *out, firn_error *err)
+{
+    struct fi_ws_opened *opened = bringing->restoring->opened;
+    struct fi_catalog_record record;
+    struct fi_buf bytes = {0};
+    int rc = FIRN_OK;
+    *out = order != 0;
+    if (!*out) {
+        return FIRN_OK;
+    }
+    FI_TRY(fi_ws_undo_line_state(opened, order, &bytes, &record, err));
+    FI_TRY(open_checkpoint(&bringing->saved, opened, &record, err));
+    for (size_t at = 0; *out && at < bringing->paths.size;) {
+        const firn_slice path = firn_str((const char *)bringing->paths.data + at);
+        at += path.size + 1;
+        FI_TRY(is_same(&bringing->saved, &bringing->repositories.after, path, out, err));
+    }
+    if (*out) {
+        fi_catalog_record_id_text(record.id, bringing->safety);
+    } else {
+        time_deinit(&bringing->saved);
+        bringing->saved = (struct repository_time){.opened = NULL};
+    }
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+save_present(struct bringing *bringing, firn_error *err)
+{
+    struct fi_ws_restoring *restoring = bringing->restoring;
+    struct fi_ws_opened *opened = restoring->opened;
+    char name[FI_WS_RESTORING_NAME_SIZE];
+    char message[64];
+    bool is_saved;
+    FI_TRY_RETURN(find_saved(bringing, restoring->git_present, &is_saved, err));
+    if (is_saved) {
+        return FIRN_OK;
+    }
+    struct fi_ws_save_request request = {.is_safety = true,
+                                         .include_deps = restoring->record.include_deps,
+                                         .gitignore = restoring->options->gitignore,
+                                         .file_size_max = restoring->options->file_size_max,
+                                         .threads = restoring->options->threads,
+                                         .with_repositories = true,
+                                         .repositories = &bringing->paths};
+    struct fi_ws_save_tree tree;
+    struct fi_catalog_record safety;
+    fi_ws_restoring_name(&restoring->record, name);
+    (void)snprintf(message, sizeof message, "before restoring git of %s", name);
+    request.message = firn_str(message);
+    int rc = fi_ws_save_tree(opened, &request, &tree, err);
+    if (rc == FIRN_OK) {
+        rc = fi_ws_save_record(restoring->ws, opened, &request, &tree, &safety, err);
+    }
+    fi_scan_result_deinit(&tree.scan);
+    if (rc == FIRN_OK) {
+        fi_catalog_record_id_text(safety.id, bringing->safety);
+        rc = open_checkpoint(&bringing->saved, opened, &safety, err);
+    }
+    return rc;
+}
+
 /* (I1) */
 static int
 check_saved(void *ctx, firn_slice path, firn_error *err)
@@ -418,8 +469,7 @@ check_saved(void *ctx, firn_slice path, firn_error *err)
     FI_TRY(is_same(&bringing->saved, &present.after, path, &is_saved, err));
     if (!is_saved) {
         rc = fi_error_set(err, FIRN_CONFLICT,
-                          "git has changed it since its state was saved, so it stays as it is; "
-                          "restore again");
+                          "git has changed it meanwhile, so it stays as it is; restore again");
     }
 out:
     repositories_deinit(&present);
@@ -553,7 +603,8 @@ fi_ws_repository_restore(struct fi_ws_restoring *restoring, firn_error *err)
     firn_hash parts[FI_REPOSITORY_PARTS];
     int rc;
     FI_TRY(fi_ws_repository_check(restoring, err));
-    FI_TRY(open_against_now(repositories, &restoring->record, restoring->options->threads, err));
+    FI_TRY(open_against_now(repositories, &restoring->record, restoring->options->threads,
+                            restoring->options->dry_run ? NULL : tidy_path, err));
     if (restoring->options->dry_run) {
         rc = tell_all(&bringing, err);
         goto out;

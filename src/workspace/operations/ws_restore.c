@@ -267,22 +267,19 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
     return rc;
 }
 
-/* For an undo with repositories: whether they differ from the present state of the line. */
+/* For the undo of a turn: whether repositories differ from the state in which it would begin, or
+ * from the newest ones of the present state. */
 static int
-look_at_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+look_at_repositories(struct fi_ws_restoring *restoring, const struct fi_catalog_record *state,
+                     firn_error *err)
 {
     const firn_callbacks none = FIRN_CALLBACKS_INIT;
-    const struct fi_catalog_record *state = fi_ws_undo_line_here(restoring);
     struct fi_catalog_record here;
     struct fi_buf bytes = {0};
     uint64_t differ;
-    int rc = FIRN_OK;
-    if (!restoring->options->git || state == NULL) {
-        return FIRN_OK;
-    }
-    const int64_t time_ns = !fi_ws_undo_line_is_turn(restoring)       ? 0
-                            : fi_ws_undo_line_is_open_turn(restoring) ? restoring->step->open_ns
-                                                                      : INT64_MAX;
+    int rc;
+    const int64_t time_ns =
+        fi_ws_undo_line_is_open_turn(restoring) ? restoring->step->open_ns : INT64_MAX;
     FI_TRY(fi_ws_turn_git_read(restoring, state, time_ns, &bytes, &here, err));
     FI_TRY(fi_ws_repository_tell_now(restoring->opened, &here, NULL, restoring->options->threads,
                                      &none, &differ, err));
@@ -292,11 +289,52 @@ out:
     return rc;
 }
 
+/* For an undo or a redo with repositories: whether they have a step of their own to take. That of a
+ * redo ends here. */
+static int
+choose_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
+    if (!restoring->options->git || here == NULL) {
+        return FIRN_OK;
+    }
+    if (fi_ws_undo_line_is_turn(restoring)) {
+        return look_at_repositories(restoring, here, err);
+    }
+    restoring->git_from = FI_WS_GIT_OF_STATE;
+    FI_TRY_RETURN(fi_ws_repository_step_choose(restoring, err));
+    if (restoring->git_from == FI_WS_GIT_CHOSEN) {
+        restoring->step->facts_at = 0;
+    }
+    return FIRN_OK;
+}
+
+/* A redo of a step of repositories alone. *out: it is one. */
+static int
+redo_repositories(struct fi_ws_restoring *restoring, const firn_error *cause, bool *out,
+                  firn_error *err)
+{
+    const bool has_next = cause->code == FIRN_OK;
+    FI_TRY_RETURN(choose_repositories(restoring, err));
+    *out = restoring->git_from == FI_WS_GIT_CHOSEN;
+    if (*out) {
+        restoring->record = restoring->git;
+        return fi_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                      &restoring->result->checkpoint, err);
+    }
+    if (!has_next) {
+        fi_error_copy(err, cause);
+    }
+    return has_next ? FIRN_OK : FIRN_NOT_FOUND;
+}
+
 static int
 ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
     bool only_reads = restoring->options->dry_run || restoring->options->to_dir != NULL;
     struct fi_ws_step step = {.to = 0};
+    const firn_error none = {.code = FIRN_OK};
+    firn_error cause;
     int rc;
     if (restoring->opened->db != NULL) {
         const enum fi_ws_pending_asked asked = request->operation != RESTORE ? FI_WS_PENDING_MEANT
@@ -304,9 +342,22 @@ ws_restore_run(struct fi_ws_restoring *restoring, const struct request *request,
                                                                              : FI_WS_PENDING_TELL;
         FI_TRY(fi_ws_pending_read(restoring, asked, err));
     }
-    FI_TRY(ws_restore_choose(restoring, request, &step, err));
-    FI_TRY(restoring->options->git ? fi_ws_repository_check(restoring, err) : FIRN_OK);
-    FI_TRY(request->operation == UNDO ? look_at_repositories(restoring, err) : FIRN_OK);
+    rc = ws_restore_choose(restoring, request, &step, &cause);
+    if (request->operation == REDO && (rc == FIRN_OK || rc == FIRN_NOT_FOUND)) {
+        bool is_done;
+        FI_TRY(redo_repositories(restoring, rc == FIRN_OK ? &none : &cause, &is_done, err));
+        if (is_done) {
+            goto out;
+        }
+    } else if (rc != FIRN_OK) {
+        fi_error_copy(err, &cause);
+        goto out;
+    }
+    FI_TRY(request->operation == UNDO ? choose_repositories(restoring, err) : FIRN_OK);
+    FI_TRY(restoring->options->git && restoring->git_from != FI_WS_GIT_CHOSEN &&
+                   request->operation != REDO
+               ? fi_ws_repository_check(restoring, err)
+               : FIRN_OK);
     FI_TRY(fi_ws_restoring_set_filter(restoring, err));
     if (restoring->step == NULL || restoring->options->to_dir != NULL) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->record,
@@ -331,6 +382,23 @@ out:
     return rc;
 }
 
+/* Restores repositories; of a turn, as they were when it began. If no file had to change, the line
+ * is told here. */
+static int
+restore_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const struct fi_catalog_record state = restoring->record;
+    if (restoring->turn_ns != 0) {
+        FI_TRY_RETURN(fi_ws_turn_git_read(restoring, &state, restoring->turn_ns,
+                                          &restoring->git_bytes, &restoring->record, err));
+    }
+    FI_TRY_RETURN(fi_ws_repository_restore(restoring, err));
+    const bool is_step = restoring->turn_ns != 0 ? restoring->is_idle
+                                                 : fi_ws_undo_line_is_forward(restoring) &&
+                                                       restoring->git_from == FI_WS_GIT_CHOSEN;
+    return is_step && !restoring->options->dry_run ? fi_ws_turn_git_note(restoring, err) : FIRN_OK;
+}
+
 /* The files are in place. Unless repositories are to be restored, those that differ are told; what
  * fails there does not make the restore fail. */
 static int
@@ -339,13 +407,9 @@ after_files(struct fi_ws_restoring *restoring, firn_error *err)
     const firn_workspace_restore_options *options = restoring->options;
     firn_error ignored;
     if (options->git) {
-        const struct fi_catalog_record state = restoring->record;
-        FI_TRY_RETURN(fi_ws_turn_git_read(restoring, &state, restoring->turn_ns,
-                                          &restoring->repositories_bytes, &restoring->record, err));
-        FI_TRY_RETURN(fi_ws_repository_restore(restoring, err));
-        return restoring->turn_ns != 0 && restoring->is_idle && !options->dry_run
-                   ? fi_ws_turn_git_note(restoring, err)
-                   : FIRN_OK;
+        bool is_any;
+        FI_TRY_RETURN(fi_ws_repository_step_take(restoring, &is_any, err));
+        return is_any ? restore_repositories(restoring, err) : FIRN_OK;
     }
     if (options->path_count == 0 && restoring->opened->db != NULL) {
         FI_IGNORE(fi_ws_repository_tell_now(restoring->opened, &restoring->record, NULL,
@@ -415,10 +479,10 @@ ws_restore(struct firn_ws *ws, struct request request,
                                          .now_ns = fi_os_now_ns(ws->os)};
         FI_IGNORE(fi_gc_expire(&opened, &rule, &expired, NULL));
     }
+    fi_buf_deinit(&restoring.git_bytes);
     /* What was restored is durable: a store that cannot be closed properly is recovered by the
      * next open. */
     FI_IGNORE(fi_ws_opened_close(ws, &opened, rc, NULL));
-    fi_buf_deinit(&restoring.repositories_bytes);
     return rc;
 }
 

@@ -86,6 +86,7 @@ ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
         firn_workspace_status_result *result = status->result;
         result->unchanged =
             compare.scan.files - result->added - result->changed - result->times_only;
+        fi_ws_save_repositories_tell(&repositories, opened->root);
         FI_TRY(fi_ws_repository_tell_now(opened, record, &repositories.paths, options->threads,
                                          &options->callbacks, &differ, err));
     }

@@ -303,6 +303,8 @@ FIRN_MUST_CHECK int fi_place_roots_inside_of(struct fi_os *os, const char *store
  * real path, is in; empty texts if there is none, or where it cannot be read. Writes nothing, needs
  * no git, cannot fail. */
 void fi_place_git_read(struct fi_os *os, const char *root, firn_workspace_git *out);
+/* Whether a directory has a file .git that names no directory that is there. Cannot fail. */
+bool fi_place_git_is_lost(struct fi_os_dir *dir);
 /* Whether git tracks a file below the entry `name` of that directory, as far as the index of the
  * repository can be read. Writes nothing, needs no git, cannot fail. */
 bool fi_place_git_tracks(struct fi_os *os, const char *root, const char *name);

@@ -85,6 +85,20 @@ open_repository(struct fi_os_dir *dir)
     return found;
 }
 
+bool
+fi_place_git_is_lost(struct fi_os_dir *dir)
+{
+    struct fi_os_stat stat;
+    struct fi_os_dir *found = NULL;
+    bool is_lost = false;
+    if (fi_os_stat(dir, ".git", &stat, NULL) == FIRN_OK && stat.kind == FI_OS_FILE) {
+        found = open_repository(dir);
+        is_lost = found == NULL;
+    }
+    fi_os_dir_close(found);
+    return is_lost;
+}
+
 static bool
 is_hash(firn_slice text)
 {

@@ -117,8 +117,9 @@ struct fi_tree_source fi_ws_save_tree_source(struct fi_ws_save_tree *tree,
 /* Which repositories a scan of the workspace met. */
 struct fi_ws_save_repositories {
     firn_callbacks outer;
-    struct fi_buf paths; /* each with a NUL */
-    uint64_t files;      /* of the progress that was reported last */
+    struct fi_buf paths;  /* each with a NUL */
+    struct fi_buf asides; /* paths of what may be a repository under another name, likewise */
+    uint64_t files;       /* of the progress that was reported last */
     uint64_t bytes;
     uint64_t lost;  /* entries that the scan that runs could not save */
     bool is_saved;  /* they are not left out, and no notice says so */
@@ -133,6 +134,9 @@ struct fi_ws_save_repositories {
 void fi_ws_save_repositories_init(struct fi_ws_save_repositories *repositories,
                                   const firn_callbacks *outer, firn_callbacks *out_callbacks);
 void fi_ws_save_repositories_deinit(struct fi_ws_save_repositories *repositories);
+/* After the scan of the workspace: says of which repositories nothing can be kept. */
+void fi_ws_save_repositories_tell(const struct fi_ws_save_repositories *repositories,
+                                  struct fi_os_dir *root);
 /* Scans the repositories that were noted, by scans into the sink of the tree's session; sets the
  * fields of *tree. options are those of the scan of the workspace. */
 FIRN_MUST_CHECK int fi_ws_save_repositories_scan(struct fi_ws_save_repositories *repositories,

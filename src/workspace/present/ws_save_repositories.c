@@ -22,7 +22,8 @@
  *
  * What could not be saved of a repository is counted in the checkpoint with what is missing of the
  * files. A checkpoint that counts anything may lack objects, and a full save trusts none. Where git
- * is at work, a strict scan that fails because of that is repeated.
+ * is at work, a strict scan that fails because of that is repeated. A .git that leads nowhere, or
+ * that a restore has left under another name when it was killed, is told.
  *
  * Each part has a stat cache of its own.
  */
@@ -51,14 +52,44 @@ is_repository(const firn_notice *notice)
            (path.size == size || path.data[path.size - size - 1] == '/');
 }
 
+/* The last part of a path. */
+static firn_slice
+name_of(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return firn_bytes(path.data + at, path.size - at);
+}
+
+/* What a restore that was interrupted has named otherwise (gitdir.c), ".old" at the end. */
+static bool
+is_aside(const firn_notice *notice)
+{
+    const firn_slice name = name_of(notice->path);
+    return notice->kind == FIRN_NOTICE_EXCLUDED &&
+           name.size == sizeof FI_REPOSITORY_TEMPORARY "0123456789abcdef.old" - 1 &&
+           fi_slice_has_prefix(name, firn_str(FI_REPOSITORY_TEMPORARY));
+}
+
+static void
+note_path(struct fi_ws_save_repositories *repositories, struct fi_buf *paths, firn_slice path)
+{
+    if (fi_buf_append_slice(paths, path) != FIRN_OK || fi_buf_append_u8(paths, '\0') != FIRN_OK) {
+        repositories->is_out_of_memory = true;
+    }
+}
+
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {
     struct fi_ws_save_repositories *repositories = ctx;
     const bool is_found = is_repository(notice);
-    if (is_found && (fi_buf_append_slice(&repositories->paths, notice->path) != FIRN_OK ||
-                     fi_buf_append_u8(&repositories->paths, '\0') != FIRN_OK)) {
-        repositories->is_out_of_memory = true;
+    if (is_found) {
+        note_path(repositories, &repositories->paths, notice->path);
+    } else if (is_aside(notice)) {
+        note_path(repositories, &repositories->asides, notice->path);
     }
     if (repositories->outer.on_notice != NULL && !(is_found && repositories->is_saved)) {
         fi_os_callback_notice(&repositories->outer, notice);
@@ -90,6 +121,58 @@ void
 fi_ws_save_repositories_deinit(struct fi_ws_save_repositories *repositories)
 {
     fi_buf_deinit(&repositories->paths);
+    fi_buf_deinit(&repositories->asides);
+}
+
+/* ---- what is wrong with them ---- */
+
+static bool
+is_lost(struct fi_os_dir *dir)
+{
+    return fi_place_git_is_lost(dir);
+}
+
+static bool
+is_missing(struct fi_os_dir *dir)
+{
+    struct fi_os_stat stat;
+    return fi_os_stat(dir, NAME, &stat, NULL) == FIRN_NOT_FOUND;
+}
+
+/* Gives a notice about each path that has a directory of which something is so. */
+static void
+tell_paths(const struct fi_ws_save_repositories *repositories, struct fi_os_dir *root,
+           const struct fi_buf *paths, bool (*is_so)(struct fi_os_dir *dir), const char *text)
+{
+    struct fi_buf parent = {0};
+    for (size_t at = 0; at < paths->size;) {
+        const firn_slice path = firn_str((const char *)paths->data + at);
+        const firn_notice notice = {.kind = FIRN_NOTICE_REPOSITORY, .path = path, .text = text};
+        const size_t size = path.size - name_of(path).size;
+        struct fi_os_dir *dir = NULL;
+        at += path.size + 1;
+        if (fi_buf_assign(&parent, firn_bytes(path.data, size > 0 ? size - 1 : 0)) == FIRN_OK &&
+            fi_buf_text(&parent) != NULL &&
+            fi_os_dir_open_beneath(root, (const char *)parent.data, &dir, NULL) == FIRN_OK &&
+            is_so(dir)) {
+            fi_os_callback_notice(&repositories->outer, &notice);
+        }
+        fi_os_dir_close(dir);
+    }
+    fi_buf_deinit(&parent);
+}
+
+void
+fi_ws_save_repositories_tell(const struct fi_ws_save_repositories *repositories,
+                             struct fi_os_dir *root)
+{
+    if (repositories->outer.on_notice == NULL) {
+        return;
+    }
+    tell_paths(repositories, root, &repositories->paths, is_lost,
+               "the directory that it names is not there: nothing is kept");
+    tell_paths(repositories, root, &repositories->asides, is_missing,
+               "a restore was interrupted: rename it to .git, or restore again with --git");
 }
 
 /* ---- their scans ---- */
@@ -232,7 +315,7 @@ scan_part(struct reading *reading, enum fi_repository_part part, firn_error *err
     for (int i = 1; is_disturbed(reading, rc) && i < STATE_SCANS_MAX; i++) {
         rc = scan_once(reading, part, false, err);
     }
-    const struct fi_statcache *stat = reading->tree->repository_stats[part]; /* NULL: not opened */
+    const struct fi_statcache *stat = reading->tree->repository_stats[part];
     if (rc != FIRN_OK && stat != NULL && fi_statcache_is_broken(stat)) {
         rc = scan_once(reading, part, true, err);
     }
@@ -417,6 +500,7 @@ fi_ws_save_repositories_scan(struct fi_ws_save_repositories *repositories,
     FI_TRY(collect_paths(&reading, err));
     FI_TRY(find_previous(&reading, &bytes, err));
     tree->repositories_differ = reading.previous.has_repositories;
+    fi_ws_save_repositories_tell(repositories, opened->root);
     if (reading.count > 0) {
         reading.chosen.paths = reading.paths;
         reading.chosen.count = reading.count;
@@ -436,10 +520,10 @@ int
 fi_ws_save_repositories_add(struct fi_ws_save_repositories *repositories, firn_slice path,
                             firn_error *err)
 {
-    return fi_buf_append_slice(&repositories->paths, path) == FIRN_OK &&
-                   fi_buf_append_u8(&repositories->paths, '\0') == FIRN_OK
-               ? FIRN_OK
-               : fi_error_no_memory(err, "the repositories of a workspace");
+    note_path(repositories, &repositories->paths, path);
+    return repositories->is_out_of_memory
+               ? fi_error_no_memory(err, "the repositories of a workspace")
+               : FIRN_OK;
 }
 
 int

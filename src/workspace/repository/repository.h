@@ -17,6 +17,13 @@
 #include "firn/types.h"
 #include "tree/tree.h"
 
+/* The mark in temporary names of restores of repositories (checkout_place.c); how these begin. */
+#define FI_REPOSITORY_TAG            \
+    {                                \
+        'g', 'i', 't', 0, 0, 0, 0, 1 \
+    }
+#define FI_REPOSITORY_TEMPORARY ".firn-6769740000000001-"
+
 enum fi_repository_part { FI_REPOSITORY_OBJECTS, FI_REPOSITORY_STATE, FI_REPOSITORY_PARTS };
 
 /* Builds the directory of both parts, in the order of the enumeration. Calls put for its object. */

@@ -34,7 +34,7 @@ struct fi_ws_step {
     size_t facts_at;
     struct fi_ws_paths paths;
     bool is_clean;    /* the directory was at the present state of the line */
-    bool git_differs; /* an undo with repositories: they are not as the present state has them */
+    bool git_differs; /* with repositories: they are not as a checkpoint of the state has them */
     firn_workspace_step edits; /* how many files differ from that state */
     /* If open_ns is not 0: when an interrupted turn began, and in which state. */
     int64_t open_ns;
@@ -45,6 +45,14 @@ struct fi_ws_step {
 };
 
 struct fi_ws_restore_target;
+
+/* Where git repositories are restored from, if they are. */
+enum fi_ws_git_from {
+    FI_WS_GIT_OF_RECORD,
+    FI_WS_GIT_CHOSEN,   /* restoring->git, a step of repositories alone, unless files differ */
+    FI_WS_GIT_OF_STATE, /* the newest checkpoint of the state to which a step goes */
+    FI_WS_GIT_STAYS     /* they are not */
+};
 
 /* A restore, whichever way it was asked for. */
 struct fi_ws_restoring {
@@ -65,12 +73,15 @@ struct fi_ws_restoring {
     /* The checkpoint that an undo of this restore brings back; NULL: that of the present state. Of
      * the journal: its safety checkpoint if it is finished, its target if it is taken back. */
     const uint8_t *undo_to;
+    enum fi_ws_git_from git_from;
+    struct fi_catalog_record git; /* if it was chosen; its bytes are in git_bytes */
+    struct fi_buf git_bytes;
+    uint64_t git_present; /* the order of the checkpoint that has the present ones; 0: unknown */
     struct fi_catalog_undo_line line; /* before this restore */
     struct fi_ws_step *step;          /* NULL: it is none; borrowed */
     bool is_idle;                     /* nothing, not even a directory, had to change */
     bool is_of_line; /* the record is that of a line of a remote (catalog_lines.c) */
     int64_t turn_ns; /* the undo of a turn: when that began; 0: it is none, or that is not known */
-    struct fi_buf repositories_bytes; /* of the record, while its repositories are restored */
 };
 
 /* ---- the undo line (ws_undo_line.c) ---- */
@@ -155,8 +166,8 @@ FIRN_MUST_CHECK int fi_ws_turn_git_read(struct fi_ws_restoring *restoring,
                                         const struct fi_catalog_record *state, int64_t time_ns,
                                         struct fi_buf *bytes, struct fi_catalog_record *out,
                                         firn_error *err);
-/* The repositories are restored, and no file had to change: notes that the turn was undone. The
- * line was not loaded, or was deinited. */
+/* The repositories are restored, and no file had to change: notes that the turn was undone, or that
+ * none is undone any more. The line was not loaded, or was deinited. */
 FIRN_MUST_CHECK int fi_ws_turn_git_note(struct fi_ws_restoring *restoring, firn_error *err);
 
 /* ---- the paths of a step (ws_paths.c) ---- */

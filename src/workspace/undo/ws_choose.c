@@ -18,8 +18,10 @@
  * that is asked for by its checkpoint's number is looked for among the states up to the present
  * one.
  *
- * When the directory "differs" says ws_edits.c. For an undo with git repositories it also does if
- * these are not as the state has them: a turn may have changed nothing else (ws_turn_git.c).
+ * When the directory "differs" says ws_edits.c. For the undo of a turn with git repositories it
+ * also does if these are not as the state has them (ws_turn_git.c).
+ * Otherwise repositories have steps of their own (ws_repository_step.c), which are taken if no file
+ * differs; if one does, and they are as they were saved, they stay.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -383,6 +385,16 @@ fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
     }
     if (step->has_here && step->paths.count == 0) {
         FI_TRY_RETURN(fi_ws_edits_differ(restoring, before, options, NULL, &differs, err));
+    }
+    if (restoring->git_from == FI_WS_GIT_CHOSEN) {
+        if (!differs) { /* a step of repositories alone */
+            restoring->record = restoring->git;
+            step->to = restoring->line.cursor;
+            step->is_clean = true;
+            return fi_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                          &restoring->result->checkpoint, err);
+        }
+        restoring->git_from = step->git_differs ? FI_WS_GIT_CHOSEN : FI_WS_GIT_STAYS;
     }
     differs = differs || step->git_differs;
     step->is_clean = !differs;

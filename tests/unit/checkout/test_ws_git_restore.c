@@ -2,13 +2,16 @@
  *
  * unit/checkout: a restore of a git repository, with the power gone at each of its calls, or the
  * call failing: the repository is the old one or the new one, whole, and a restore afterwards
- * succeeds and leaves nothing behind.
+ * succeeds and leaves nothing behind. Any allocation may fail as well, also one of an undo, a save or
+ * a comparison.
  */
 #include <errno.h>
 
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test.h"
+#include "support/test_alloc.h"
+#include "support/workspace/ws_break.h"
 #include "support/workspace/ws_support.h"
 
 enum { CALLS_MAX = 4000, SEEDS = 2 };
@@ -198,6 +201,112 @@ fail_all(bool is_missing)
     ws_world_close(&world);
 }
 
+/* A file system that cannot exchange two names says so by an error, as any call may. */
+static void
+each_call_may_be_one_that_the_file_system_cannot_do(void **state)
+{
+    struct ws_world from;
+    uint64_t call = 1;
+    unsigned done = 0;
+    bool was_hit = true;
+    (void)state;
+    prepare(&from, false);
+    for (; was_hit && call < CALLS_MAX; call++) {
+        struct ws_world world;
+        ws_world_clone(&from, &world);
+        scan_world_wrap(&world.tree);
+        ws_world_reopen(&world);
+        const struct fi_sim_fault_plan plan = {
+            .call = call, .classes = FI_SIM_FAULT_METADATA, .error_number = EINVAL};
+        fi_sim_fault_set_plan(world.tree.outer, &plan);
+        int rc = restore_git(&world);
+        was_hit = fi_sim_fault_hits(world.tree.outer) > 0;
+        fi_sim_fault_set_plan(world.tree.outer, NULL);
+        assert_whole(&world, false, "a call that cannot be done");
+        done += rc == FIRN_OK && was_hit;
+        ws_world_close(&world);
+    }
+    assert_true(done > 0 && call < CALLS_MAX); /* the exchange was done by renames */
+    ws_world_close(&from);
+}
+
+/* ---- allocations ---- */
+
+enum operation { RESTORE, UNDO, SAVE, STATUS, OPERATIONS };
+
+static int
+visit_nothing(void *ctx, const firn_workspace_change *change)
+{
+    (void)ctx, (void)change;
+    return FIRN_OK;
+}
+
+static int
+run_operation(struct ws_world *world, int operation)
+{
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result saved;
+    firn_workspace_status_options status = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result told;
+    restore.threads = save.threads = status.threads = 1;
+    restore.git = true;
+    switch ((enum operation)operation) {
+    case RESTORE:
+        return restore_git(world);
+    case UNDO:
+        return fi_ws_restore_undo(world->ws, &restore, &restored, &world->err);
+    case SAVE:
+        return fi_ws_save(world->ws, &save, &saved, &world->err);
+    default:
+        return fi_ws_status(world->ws, &status, visit_nothing, NULL, &told, &world->err);
+    }
+}
+
+static void
+judge_operation(struct ws_world *world, int operation, const struct ws_broken *broken)
+{
+    (void)operation, (void)broken;
+    assert_whole(world, false, "an operation was broken");
+}
+
+static void
+fail_allocations(enum ws_break_memory kind)
+{
+    struct ws_world world;
+    prepare(&world, false);
+    for (int operation = 0; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run_operation, judge_operation, operation};
+        struct ws_break how = ws_break_numbered(&world, &numbered, 7);
+        ws_break_allocations(&how, kind);
+    }
+    ws_world_close(&world);
+}
+
+/* A restore is broken above, and judged more closely. */
+static void
+any_call_of_a_save_an_undo_or_a_comparison_may_fail(void **state)
+{
+    struct ws_world world;
+    (void)state;
+    prepare(&world, false);
+    for (int operation = UNDO; operation < OPERATIONS; operation++) {
+        struct ws_break_numbered numbered = {run_operation, judge_operation, operation};
+        struct ws_break how = ws_break_numbered(&world, &numbered, 7);
+        ws_break_any_call(&how);
+        ws_break_any_power(&how);
+    }
+    ws_world_close(&world);
+}
+
+static void
+any_allocation_may_fail(void **state)
+{
+    (void)state;
+    ws_break_any_allocation(fail_allocations);
+}
+
 static void
 each_call_may_fail(void **state)
 {
@@ -227,6 +336,9 @@ main(void)
         cmocka_unit_test(the_power_may_go_while_a_repository_is_replaced),
         cmocka_unit_test(the_power_may_go_while_a_lost_repository_is_restored),
         cmocka_unit_test(each_call_may_fail),
+        cmocka_unit_test(each_call_may_be_one_that_the_file_system_cannot_do),
+        cmocka_unit_test(any_call_of_a_save_an_undo_or_a_comparison_may_fail),
+        cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operations/ws_repository_step.c: which git repositories an undo or a redo restores, if it is to.
+ *
+ * The undo line has a state for each tree of files. Git changes its repositories while files stay
+ * the same: a commit does. So one state may have several checkpoints, which differ in repositories
+ * alone: those that were saved after it until the files were others, and the safety checkpoints of
+ * undos among them. They are steps of their own, between those of files. There is no cursor for
+ * them: the present repositories say where it is. If they are those of no checkpoint, they are
+ * newer than all that were saved, and an undo takes them back to the newest; nothing can be redone
+ * then. Those that are there more than once count as the oldest.
+ *
+ * A step of files leads to the newest repositories of the state that it goes to.
+ */
+#include "base/check.h"
+#include "operations/operations_internal.h"
+
+enum { CANDIDATES_MAX = 16 };
+
+/* Checkpoints of a state, newest first. */
+struct candidates {
+    struct fi_ws_opened *opened;
+    const struct fi_catalog_record *state;
+    struct {
+        uint64_t order;
+        bool is_safety;
+    } list[CANDIDATES_MAX];
+    size_t count;
+};
+
+static bool
+has_tree_of_state(const struct candidates *candidates, const struct fi_catalog_record *record)
+{
+    const struct fi_tree_source *trees = fi_objects_trees(candidates->opened->objects);
+    const struct fi_difference_walk_side a = {.source = trees, .root = &candidates->state->root};
+    const struct fi_difference_walk_side b = {.source = trees, .root = &record->root};
+    firn_error ignored;
+    bool differs = true;
+    return fi_ws_undo_line_compare(&a, &b, NULL, &differs, &ignored) == FIRN_OK && !differs;
+}
+
+static int
+add_candidate(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
+{
+    struct candidates *candidates = ctx;
+    (void)bytes, (void)err;
+    if (record->order < candidates->state->order) {
+        return FIRN_EXISTS;
+    }
+    if (!has_tree_of_state(candidates, record)) {
+        candidates->count = record->is_safety ? candidates->count : 0;
+    } else if (record->has_repositories && candidates->count < CANDIDATES_MAX) {
+        candidates->list[candidates->count].order = record->order;
+        candidates->list[candidates->count++].is_safety = record->is_safety;
+    }
+    return FIRN_OK;
+}
+
+static int
+find_candidates(struct fi_ws_opened *opened, const struct fi_catalog_record *state,
+                struct candidates *out, firn_error *err)
+{
+    *out = (struct candidates){.opened = opened, .state = state};
+    int rc = fi_catalog_list(opened->catalog, opened->workspace.number, add_candidate, out, err);
+    return rc == FIRN_EXISTS ? FIRN_OK : rc;
+}
+
+/* Reads one into restoring->git. */
+static int
+take_candidate(struct fi_ws_restoring *restoring, const struct candidates *candidates, size_t i,
+               firn_error *err)
+{
+    DCHECK(i < candidates->count);
+    return fi_ws_undo_line_state(restoring->opened, candidates->list[i].order,
+                                 &restoring->git_bytes, &restoring->git, err);
+}
+
+/* Takes the newest one that is no safety checkpoint, or else the newest. */
+static int
+take_newest(struct fi_ws_restoring *restoring, const struct candidates *candidates, firn_error *err)
+{
+    size_t i = 0;
+    while (i < candidates->count && candidates->list[i].is_safety) {
+        i++;
+    }
+    return take_candidate(restoring, candidates, i < candidates->count ? i : 0, err);
+}
+
+/* Takes one, and looks whether the present repositories differ. */
+static int
+compare_candidate(struct fi_ws_restoring *restoring, const struct candidates *candidates, size_t i,
+                  bool *out_differs, firn_error *err)
+{
+    const firn_callbacks none = FIRN_CALLBACKS_INIT;
+    uint64_t differ;
+    FI_TRY_RETURN(take_candidate(restoring, candidates, i, err));
+    FI_TRY_RETURN(fi_ws_repository_tell_now(restoring->opened, &restoring->git, NULL,
+                                            restoring->options->threads, &none, &differ, err));
+    *out_differs = differ > 0;
+    return FIRN_OK;
+}
+
+/* The oldest one that the present repositories are; the count if there is none. */
+static int
+find_present(struct fi_ws_restoring *restoring, const struct candidates *candidates, size_t *out,
+             firn_error *err)
+{
+    bool differs = true;
+    size_t i = candidates->count;
+    while (differs && i > 0) {
+        FI_TRY_RETURN(compare_candidate(restoring, candidates, --i, &differs, err));
+    }
+    *out = differs ? candidates->count : i;
+    return FIRN_OK;
+}
+
+int
+fi_ws_repository_step_choose(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const bool is_forward = fi_ws_undo_line_is_forward(restoring);
+    struct candidates candidates;
+    bool differs = false;
+    size_t i;
+    FI_TRY_RETURN(
+        find_candidates(restoring->opened, fi_ws_undo_line_here(restoring), &candidates, err));
+    if (candidates.count == 0) {
+        return FIRN_OK;
+    }
+    FI_TRY_RETURN(find_present(restoring, &candidates, &i, err));
+    restoring->step->git_differs = i == candidates.count;
+    if (restoring->step->git_differs) {
+        restoring->git_from = FI_WS_GIT_CHOSEN;
+        return is_forward ? fi_error_set(err, FIRN_NOT_FOUND,
+                                         "there is nothing to redo: git was at work since")
+                          : take_newest(restoring, &candidates, err);
+    }
+    restoring->git_present = candidates.list[i].order;
+    while (!differs && (is_forward ? i-- > 0 : ++i < candidates.count)) {
+        FI_TRY_RETURN(compare_candidate(restoring, &candidates, i, &differs, err));
+    }
+    restoring->git_from = differs ? FI_WS_GIT_CHOSEN : restoring->git_from;
+    return FIRN_OK;
+}
+
+int
+fi_ws_repository_step_take(struct fi_ws_restoring *restoring, bool *out_is_any, firn_error *err)
+{
+    struct candidates candidates;
+    *out_is_any = restoring->git_from != FI_WS_GIT_STAYS;
+    if (restoring->git_from == FI_WS_GIT_OF_STATE) {
+        FI_TRY_RETURN(find_candidates(restoring->opened, &restoring->record, &candidates, err));
+        *out_is_any = candidates.count > 0;
+        FI_TRY_RETURN(*out_is_any ? take_newest(restoring, &candidates, err) : FIRN_OK);
+    }
+    if (*out_is_any && restoring->git_from != FI_WS_GIT_OF_RECORD) {
+        restoring->record = restoring->git;
+    }
+    return FIRN_OK;
+}
