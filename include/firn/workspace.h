@@ -359,7 +359,8 @@ typedef struct firn_workspace_save_options {
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */
     bool marks_told;
-    /* The turn continues after this checkpoint, which has it like the one that ends it. */
+    /* The turn continues after this checkpoint, which has it like the one that ends it. With turn_begins: one
+     * begins only if none of its agent and session is under way. */
     bool turn_continues;
     /* Import: the tree of this directory is saved in place of the workspace's own, which is not read. Entries
      * that cannot be read are left out; stores and databases in it are files like any other. NULL: the
@@ -1004,7 +1005,8 @@ typedef struct firn_workspace_restore_options {
      * FIRN_BUSY: git is at work. Objects that a repository has now stay. Of its configuration and hooks, which run
      * programs, only what runs nothing comes from the checkpoint, and only if they are missing; notices name the
      * rest. Not with paths or to_dir. An undo or a redo, unless it is that of a turn, first takes the changes of
-     * repositories between states of the same files, one at a time. */
+     * repositories between states of the same files, one at a time. With last_turn, a turn that changed repositories
+     * alone is one, too; they become what they were when the turn began. */
     bool git;
     bool git_all;  /* with git: configuration and hooks as well */
     bool git_only; /* with git, firn_workspace_restore: no files */

@@ -160,14 +160,14 @@ def left_beside(world):
     return [name for name in os.listdir(world.directory) if name.startswith(".firn-")]
 
 
-def run_tests(names):
+def run_tests(names, make_world=World):
     """Runs each test_ of a module in a world of its own; with a word as the second argument, those that have it."""
     for name, test in list(names.items()):
         if not name.startswith("test_") or (len(sys.argv) > 2 and sys.argv[2] not in name):
             continue
         top = tempfile.mkdtemp(prefix="firn-git-")
         try:
-            test(World(top))
+            test(make_world(top))
         except SystemExit as failure:
             raise SystemExit(f"{name}: {failure}") from None
         finally:

@@ -3,15 +3,15 @@ The whole directory is gone: in the dead directory, in the one above, and by its
   $ mkdir -p whole/d && cd whole/d && echo 1 >a && firn save -q && rm -r ../d && firn undo
   1
   ! firn: could not find the real path of '.': No such file or directory
-  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
+  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back, with --git at its end also its git repositories: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
   [3]
   $ cd .. && firn undo
   ! firn: '<T>/w/whole' has no checkpoint yet: there is no store at '<T>/data/firn/whole-<hex>'
-  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
+  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back, with --git at its end also its git repositories: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
   [3]
   $ firn -C d/ restore latest
   ! firn: could not open directory 'd/': No such file or directory
-  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
+  ! hint: '<T>/w/whole/d' was saved and is gone; this brings it back, with --git at its end also its git repositories: mkdir -p '<T>/w/whole/d' && firn -C '<T>/w/whole/d' restore latest
   [3]
   $ firn workspaces | tail -n 1 && mkdir d && firn -C d undo && cat d/a
   bring back what is gone with: mkdir -p DIR && firn -C DIR restore latest

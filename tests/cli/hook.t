@@ -184,13 +184,13 @@ What cannot be changed without loss is left alone.
   ! firn: could not open the directory of 'none/at/all': No such file or directory
   [1]
   $ firn hook install vim
-  ! firn: hook install: 'vim' is not one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
+  ! firn: hook install: 'vim' is not one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline, qwen
   ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]
   $ firn hook install
   ! firn: hook install: missing AGENT, or --all
-  ! hint: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
+  ! hint: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline, qwen
   ! usage: firn hook install [options] [AGENT]
   ! help: firn help hook install
   [2]

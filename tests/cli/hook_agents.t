@@ -53,6 +53,18 @@ Cline: scripts, which always let the task go on.
   # Deleted by: firn hook remove cline
   timeout 25 firn hook run cline before >/dev/null
   echo '{"cancel": false}'
+  ==> .clinerules/hooks/TaskStart
+  #!/bin/sh
+  # Saves the turns of Cline. Written by: firn hook install cline
+  # Deleted by: firn hook remove cline
+  timeout 25 firn hook run cline before >/dev/null
+  echo '{"cancel": false}'
+  ==> .clinerules/hooks/TaskResume
+  #!/bin/sh
+  # Saves the turns of Cline. Written by: firn hook install cline
+  # Deleted by: firn hook remove cline
+  timeout 25 firn hook run cline before >/dev/null
+  echo '{"cancel": false}'
   ==> .clinerules/hooks/TaskComplete
   #!/bin/sh
   # Saves the turns of Cline. Written by: firn hook install cline
@@ -65,11 +77,23 @@ Cline: scripts, which always let the task go on.
   # Deleted by: firn hook remove cline
   timeout 25 firn hook run cline after >/dev/null
   echo '{"cancel": false}'
+  ==> .clinerules/hooks/TaskError
+  #!/bin/sh
+  # Saves the turns of Cline. Written by: firn hook install cline
+  # Deleted by: firn hook remove cline
+  timeout 25 firn hook run cline after >/dev/null
+  echo '{"cancel": false}'
   $ cd p && firn hook install cline && ls .clinerules/hooks && stat -c %A .clinerules/hooks/* && firn hook install cline
   .clinerules/hooks: every turn is saved from now on
   TaskCancel
   TaskComplete
+  TaskError
+  TaskResume
+  TaskStart
   UserPromptSubmit
+  -rwxr-xr-x
+  -rwxr-xr-x
+  -rwxr-xr-x
   -rwxr-xr-x
   -rwxr-xr-x
   -rwxr-xr-x
@@ -87,10 +111,13 @@ Cline: scripts, which always let the task go on.
   {"cancel": false}
   ! timeout: failed to run command ‘firn’: No such file or directory
   $ firn restore 1 | head -n 1 && ls -A . && firn undo -q && ls .clinerules/hooks
-  restored 1: 1 changed, 0 added, 3 removed; take this back with: firn undo
+  restored 1: 1 changed, 0 added, 6 removed; take this back with: firn undo
   a
   TaskCancel
   TaskComplete
+  TaskError
+  TaskResume
+  TaskStart
   UserPromptSubmit
   ! firn: .clinerules/hooks: firn's hooks are no longer in it, so the turns of Cline are not saved any more; firn hook install cline puts them back
   $ firn hook remove cline && ls -A .clinerules/hooks && rm -r .clinerules
@@ -115,6 +142,9 @@ Cline: scripts, which always let the task go on.
   <T>/home/Documents/Cline/Hooks: every turn is saved from now on
   TaskCancel
   TaskComplete
+  TaskError
+  TaskResume
+  TaskStart
   UserPromptSubmit
   <T>/home/Documents/Cline/Hooks: firn's hooks were removed
   $ firn hook install cline --store "../it's" -q
@@ -124,6 +154,31 @@ Cline: scripts, which always let the task go on.
   [2]
   $ firn hook install cline --store "../s p" -q && grep timeout .clinerules/hooks/TaskCancel && firn hook remove cline -q; cd ..
   timeout 25 firn hook run cline after --store '<T>/w/p/../s p' >/dev/null
+
+Cline's command line has no event for the prompt that a task begins with, but TaskStart: the turn has no prompt. In an editor both come.
+
+  $ cd p && firn hook install cline -q --tools && say() { echo '{"clineVersion":"","taskId":"'$2'","workspaceRoots":["'$P'"],"hookName":"x"'"$3"'}' | .clinerules/hooks/$1; }
+  $ say TaskStart k-2 ',"taskStart":{"taskMetadata":{}}' && echo 51 >a && say PostToolUse k-2 ',"postToolUse":{"toolName":"run_commands"}' && echo 52 >a && say TaskComplete k-2 && (cd .. && list)
+  {"cancel": false}
+  {"cancel": false}
+  {"cancel": false}
+  11 after Cline | {'agent': 'Cline', 'session': 'k-2', 'number': 1, 'prompt': ''}
+  $ firn undo --turn -q && cat a && firn redo -q
+  5
+  $ say TaskStart k-3 >../out && say UserPromptSubmit k-3 ',"userPromptSubmit":{"prompt":"and six"}' >../out && echo 61 >a && say TaskResume k-3 >../out && echo 62 >a && say TaskError k-3 >../out && (cd .. && list)
+  13 after Cline: and six | {'agent': 'Cline', 'session': 'k-3', 'number': 2, 'prompt': 'and six'}
+  $ firn undo --turn -q && cat a && firn redo -q && firn hook remove cline -q && rm -r .clinerules ../out; cd ..
+  52
+
+Qwen Code: .qwen/settings.json, in the form of Claude Code. In the middle of a turn its event comes again, with an empty prompt.
+
+  $ firn hook print qwen --tools | tr -d ' \n' && echo
+  {"hooks":{"UserPromptSubmit":[{"hooks":[{"type":"command","command":"firnhookrunqwenbefore","timeout":600000}]}],"Stop":[{"hooks":[{"type":"command","command":"firnhookrunqwenafter","timeout":600000}]}],"PostToolUse":[{"hooks":[{"type":"command","command":"firnhookrunqwentool","timeout":600000}]}],"PostToolUseFailure":[{"hooks":[{"type":"command","command":"firnhookrunqwentool","timeout":600000}]}]}}
+  $ q() { echo '{"session_id":"q-1","transcript_path":"/t","cwd":"/","hook_event_name":"'$1'","timestamp":"2026-01-01T00:00:00Z"'"$2"'}' | QWEN_PROJECT_DIR=$P firn hook run qwen $3; }
+  $ q UserPromptSubmit ',"prompt":"make it seven"' before; echo 7 >p/a; q PostToolUse ',"tool_name":"run_shell_command"' tool; q UserPromptSubmit ',"prompt":""' before; echo 77 >p/a; q Stop ',"stop_hook_active":true' after; list
+  16 after Qwen Code: make it seven | {'agent': 'Qwen Code', 'session': 'q-1', 'number': 1, 'prompt': 'make it seven'}
+  $ firn -C p undo --turn -q && cat p/a && firn -C p redo -q
+  62
 
 OpenCode: a plugin, which node can at least read (hook_opencode.t runs it).
 
@@ -153,7 +208,7 @@ Lost with a restore, each is named.
   $ mkdir z && cd z && echo 1 >a && firn save -q && for a in codex copilot windsurf cline opencode; do firn hook install $a -q; done
   1
   $ firn restore 1 2>&1 | sed 's/so the turns.*more; //'
-  restored 1: 0 changed, 0 added, 7 removed; take this back with: firn undo
+  restored 1: 0 changed, 0 added, 10 removed; take this back with: firn undo
   firn: .codex/hooks.json: firn's hooks are no longer in it, firn hook install codex puts them back
   firn: .github/hooks/firn.json: firn's hooks are no longer in it, firn hook install copilot puts them back
   firn: .windsurf/hooks.json: firn's hooks are no longer in it, firn hook install windsurf puts them back
@@ -174,18 +229,18 @@ Nothing that they say makes a hook fail: no JSON, wrong types, deep nesting, hug
   $ python3 -c 'print("[" * 100000)' | firn hook run copilot before -C p
   $ python3 -c 'print("{\"tool_info\":" * 3000 + "1" + "}" * 3000)' | firn hook run windsurf before -C p
   $ echo 6 >p/a; python3 -c 'import json; print(json.dumps({"sessionId": "s" * 300, "toolName": "\u00e9" * 300, "cwd": "/" + "x" * 5000}))' | firn hook run copilot tool -C p; list
-  10 GitHub Copilot, ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé | {'agent': 'GitHub Copilot', 'session': '', 'number': 15, 'prompt': ''}
+  17 GitHub Copilot, ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé | {'agent': 'GitHub Copilot', 'session': '', 'number': 15, 'prompt': ''}
   $ echo 7 >p/a; head -c 40000000 /dev/zero | tr '\0' ' ' | firn hook run codex after -C p; list
-  11 after Codex: � | {'agent': 'Codex', 'session': '', 'number': 14, 'prompt': '�'}
+  18 after Codex: � | {'agent': 'Codex', 'session': '', 'number': 14, 'prompt': '�'}
   $ echo 8 >p/a; printf '{"tool_name":"\\u001b[31mred\\n","session_id":"\\u001b]0;x\\u0007"}' | firn hook run codex tool -C p; firn -C p list -n 1; firn -C p log -n 1 --color never
-    12  <id>  <time>          1 file        2 B  Codex, \033[31mred
-    12  <id>  <ago>Codex, \033[31mred   1 file +1 −1
+    19  <id>  <time>          1 file        2 B  Codex, \033[31mred
+    19  <id>  <ago>Codex, \033[31mred   1 file +1 −1
 
 All agents of which the project or the home has traces; what cannot be changed is named, and the others have the hooks.
 
   $ mkdir ../all ../home2 && cd ../all && export HOME=$PWD/../home2 && firn hook install --all
   ! firn: no agent has left traces here or in your home
-  ! hint: name one: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
+  ! hint: name one: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline, qwen
   [3]
   $ mkdir -p .claude .gemini .github "$HOME/.cursor"; echo '// mine' >.gemini/settings.json; touch .github/copilot-instructions.md; firn hook install --all
   .claude/settings.json: every turn is saved from now on

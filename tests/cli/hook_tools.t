@@ -1,7 +1,7 @@
 With --tools there is a checkpoint after each tool, and the turn is still one step for undo --turn.
 
   $ mkdir p && cd p && echo 1 >a && for a in claude gemini cursor; do firn hook print $a --tools | tr -d ' \n' | grep -o '"[A-Za-z]*Tool[A-Za-z]*":.*'; done
-  "PostToolUse":[{"matcher":"Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*","hooks":[{"type":"command","command":"firnhookrunclaudetool","timeout":600}]}]}}
+  "PostToolUse":[{"matcher":"Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*","hooks":[{"type":"command","command":"firnhookrunclaudetool","timeout":600}]}],"PostToolUseFailure":[{"matcher":"Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*","hooks":[{"type":"command","command":"firnhookrunclaudetool","timeout":600}]}]}}
   "AfterTool":[{"matcher":"write_file|replace|run_shell_command|mcp_.*","hooks":[{"type":"command","command":"firnhookrungeminitool","timeout":600000}]}]}}
   "postToolUse":[{"command":"firnhookruncursortool"}]}}
   $ firn hook install claude --tools && firn hook install claude --tools && firn hook print claude --tools | cmp - .claude/settings.json
@@ -16,10 +16,16 @@ With --tools there is a checkpoint after each tool, and the turn is still one st
   PostToolUse
   TaskCancel
   TaskComplete
+  TaskError
+  TaskResume
+  TaskStart
   UserPromptSubmit
   .clinerules/hooks: every turn is saved from now on
   TaskCancel
   TaskComplete
+  TaskError
+  TaskResume
+  TaskStart
   UserPromptSubmit
   $ firn hook print opencode --tools | diff - <(firn hook print opencode)
   47,50d46

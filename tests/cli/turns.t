@@ -117,7 +117,7 @@ Back to where a turn began, and what it changed alone taken back.
   c
   $ firn undo -q --turn 2 && firn undo --turn 3; firn redo -q
   ! firn: checkpoint 3 is not among the states that can be undone
-  ! hint: it was undone, or is too old; firn restore REF goes to any checkpoint
+  ! hint: it was undone, is too old, or changed git alone (--git); firn restore REF goes to any checkpoint
 
 A turn with a save after each tool has one name for each of its checkpoints, and one row.
 

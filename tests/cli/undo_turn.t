@@ -6,7 +6,7 @@ Back before the last turn of an agent.
   ! firn: '<T>/w/w' has no checkpoint yet: there is no store at '<T>/data/firn/w-<hex>'
   ! hint: firn save makes a checkpoint
   ! firn: there is no turn of an agent to undo
-  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  ! hint: a turn that changed git alone is undone with --git; firn list --all shows all states
   [3]
 
 A turn that has ended.
@@ -18,7 +18,7 @@ A turn that has ended.
   undid the turn of Claude Code (make it two, please), back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
   one
   ! firn: there is no turn of an agent to undo
-  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  ! hint: a turn that changed git alone is undone with --git; firn list --all shows all states
   [3]
   $ firn redo && cat a
   redid the turn of Claude Code (make it two, please), now at 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
@@ -62,7 +62,7 @@ The turn before; then there is none.
   one
   $ firn undo --turn
   ! firn: there is no turn of an agent to undo
-  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  ! hint: a turn that changed git alone is undone with --git; firn list --all shows all states
   [3]
   $ firn redo && firn redo && ls -m
   redid the turn of Claude Code (make it two, please) and 1 other step, now at 3: 1 changed, 1 added, 0 removed; take this back with: firn undo

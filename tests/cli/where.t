@@ -95,5 +95,5 @@ What is no workspace, and what cannot be a store.
   [2]
   $ cd one && rm -r ../one && firn list
   ! firn: could not find the real path of '.': No such file or directory
-  ! hint: '<T>/w/one' was saved and is gone; this brings it back: mkdir -p '<T>/w/one' && firn -C '<T>/w/one' restore latest
+  ! hint: '<T>/w/one' was saved and is gone; this brings it back, with --git at its end also its git repositories: mkdir -p '<T>/w/one' && firn -C '<T>/w/one' restore latest
   [3]

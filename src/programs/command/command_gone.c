@@ -104,8 +104,8 @@ command_gone_describe(const char *root)
                        root);
     } else {
         (void)snprintf(text, sizeof(text),
-                       "'%s' was saved and is gone; this brings it back: mkdir -p '%s' && firn -C "
-                       "'%s' restore latest",
+                       "'%s' was saved and is gone; this brings it back, with --git at its end "
+                       "also its git repositories: mkdir -p '%s' && firn -C '%s' restore latest",
                        root, root, root);
     }
     return text;

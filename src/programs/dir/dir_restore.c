@@ -310,12 +310,17 @@ hint_of(const struct request *request, const firn_error *err)
             fi_task_workspace_hint_or_path(request->workspace, request->reference, code),
             request->options.path_count, code);
     } else if (hint == NULL && code == FIRN_NOT_FOUND && request->options.turn != 0) {
-        hint = "it was undone, or is too old; firn restore REF goes to any checkpoint";
+        hint =
+            "it was undone, is too old, or changed git alone (--git); firn restore REF goes to any "
+            "checkpoint";
     } else if (hint == NULL && code == FIRN_NOT_FOUND) {
         hint = fi_task_workspace_hint(request->workspace, "latest", code);
-        hint = hint != NULL
-                   ? hint
-                   : "firn restore REF brings back a checkpoint, firn list --all shows them";
+        hint =
+            hint != NULL ? hint
+            : request->options.last_turn && !request->options.git
+                ? "a turn that changed git alone is undone with --git; firn list --all shows all "
+                  "states"
+                : "firn restore REF brings back a checkpoint, firn list --all shows them";
     }
     return hint;
 }

@@ -35,7 +35,7 @@ struct change {
     bool has_tools;
 };
 
-#define AGENTS "one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline"
+#define AGENTS "one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline, qwen"
 
 static int
 find_agent(struct fi_cli *cli, const struct fi_hook_agent **out)
@@ -613,6 +613,14 @@ save_directory(struct fi_cli *cli, const char *path, const struct fi_task_patien
     return exit_code;
 }
 
+/* Whether an event before a turn may come in the middle of one: Qwen Code sends it with an empty
+ * prompt before each call of its model, and Cline has one for the task and one for the prompt. */
+static bool
+goes_on(const struct fi_hook_event *event)
+{
+    return event->session[0] != '\0' && (event->prompt == NULL || event->prompt[0] == '\0');
+}
+
 /* Saves all directories of the project; one that cannot be saved does not keep the others from
  * it. */
 static int
@@ -634,7 +642,8 @@ save_turn(struct fi_cli *cli, const struct fi_hook_event *event, const struct fi
     saving.options.turn.session = firn_str(event->session);
     saving.options.turn.prompt = firn_str(event->prompt != NULL ? event->prompt : "");
     saving.options.turn_begins = when == FI_HOOK_AGENT_BEFORE;
-    saving.options.turn_continues = when == FI_HOOK_AGENT_TOOL;
+    saving.options.turn_continues =
+        when == FI_HOOK_AGENT_TOOL || (when == FI_HOOK_AGENT_BEFORE && goes_on(event));
     cli->quiet = true;
     if (cli->directory != NULL || event->directory_count == 0) {
         return save_directory(cli, NULL, &saving);
@@ -729,6 +738,7 @@ static const struct fi_command install_command = {
             "  opencode  OpenCode        .opencode/plugins/firn.js\n"
             "  windsurf  Windsurf        .windsurf/hooks.json\n"
             "  cline     Cline           .clinerules/hooks/, scripts\n"
+            "  qwen      Qwen Code       .qwen/settings.json\n"
             "\n"
             "With --all, each agent gets the hooks of which the project or your home has\n"
             "traces, such as .cursor; with --user only the home counts. One whose settings\n"

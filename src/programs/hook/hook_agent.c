@@ -3,8 +3,12 @@
  * hook/hook_agent.c: the coding agents that firn hook knows, after their documentation.
  *
  * Claude Code: .claude/settings.json; UserPromptSubmit comes before a turn, Stop after it. The
- * output of the first one becomes context, unless it is empty. Timeouts are in seconds.
- * Codex: .codex/hooks.json, in the same form with the same events.
+ * output of the first one becomes context, unless it is empty. Timeouts are in seconds. A tool that
+ * failed has an event of its own. Many versions ignore a whole file that names an
+ * event which they do not know, so firn names none that is newer than 2.1 (such as StopFailure).
+ * Codex: .codex/hooks.json, in the same form with the same events; an interrupted turn has an event
+ * too, but only three seconds for its hooks. Qwen Code: .qwen/settings.json, in the same form with
+ * the same events; timeouts are in milliseconds.
  * Gemini CLI: .gemini/settings.json; BeforeAgent and AfterAgent, in the same form. The output has
  * to be JSON. Timeouts are in milliseconds.
  * Cursor: .cursor/hooks.json with a version; beforeSubmitPrompt and stop, each a list of commands.
@@ -13,7 +17,9 @@
  * each a list of commands for a shell that they name. Its command line and its agent in the cloud
  * read them. Windsurf: .windsurf/hooks.json; pre_user_prompt and post_cascade_response, each a list
  * of commands, started in the workspace's root. Cline: an executable file in .clinerules/hooks for
- * each event; UserPromptSubmit, and TaskComplete or TaskCancel. The output has to be JSON.
+ * each event; UserPromptSubmit, and TaskComplete, TaskCancel or TaskError. The output has to be
+ * JSON. Its command line has no UserPromptSubmit for the prompt that a task begins with, but
+ * TaskStart, without the prompt.
  * OpenCode: each module in .opencode/plugins; chat.message comes before a turn, the event
  * session.idle after it.
  *
@@ -38,7 +44,7 @@ static const struct fi_hook_agent agents[] = {
         .sign = ".claude",
         .user_sign = ".claude",
         .form = FI_HOOK_AGENT_GROUPS,
-        .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
+        .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse", "PostToolUseFailure"}},
         .tools = "Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*",
         .directory_variable = "CLAUDE_PROJECT_DIR",
         .answers = {"", "", ""},
@@ -132,7 +138,9 @@ static const struct fi_hook_agent agents[] = {
         .sign = ".clinerules",
         .user_sign = "Documents/Cline",
         .form = FI_HOOK_AGENT_SCRIPTS,
-        .events = {{"UserPromptSubmit"}, {"TaskComplete", "TaskCancel"}, {"PostToolUse"}},
+        .events = {{"UserPromptSubmit", "TaskStart", "TaskResume"},
+                   {"TaskComplete", "TaskCancel", "TaskError"},
+                   {"PostToolUse"}},
         .answers = {"", "", ""}, /* the script answers */
     },
     {
@@ -146,6 +154,21 @@ static const struct fi_hook_agent agents[] = {
         .events = {{"chat.message"}, {"session.idle"}, {"tool.execute.after"}},
         .answers = {"", "", ""},
         .looks_up = true,
+    },
+    {
+        .name = "qwen",
+        .title = "Qwen Code",
+        .file = ".qwen/settings.json",
+        .sign = ".qwen",
+        .user_sign = ".qwen",
+        .form = FI_HOOK_AGENT_GROUPS,
+        .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse", "PostToolUseFailure"}},
+        .directory_variable = "QWEN_PROJECT_DIR",
+        .answers = {"", "", ""},
+        .command_key = "command",
+        .timeout_key = "timeout",
+        .timeout = 600000,
+        .has_type = true,
     },
 };
 

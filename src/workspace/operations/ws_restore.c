@@ -267,28 +267,44 @@ restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
     return rc;
 }
 
+/* For the undo of a turn: whether repositories differ from the state in which it would begin, or
+ * from the newest ones of the present state. */
+static int
+look_at_repositories(struct fi_ws_restoring *restoring, const struct fi_catalog_record *state,
+                     firn_error *err)
+{
+    const firn_callbacks none = FIRN_CALLBACKS_INIT;
+    struct fi_catalog_record here;
+    struct fi_buf bytes = {0};
+    uint64_t differ;
+    int rc;
+    const int64_t time_ns =
+        fi_ws_undo_line_is_open_turn(restoring) ? restoring->step->open_ns : INT64_MAX;
+    FI_TRY(fi_ws_turn_git_read(restoring, state, time_ns, &bytes, &here, err));
+    FI_TRY(fi_ws_repository_tell_now(restoring->opened, &here, NULL, restoring->options->threads,
+                                     &none, &differ, err));
+    restoring->step->git_differs = differ > 0;
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
 /* For an undo or a redo with repositories: whether they have a step of their own to take. That of a
  * redo ends here. */
 static int
 choose_repositories(struct fi_ws_restoring *restoring, firn_error *err)
 {
-    const firn_callbacks none = FIRN_CALLBACKS_INIT;
     const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
-    struct fi_ws_step *step = restoring->step;
-    uint64_t differ = 0;
     if (!restoring->options->git || here == NULL) {
         return FIRN_OK;
     }
     if (fi_ws_undo_line_is_turn(restoring)) {
-        FI_TRY_RETURN(fi_ws_repository_tell_now(restoring->opened, here, NULL,
-                                                restoring->options->threads, &none, &differ, err));
-        step->git_differs = differ > 0;
-        return FIRN_OK;
+        return look_at_repositories(restoring, here, err);
     }
     restoring->git_from = FI_WS_GIT_OF_STATE;
     FI_TRY_RETURN(fi_ws_repository_step_choose(restoring, err));
     if (restoring->git_from == FI_WS_GIT_CHOSEN) {
-        step->facts_at = 0;
+        restoring->step->facts_at = 0;
     }
     return FIRN_OK;
 }
@@ -366,6 +382,23 @@ out:
     return rc;
 }
 
+/* Restores repositories; of a turn, as they were when it began. If no file had to change, the line
+ * is told here. */
+static int
+restore_repositories(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const struct fi_catalog_record state = restoring->record;
+    if (restoring->turn_ns != 0) {
+        FI_TRY_RETURN(fi_ws_turn_git_read(restoring, &state, restoring->turn_ns,
+                                          &restoring->git_bytes, &restoring->record, err));
+    }
+    FI_TRY_RETURN(fi_ws_repository_restore(restoring, err));
+    const bool is_step = restoring->turn_ns != 0 ? restoring->is_idle
+                                                 : fi_ws_undo_line_is_forward(restoring) &&
+                                                       restoring->git_from == FI_WS_GIT_CHOSEN;
+    return is_step && !restoring->options->dry_run ? fi_ws_turn_git_note(restoring, err) : FIRN_OK;
+}
+
 /* The files are in place. Unless repositories are to be restored, those that differ are told; what
  * fails there does not make the restore fail. */
 static int
@@ -376,7 +409,7 @@ after_files(struct fi_ws_restoring *restoring, firn_error *err)
     if (options->git) {
         bool is_any;
         FI_TRY_RETURN(fi_ws_repository_step_take(restoring, &is_any, err));
-        return is_any ? fi_ws_repository_restore(restoring, err) : FIRN_OK;
+        return is_any ? restore_repositories(restoring, err) : FIRN_OK;
     }
     if (options->path_count == 0 && restoring->opened->db != NULL) {
         FI_IGNORE(fi_ws_repository_tell_now(restoring->opened, &restoring->record, NULL,

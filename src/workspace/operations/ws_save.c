@@ -175,6 +175,10 @@ complete_turn(struct turn *turn, struct fi_ws_opened *opened, firn_workspace_tur
     } else if (rc != FIRN_OK) {
         return rc;
     }
+    if (turn->begins && turn->continues) {
+        turn->begins = noted->turn.agent.size == 0 || noted->is_over;
+        turn->continues = !turn->begins;
+    }
     if (!turn->begins && out->prompt.size == 0) {
         out->prompt = noted->turn.prompt;
     }

@@ -41,6 +41,7 @@ struct fi_ws_step {
     size_t open_to;
     firn_workspace_turn open_turn; /* borrows from open_bytes */
     struct fi_buf open_bytes;
+    int64_t turn_ns; /* when the turn that is over began that was chosen; 0: not known */
 };
 
 struct fi_ws_restore_target;
@@ -80,6 +81,7 @@ struct fi_ws_restoring {
     struct fi_ws_step *step;          /* NULL: it is none; borrowed */
     bool is_idle;                     /* nothing, not even a directory, had to change */
     bool is_of_line; /* the record is that of a line of a remote (catalog_lines.c) */
+    int64_t turn_ns; /* the undo of a turn: when that began; 0: it is none, or that is not known */
 };
 
 /* ---- the undo line (ws_undo_line.c) ---- */
@@ -151,6 +153,23 @@ FIRN_MUST_CHECK int fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
 /* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
  * Requires: the line is loaded and not empty. */
 FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err);
+
+/* ---- the undo of a turn with git repositories (ws_turn_git.c) ---- */
+
+/* Finds the last turn, or the one that is asked for, if it changed repositories alone: one that is
+ * over and began after a time. It becomes the open turn of the step (open_ns), if there is none. */
+FIRN_MUST_CHECK int fi_ws_turn_git_find(struct fi_ws_restoring *restoring, int64_t newer_than_ns,
+                                        firn_error *err);
+/* The checkpoint with the files of a state whose repositories are those of a time (0: the state's).
+ * *out borrows from bytes, or is the state. */
+FIRN_MUST_CHECK int fi_ws_turn_git_read(struct fi_ws_restoring *restoring,
+                                        const struct fi_catalog_record *state, int64_t time_ns,
+                                        struct fi_buf *bytes, struct fi_catalog_record *out,
+                                        firn_error *err);
+/* The repositories are restored, and no file had to change: notes that the turn was undone, or that
+ * none is undone any more. The line was not loaded, or was deinited. */
+FIRN_MUST_CHECK int fi_ws_turn_git_note(struct fi_ws_restoring *restoring, firn_error *err);
+
 /* ---- the paths of a step (ws_paths.c) ---- */
 
 /* The paths to which the step that led to a state is limited; none: the whole tree. The caller

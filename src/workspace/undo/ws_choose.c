@@ -19,7 +19,7 @@
  * one.
  *
  * When the directory "differs" says ws_edits.c. For the undo of a turn with git repositories it
- * also does if these are not as the state has them: the turn may have changed nothing else.
+ * also does if these are not as the state has them (ws_turn_git.c).
  * Otherwise repositories have steps of their own (ws_repository_step.c), which are taken if no file
  * differs; if one does, and they are as they were saved, they stay.
  */
@@ -176,6 +176,7 @@ choose_turn(struct fi_ws_restoring *restoring, size_t from, int64_t *out_begun_n
     }
     if (rc == FIRN_OK) {
         bool is_known = *out_begun_ns != 0;
+        step->turn_ns = *out_begun_ns;
         *out_begun_ns =
             is_known ? *out_begun_ns : fi_catalog_undo_line_at(&restoring->line, at)->time_ns;
         step->to = at - 1;
@@ -191,22 +192,33 @@ static int
 find_open_turn(struct fi_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
 {
     struct fi_ws_step *step = restoring->step;
-    const struct fi_catalog_undo_line *line = &restoring->line;
     const struct fi_ws_opened *opened = restoring->opened;
     int64_t begun_ns;
     firn_error cause;
     int rc = fi_catalog_turns_newest(opened->catalog, opened->workspace.number, &step->open_bytes,
                                      &step->open_turn, &begun_ns, &cause);
-    if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > line->turn_ns) {
-        step->open_to = line->cursor;
-        rc = find_by_time(restoring, begun_ns, &step->open_to, &cause);
-        step->open_ns = rc == FIRN_OK ? begun_ns : 0;
+    if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > restoring->line.turn_ns) {
+        step->open_ns = begun_ns;
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         fi_error_copy(err, &cause);
         return rc;
     }
     return FIRN_OK;
+}
+
+/* Finds the state in which the open turn began. */
+static int
+find_open_state(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    struct fi_ws_step *step = restoring->step;
+    int rc = FIRN_NOT_FOUND;
+    step->open_to = restoring->line.cursor;
+    if (step->open_ns != 0) {
+        rc = find_by_time(restoring, step->open_ns, &step->open_to, err);
+    }
+    step->open_ns = rc == FIRN_OK ? step->open_ns : 0;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 /* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether
@@ -219,9 +231,14 @@ choose_last_turn(struct fi_ws_restoring *restoring, firn_error *err)
     int64_t begun_ns;
     int rc;
     FI_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
+    begun_ns = step->has_next ? begun_ns : INT64_MIN;
     if (restoring->options->turn == 0) {
-        FI_TRY(find_open_turn(restoring, step->has_next ? begun_ns : INT64_MIN, err));
+        FI_TRY(find_open_turn(restoring, begun_ns, err));
     }
+    if (restoring->options->turn == 0 || !step->has_next) {
+        FI_TRY(fi_ws_turn_git_find(restoring, begun_ns, err));
+    }
+    FI_TRY(find_open_state(restoring, err));
     if (step->open_ns != 0 && step->open_to < line->cursor) {
         step->to = step->open_to;
         step->has_next = true;
@@ -389,6 +406,7 @@ fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
     if (step->to != step->open_to) {
         step->open_ns = 0; /* the interrupted turn had changed nothing */
     }
+    restoring->turn_ns = step->open_ns != 0 ? step->open_ns : step->turn_ns;
     FI_TRY_RETURN(fi_ws_steps_report(restoring, err));
     return fi_ws_given_checkpoint(restoring->ws, &restoring->record, &restoring->result->checkpoint,
                                   err);

@@ -218,21 +218,29 @@ take_prompt(void *ctx, const firn_workspace_step *step)
     return FIRN_OK;
 }
 
-/* Undoes the turn that a checkpoint of this number has (0: the last), and says whose prompt it was;
- * "" if there is none. */
-static const char *
-undo_turn_of(struct ws_world *world, uint64_t number)
+/* Undoes the turn that a checkpoint of this number has (0: the last). prompt gets the last one that
+ * was told. */
+static int
+try_undo_turn(struct ws_world *world, uint64_t number, bool with_git, char prompt[32])
 {
-    static char prompt[32];
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.threads = 1;
     options.last_turn = true;
     options.turn = number;
+    options.git = with_git;
     options.on_step = take_prompt;
     options.callbacks.ctx = prompt;
     prompt[0] = '\0';
-    int rc = fi_ws_restore_undo(world->ws, &options, &result, &world->err);
+    return fi_ws_restore_undo(world->ws, &options, &result, &world->err);
+}
+
+/* The same, and says whose prompt it was; "" if there is none. */
+static const char *
+undo_turn_of(struct ws_world *world, uint64_t number)
+{
+    static char prompt[32];
+    int rc = try_undo_turn(world, number, false, prompt);
     assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && prompt[0] == '\0'));
     return prompt;
 }
@@ -484,6 +492,165 @@ a_turn_that_others_saved_is_a_turn(void **state)
 
 /* ---- faults ---- */
 
+/* An event that may come before a turn or in the middle of one. */
+static void
+a_turn_begins_only_where_none_is_under_way(void **state)
+{
+    struct ws_world world;
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 15);
+    options.threads = 1;
+    options.turn.agent = firn_str("Claude Code");
+    options.turn.session = firn_str("s");
+    options.turn_begins = true;
+    options.turn_continues = true;
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    const firn_workspace_checkpoint *after = end(&world, "s", "");
+    assert_turn(after, "s", 1, "", "after");
+    begin(&world, "s", "two");
+    scan_put_text(&world.tree, "file", "in the turn");
+    assert_int_equal(fi_ws_save(world.ws, &options, &result, &world.err), FIRN_OK);
+    assert_true(fi_slice_equal(result.checkpoint->turn.prompt, firn_str("two")));
+    after = end(&world, "s", "");
+    assert_turn(after, "s", 2, "two", "after: two");
+    assert_string_equal(undo_turn(&world), "two");
+    assert_string_equal(undo_turn(&world), "");
+    ws_world_close(&world);
+}
+
+/* ---- with git repositories ---- */
+
+static void
+put_branch(struct ws_world *world, const char *commit)
+{
+    scan_put_text(&world->tree, ".git/HEAD", "ref: refs/heads/main\n");
+    scan_put_text(&world->tree, ".git/refs/heads/main", commit);
+    scan_put_text(&world->tree, ".git/objects/aa/object", "of all");
+}
+
+static bool
+is_branch_at(struct ws_world *world, const char *commit)
+{
+    struct fi_os_dir *dir = NULL;
+    struct fi_os_file *file = NULL;
+    char found[32] = "";
+    size_t size;
+    bool is_it =
+        fi_os_dir_open_beneath(world->tree.root, ".git/refs/heads", &dir, NULL) == FIRN_OK &&
+        fi_os_file_open(dir, "main", FI_OS_READ, 0, &file, NULL) == FIRN_OK &&
+        fi_os_file_read(file, 0, found, sizeof found - 1, &size, NULL) == FIRN_OK &&
+        strcmp(found, commit) == 0;
+    fi_os_file_close(file);
+    fi_os_dir_close(dir);
+    return is_it;
+}
+
+/* A turn that changes nothing but where a branch is. */
+static void
+move_branch(struct ws_world *world, const char *prompt, const char *commit)
+{
+    firn_workspace_save_result result;
+    begin(world, "s", prompt);
+    scan_remove_file(&world->tree, ".git/refs/heads/main");
+    scan_put_text(&world->tree, ".git/refs/heads/main", commit);
+    assert_int_equal(try_turn(world, "s", "", false, &result), FIRN_OK);
+    assert_true(result.is_made);
+}
+
+/* Files change in the first turn and the last, a branch in the two between. */
+static void
+open_with_branches(struct ws_world *world, uint64_t seed)
+{
+    ws_world_open_memory(world, seed);
+    scan_put_text(&world->tree, "file", "first");
+    put_branch(world, "a");
+    begin(world, "s", "one");
+    (void)end(world, "s", "");
+    move_branch(world, "two", "b");
+    move_branch(world, "three", "c");
+}
+
+static void
+assert_undone(struct ws_world *world, uint64_t number, const char *prompt, const char *commit)
+{
+    char undone[32];
+    assert_int_equal(try_undo_turn(world, number, true, undone), FIRN_OK);
+    assert_string_equal(undone, prompt);
+    assert_true(is_branch_at(world, commit));
+}
+
+static void
+a_turn_may_have_changed_git_alone(void **state)
+{
+    struct ws_world world;
+    char prompt[32];
+    open_with_branches(&world, 16);
+    begin(&world, "s", "four");
+    (void)end(&world, "s", "");
+    assert_undone(&world, 0, "four", "c"); /* what turns before it did to git stays */
+    assert_undone(&world, 0, "three", "b");
+    assert_undone(&world, 0, "two", "a");
+    assert_undone(&world, 0, "one", "a");
+    assert_int_equal(try_undo_turn(&world, 0, true, prompt), FIRN_NOT_FOUND);
+    move_branch(&world, "five", "e");
+    assert_string_equal(undo_turn(&world), ""); /* without git it is none */
+    assert_undone(&world, 0, "five", "a");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_turn_of_git_is_undone_by_its_number(void **state)
+{
+    struct ws_world world;
+    char prompt[32];
+    open_with_branches(&world, 17);
+    begin(&world, "s", "four");
+    (void)end(&world, "s", "");
+    assert_int_equal(try_undo_turn(&world, 3, false, prompt), FIRN_NOT_FOUND);
+    assert_int_equal(try_undo_turn(&world, 9, true, prompt), FIRN_NOT_FOUND);
+    assert_int_equal(try_undo_turn(&world, 3, true, prompt), FIRN_OK);
+    assert_true(is_branch_at(&world, "a"));
+    ws_world_close(&world);
+}
+
+static int
+undo_broken(struct ws_world *world, int operation)
+{
+    char prompt[32];
+    (void)operation;
+    return try_undo_turn(world, 0, true, prompt);
+}
+
+/* The repository is as it was, or as it is to be; what was not undone can be. */
+static void
+judge_undone(struct ws_world *world, int operation, const struct ws_broken *broken)
+{
+    char prompt[32];
+    (void)operation;
+    (void)broken;
+    ws_assert_check_clean(world);
+    assert_true(is_branch_at(world, "b") || is_branch_at(world, "c"));
+    while (!is_branch_at(world, "a")) {
+        assert_int_equal(try_undo_turn(world, 0, true, prompt), FIRN_OK);
+    }
+}
+
+static void
+break_undo(void (*break_it)(const struct ws_break *how))
+{
+    struct ws_world world;
+    open_with_branches(&world, 18);
+    assert_int_equal(fi_os_dir_sync_filesystem(world.tree.root, &world.err), FIRN_OK);
+    struct ws_break_numbered numbered = {undo_broken, judge_undone, 2};
+    struct ws_break how = ws_break_numbered(&world, &numbered, 7);
+    break_it(&how);
+    ws_world_close(&world);
+}
+
+/* ---- what fails ---- */
+
 enum { BEGIN, END, OPERATIONS };
 
 static int
@@ -537,18 +704,21 @@ static void
 any_call_may_fail(void **state)
 {
     break_turns(ws_break_any_call);
+    break_undo(ws_break_any_call);
 }
 
 static void
 any_allocation_may_fail(void **state)
 {
     break_turns(break_memory);
+    break_undo(break_memory);
 }
 
 static void
 the_power_may_go_at_any_moment(void **state)
 {
     break_turns(ws_break_any_power);
+    break_undo(ws_break_any_power);
 }
 
 int
@@ -567,6 +737,9 @@ main(void)
         cmocka_unit_test(a_turn_that_was_interrupted_ends_with_the_next_one),
         cmocka_unit_test(an_interrupted_turn_that_was_undone_ends_nothing),
         cmocka_unit_test(a_turn_that_others_saved_is_a_turn),
+        cmocka_unit_test(a_turn_begins_only_where_none_is_under_way),
+        cmocka_unit_test(a_turn_may_have_changed_git_alone),
+        cmocka_unit_test(a_turn_of_git_is_undone_by_its_number),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_moment),
