@@ -145,6 +145,7 @@ set(FIRN_COLD_FILES
     run/run_text.c
     run/run_value_cell.c
     run/run_value_file.c
+    chunk/chunk_open.c
     column/column_check.c
     column/column_chunks.c
     column/column_filter.c
@@ -170,6 +171,7 @@ set(FIRN_COLD_FILES
     graph/graph_nodes.c
     graph/graph_read.c
     graph/graph_recall.c
+    graph/graph_measure.c # comparing vectors takes nearly all of its time
     graph/graph_write.c
     log/log_capture.c
     log/log_current.c
@@ -191,8 +193,10 @@ set(FIRN_COLD_FILES
     lsm/lsm_vectors.c
     row/row_check.c
     row/row_estimate.c
+    run/run_value_writer.c
     run/run_pieces.c # the disk takes nearly all of its time
     txn/txn_merge.c
+    txn/txn_conflict.c
     block/block_descriptor.c
     text/text_value.c
     row/row_open.c
@@ -280,6 +284,7 @@ set(FIRN_COLD_FILES
     query/query_group.c
     query/query_plan.c
     query/query_source.c
+    search/search_measure.c
     search/search.c
     search/search_graph.c
     search/search_result.c
