@@ -12,6 +12,11 @@
  * then assembled in place. Syncs are faster too: the space exists already, so neither a size nor a
  * block has to be recorded. A clean close cuts off what was not used.
  *
+ * The kernel keeps a file in pieces of up to 64 KiB and more, and a store into a mapping makes a
+ * whole piece dirty, so that the next sync writes all of it. If each commit is synced, that is 64
+ * KiB for a record of 100 bytes. So a record goes through the window only if ready_after bytes were
+ * appended since the last sync; otherwise it is written, which makes only its blocks dirty.
+ *
  * In a window a record is assembled piece by piece: its payload first, its header last. A process
  * that dies in between leaves a torn record, as a power cut does; a reader in another process looks
  * twice (log_recover.c). Zeros after the end are neither a record nor part of a torn one.
@@ -178,6 +183,14 @@ open_window(struct fi_log_writer *writer, struct fi_os_file *file, uint64_t offs
     DCHECK(rc != FIRN_OK || writer->window.offset + writer->window.size <= writer->ready_end);
 }
 
+/* Whether so few bytes wait for a sync that the next one would write more than there is. */
+static bool
+is_synced_often(const struct fi_log_writer *writer, const struct fi_log_writer_place *place)
+{
+    DCHECK(place->durable <= place->offset);
+    return place->offset - place->durable < writer->ready_after;
+}
+
 /* Opens or moves the window so that the record fits in it, if that pays and is possible. */
 static void
 get_ready(struct fi_log_writer *writer, const struct fi_log_writer_place *place, uint64_t room)
@@ -195,7 +208,8 @@ get_ready(struct fi_log_writer *writer, const struct fi_log_writer_place *place,
             return;
         }
     }
-    if (fi_os_window_at(&writer->window, place->offset, (size_t)room) == NULL) {
+    if (!is_synced_often(writer, place) &&
+        fi_os_window_at(&writer->window, place->offset, (size_t)room) == NULL) {
         open_window(writer, place->file, place->offset);
     }
 }
@@ -218,11 +232,14 @@ total_size(const firn_slice *parts, size_t part_count, size_t *out, firn_error *
 
 /* Finds memory for a record of so many bytes: its place in the window, else the buffer. */
 static int
-find_memory(struct fi_log_writer *writer, uint64_t offset, size_t size, firn_error *err)
+find_memory(struct fi_log_writer *writer, const struct fi_log_writer_place *place, size_t size,
+            firn_error *err)
 {
     writer->record_size = size;
-    writer->record = fi_os_window_at(&writer->window, offset, size);
-    DCHECK(writer->record == NULL || offset + size <= writer->ready_end); /* (I10) */
+    writer->record = is_synced_often(writer, place)
+                         ? NULL
+                         : fi_os_window_at(&writer->window, place->offset, size);
+    DCHECK(writer->record == NULL || place->offset + size <= writer->ready_end); /* (I10) */
     if (writer->record != NULL) {
         return FIRN_OK;
     }
@@ -256,7 +273,7 @@ fi_log_writer_prepare(struct fi_log_writer *writer, const struct fi_log_writer_p
         return FIRN_OK;
     }
     get_ready(writer, place, room);
-    rc = find_memory(writer, place->offset, (size_t)room, err);
+    rc = find_memory(writer, place, (size_t)room, err);
     if (rc != FIRN_OK) {
         return rc;
     }

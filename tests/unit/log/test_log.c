@@ -3,6 +3,7 @@
  * unit/log: the record log on a real disk: appending, closing, opening again, segments, removal,
  * limits.
  */
+#include "log/log_internal.h"
 #include "log_support.h"
 #include "posix/os_default.h"
 #include "support/test.h"
@@ -411,6 +412,35 @@ a_log_under_load_gets_space_ready_and_gives_it_back(void **state)
     assert_int_equal(fi_log_close(log, &err), FIRN_OK);
 }
 
+static void
+sync_log(struct fi_log *log)
+{
+    firn_error err;
+    assert_int_equal(fi_log_sync(log, &err), FIRN_OK);
+}
+
+/* A store into a mapping makes more dirty than a write, so where each record is synced there is no
+ * window: only what was appended without a sync goes through one. */
+static void
+records_that_are_synced_are_written(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct fi_log_options loaded = {.prefix = "wal", .ready_after_bytes = 1000};
+    struct fi_log *log = create(fixture, &loaded);
+    for (uint64_t i = 0; i < 200; i++) {
+        append_range(log, i, 1);
+        sync_log(log);
+        assert_null(log->writer.window.file);
+    }
+    append_range(log, 200, 100);
+    assert_true(log->writer.window.file != NULL || log->writer.has_no_windows);
+    sync_log(log);
+    append_range(log, 300, 1);
+    assert_ptr_equal(log->writer.record, log->writer.buffer.data);
+    fi_log_abandon(log);
+    fi_log_abandon(open_expecting(fixture, &wal_read_only, 0, 301, NULL));
+}
+
 /* Records that fit into no window, between others that do. */
 static void
 long_records_and_short_ones_follow_each_other_under_load(void **state)
@@ -638,6 +668,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_visitor_can_stop_the_recovery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_under_load_gets_space_ready_and_gives_it_back, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(records_that_are_synced_are_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_records_and_short_ones_follow_each_other_under_load,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(large_records_of_any_parts_come_back, set_up, tear_down),
