@@ -437,6 +437,11 @@ judge(void *ctx, struct ws_world *world, const struct ws_broken *broken)
         fail_msg("%s: %s", firn_code_name(rc), world->err.text);
     }
     assert_true(was_done || result.rekey_left == 0);
+    if (was_done) { /* as firn key decrypt-store, given again: only the keys file may be left */
+        const struct fi_rekey rekey = rekey_of(world);
+        const int ended = fi_rekey_change_decrypt(&rekey, &world->err);
+        assert_true(ended == FIRN_OK || ended == FIRN_INVALID);
+    }
     assert_is_done(world, breaking->prepared, breaking->change);
     assert_int_equal(test_nonces_repeated(), 0);
 }
