@@ -313,6 +313,7 @@ set(FIRN_COLD_FILES
     repository/repository.c
     repository/repository_config.c
     repository/repository_describe.c
+    repository/repository_index.c
     scan/scan_build.c # hashing what it builds takes nearly all of its time, as cutting and hashing do of the next two
     scan/scan_segment.c
     scan/scan_window.c

@@ -95,6 +95,48 @@ def test_unsaved_files_are_taken_back_alone(world):
     check(os.path.exists(world.path("b.txt")) and "second" in world.git("tag"), "the file is not back")
 
 
+def test_a_look_at_the_files_is_no_work(world):
+    """git status writes the index anew."""
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    world.git("submodule", "add", "-q", other, "lib")
+    world.git("worktree", "add", "-q", "tree", "topic")
+    world.git("commit", "-q", "-a", "-m", "three")
+    states = saved(world, [])
+    world.write("lib/x.txt", "xx")
+    world.git("commit", "-q", "-a", "-m", "four", at=world.path("lib"))
+    world.write("tree/a.txt", "another")
+    world.git("commit", "-q", "-a", "-m", "four", at=world.path("tree"))
+    world.commit("a.txt", "four")
+    states += saved(world, [])
+    for _ in range(2):
+        said = world.firn("undo", "--git")
+        check(judge(world) == states[0] and "redo with: firn redo --git" in said, said)
+        for name in ("a.txt", "lib/x.txt", "tree/a.txt"):
+            os.utime(world.path(name), (1, 1))
+        for name in ("", "tree", "lib"):
+            world.git("status", at=world.path(name))
+        said = world.firn("diff", "1")
+        check("git:" not in said, said)
+        world.firn("redo", "--git")
+        check(judge(world) == states[1], "redo: git says something else")
+    world.git("update-index", "--chmod=+x", "a.txt")
+    check("index changed" in world.firn("status"), "what is staged does not count")
+
+
+def test_a_restore_of_both_is_undone(world):
+    repository(world)
+    saved(world, [])
+    world.commit("b.txt", "unsaved")
+    before = judge(world)
+    world.firn("restore", "1", "--git")
+    check(not os.path.exists(world.path("b.txt")), "the file stays")
+    goes(world, "undo", before, "redo with: firn redo --git")
+    check(os.path.exists(world.path("b.txt")), "the file is not back")
+
+
 def test_both_unsaved_are_taken_back_together(world):
     repository(world)
     states = saved(world, [])

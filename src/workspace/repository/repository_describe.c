@@ -7,13 +7,14 @@
  * file outranks. So the names that may have moved are those of files that differ and of lines that
  * differ; for each of them both sides are looked up, and it is told if the values differ (I1; not
  * checked: a test packs references, which is no change). Tables of references (reftable) are
- * opaque: that they differ is all that is said.
+ * opaque: that they differ is all that is said. An index that git has only written anew is the same
+ * (repository_index.c).
  *
  * What is read is data that anybody may have written: sizes are bounded, names and values end up
  * in one line of text without control characters, and nothing is followed. A value that makes no
  * sense is shown as "?".
  *
- * Memory: both packed-refs (64 MiB each at most), 16 bytes for each line and each name.
+ * Memory: both packed-refs, or both indexes (64 MiB each at most), 16 bytes for each line and each name.
  */
 #include <string.h>
 
@@ -27,6 +28,7 @@
 
 enum {
     PACKED_SIZE_MAX = 64 << 20,
+    INDEX_SIZE_MAX = 64 << 20,
     VALUE_SIZE_MAX = 4096,
     SHORT_HASH = 7,
     SHOWN_MAX = 200,
@@ -195,6 +197,21 @@ read_file(struct describing *describing, int side, firn_slice path, size_t size_
     }
     return fi_buf_assign(out, firn_str("?")) == FIRN_OK ? FIRN_OK
                                                         : fi_error_no_memory(err, "a reference");
+}
+
+/* Whether a file is git's index at both times, and says the same. */
+static int
+is_same_index(struct describing *describing, firn_slice path, bool *out, firn_error *err)
+{
+    struct fi_buf after = {0};
+    bool is_there;
+    int rc;
+    FI_TRY(read_file(describing, 0, path, INDEX_SIZE_MAX, &describing->content, &is_there, err));
+    FI_TRY(read_file(describing, 1, path, INDEX_SIZE_MAX, &after, &is_there, err));
+    *out = fi_repository_index_is_same(fi_buf_slice(&describing->content), fi_buf_slice(&after));
+out:
+    fi_buf_deinit(&after);
+    return rc;
 }
 
 static int
@@ -535,6 +552,16 @@ note_entry(struct describing *describing, const struct fi_difference_walk_change
     return FIRN_OK;
 }
 
+/* That of the repository, of a worktree or of a submodule; or a branch of that name. */
+static bool
+is_index(firn_slice path)
+{
+    static const char name[] = "/index";
+    const size_t size = sizeof name - 1;
+    return fi_slice_equal(path, firn_str(name + 1)) ||
+           (path.size > size && memcmp(path.data + path.size - size, name, size) == 0);
+}
+
 static int
 note_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
@@ -547,6 +574,13 @@ note_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     const bool is_dir = entry->kind == FI_TREE_DIR;
     if (!is_dir && is_below(change->path, "refs/")) {
         return add_name(describing, change->path, err);
+    }
+    if (!is_dir && is_index(change->path)) {
+        bool is_same = false;
+        FI_TRY_RETURN(is_same_index(describing, change->path, &is_same, err));
+        if (is_same) {
+            return FIRN_OK;
+        }
     }
     return note_entry(describing, change, is_dir) == FIRN_OK ? FIRN_OK
                                                              : fi_error_no_memory(err, "a text");
