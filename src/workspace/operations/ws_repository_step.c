@@ -134,7 +134,7 @@ is_next(struct fi_ws_restoring *restoring, const struct candidates *candidates, 
     for (size_t j = i + 1; *out_differs && j < candidates->count; j++) {
         FI_TRY(fi_ws_undo_line_state(restoring->opened, candidates->list[j].order, &bytes, &older,
                                      err));
-        FI_TRY(fi_ws_repository_is_same(restoring->opened, &restoring->git, &older, false, &is_same,
+        FI_TRY(fi_ws_repository_is_same(restoring->opened, &older, &restoring->git, false, &is_same,
                                         err));
         *out_differs = !is_same;
     }
