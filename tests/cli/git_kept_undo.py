@@ -124,6 +124,18 @@ def test_a_look_at_the_files_is_no_work(world):
     check("index changed" in world.firn("status"), "what is staged does not count")
 
 
+def test_what_was_there_before_is_passed_over(world):
+    repository(world)
+    states = saved(world, [], ["tag", "second"], ["tag", "-d", "second"])
+    world.git("branch", "-D", "topic")
+    after = judge(world)
+    goes(world, "undo", states[2], "back at 3")
+    goes(world, "redo", after)
+    goes(world, "undo", states[2])
+    goes(world, "redo", after)
+    world.firn("redo", "--git", expect=3)
+
+
 def test_a_restore_of_both_is_undone(world):
     repository(world)
     saved(world, [])

@@ -8,7 +8,8 @@
  * undos among them. They are steps of their own, between those of files. There is no cursor for
  * them: the present repositories say where it is. If they are those of no checkpoint, they are
  * newer than all that were saved, and an undo takes them back to the newest; nothing can be redone
- * then. Those that are there more than once count as the oldest. A safety checkpoint that was made
+ * then. Those that are there more than once count as the oldest, for a redo as
+ * the newest that was saved. A safety checkpoint that was made
  * while a repository was missing is no step.
  *
  * A step of files leads to the newest repositories of the state that it goes to.
@@ -120,6 +121,21 @@ find_present(struct fi_ws_restoring *restoring, const struct candidates *candida
     return FIRN_OK;
 }
 
+/* A redo goes on from the newest one that was saved: an undo of what was not saved went there. */
+static int
+find_newest_present(struct fi_ws_restoring *restoring, const struct candidates *candidates,
+                    size_t *i, firn_error *err)
+{
+    bool differs = true;
+    for (size_t k = 0; differs && k < *i; k++) {
+        if (!candidates->list[k].is_safety) {
+            FI_TRY_RETURN(compare_candidate(restoring, candidates, k, &differs, err));
+            *i = differs ? *i : k;
+        }
+    }
+    return FIRN_OK;
+}
+
 /* Whether a candidate that is newer than the present one is to be gone to: if it is that of no older
  * one. */
 static int
@@ -162,6 +178,9 @@ fi_ws_repository_step_choose(struct fi_ws_restoring *restoring, firn_error *err)
         return is_forward ? fi_error_set(err, FIRN_NOT_FOUND,
                                          "there is nothing to redo: git was at work since")
                           : take_newest(restoring, &candidates, err);
+    }
+    if (is_forward) {
+        FI_TRY_RETURN(find_newest_present(restoring, &candidates, &i, err));
     }
     restoring->git_present = candidates.list[i].order;
     while (!differs && (is_forward ? i-- > 0 : ++i < candidates.count)) {
