@@ -136,6 +136,21 @@ def test_what_was_there_before_is_passed_over(world):
     world.firn("redo", "--git", expect=3)
 
 
+def test_settings_of_a_submodule_do_not_hold_it_up(world):
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    world.git("submodule", "add", "-q", other, "lib")
+    world.git("commit", "-q", "-a", "-m", "three")
+    states = saved(world, [], ["tag", "second"])
+    world.git("config", "user.name", "Eve", at=world.path("lib"))
+    said = world.firn("status")
+    check("git: .git: config changed" in said, said)
+    goes(world, "undo", states[0], "back at 1")
+    goes(world, "redo", states[1])
+
+
 def test_a_restore_of_both_is_undone(world):
     repository(world)
     saved(world, [])

@@ -89,9 +89,9 @@ FIRN_MUST_CHECK int fi_ws_repository_is_same(struct fi_ws_opened *opened,
                                              const struct fi_catalog_record *a,
                                              const struct fi_catalog_record *b, bool only_missing,
                                              bool *out, firn_error *err);
-/* Tells how those of a checkpoint differ from what is there now: at its paths, and at those in `paths`, each with
- * a NUL (NULL: none). *out_differ: how many, apart from
- * configuration and hooks. Does nothing if the checkpoint has no repositories. */
+/* Tells how those of a checkpoint differ from what is there now: at its paths, and at those in
+ * `paths`, each with a NUL (NULL: none). *out_differ: how many, apart from configuration and hooks.
+ * Does nothing if the checkpoint has no repositories. */
 FIRN_MUST_CHECK int fi_ws_repository_tell_now(struct fi_ws_opened *opened,
                                               const struct fi_catalog_record *record,
                                               const struct fi_buf *paths, unsigned threads,

@@ -136,8 +136,7 @@ find_newest_present(struct fi_ws_restoring *restoring, const struct candidates *
     return FIRN_OK;
 }
 
-/* Whether a candidate that is newer than the present one is to be gone to: if it is that of no older
- * one. */
+/* Whether a redo goes to a candidate: if it differs from what is there, and from all older ones. */
 static int
 is_next(struct fi_ws_restoring *restoring, const struct candidates *candidates, size_t i,
         bool *out_differs, firn_error *err)

@@ -14,7 +14,8 @@
  * in one line of text without control characters, and nothing is followed. A value that makes no
  * sense is shown as "?".
  *
- * Memory: both packed-refs, or both indexes (64 MiB each at most), 16 bytes for each line and each name.
+ * Memory: both packed-refs, or both indexes (64 MiB each at most), 16 bytes for each line and
+ * each name.
  */
 #include <string.h>
 
@@ -513,6 +514,33 @@ tell_operation(struct describing *describing, const char *name, bool begins)
     return tell(describing, name, firn_str(""), begins ? " begun" : " ended");
 }
 
+static bool
+ends_with(firn_slice path, const char *name)
+{
+    const size_t size = strlen(name);
+    return path.size >= size && memcmp(path.data + path.size - size, name, size) == 0;
+}
+
+static bool
+has(firn_slice path, const char *dir)
+{
+    const size_t size = strlen(dir);
+    size_t at = 0;
+    while (at + size <= path.size && memcmp(path.data + at, dir, size) != 0) {
+        at++;
+    }
+    return at + size <= path.size;
+}
+
+/* What a restore may leave out, of a submodule or worktree. A branch may have such a name. */
+static bool
+is_inner_config(firn_slice path)
+{
+    return (ends_with(path, "/config") || ends_with(path, "/config.worktree") ||
+            has(path, "/hooks/")) &&
+           !has(path, "refs/");
+}
+
 /* A file or directory, other than a reference. */
 static int
 note_entry(struct describing *describing, const struct fi_difference_walk_change *change,
@@ -530,6 +558,10 @@ note_entry(struct describing *describing, const struct fi_difference_walk_change
         if (fi_slice_equal(path, firn_str(operations[i].path))) {
             return tell_operation(describing, operations[i].name, change->before == NULL);
         }
+    }
+    if (is_inner_config(path)) {
+        describing->is_config = true;
+        return FIRN_OK;
     }
     if (is_below(path, "worktrees/") && (!is_dir || comes_or_goes)) {
         return tell_worktree(describing, change, sizeof "worktrees/" - 1);
@@ -552,16 +584,6 @@ note_entry(struct describing *describing, const struct fi_difference_walk_change
     return FIRN_OK;
 }
 
-/* That of the repository, of a worktree or of a submodule; or a branch of that name. */
-static bool
-is_index(firn_slice path)
-{
-    static const char name[] = "/index";
-    const size_t size = sizeof name - 1;
-    return fi_slice_equal(path, firn_str(name + 1)) ||
-           (path.size > size && memcmp(path.data + path.size - size, name, size) == 0);
-}
-
 static int
 note_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
@@ -575,7 +597,7 @@ note_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     if (!is_dir && is_below(change->path, "refs/")) {
         return add_name(describing, change->path, err);
     }
-    if (!is_dir && is_index(change->path)) {
+    if (!is_dir && ends_with(change->path, "index")) { /* or a branch of that name */
         bool is_same = false;
         FI_TRY_RETURN(is_same_index(describing, change->path, &is_same, err));
         if (is_same) {
