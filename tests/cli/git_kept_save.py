@@ -4,7 +4,7 @@
 import os
 import shutil
 
-from git_world import check, run_tests
+from git_world import check, judge, run_tests
 
 
 def size_of(directory):
@@ -130,6 +130,23 @@ def test_what_is_forgotten_is_in_no_repository(world):
     world.firn("gc")
     left = world.result("check", "--data")["objects"]
     check(left < 10 < packed, f"the store still has objects of git: {packed} objects became {left}")
+
+
+def test_objects_that_are_no_longer_borrowed(world):
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    world.git("clone", "-q", "--shared", other, ".")
+    before = judge(world)
+    world.save()
+    world.git("repack", "-adqn")
+    os.unlink(world.path(".git/objects/info/alternates"))
+    check(world.save("--if-changed")["made"], "new objects are no change")
+    check(not world.save("--if-changed")["made"], "nothing has changed")
+    shutil.rmtree(other)
+    shutil.rmtree(world.path(".git"))
+    world.firn("restore", "latest", "--git")
+    check(judge(world) == before, "git says something else")
 
 
 run_tests(globals())

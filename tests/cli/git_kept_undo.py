@@ -95,6 +95,73 @@ def test_unsaved_files_are_taken_back_alone(world):
     check(os.path.exists(world.path("b.txt")) and "second" in world.git("tag"), "the file is not back")
 
 
+def test_a_look_at_the_files_is_no_work(world):
+    """git status writes the index anew."""
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    world.git("submodule", "add", "-q", other, "lib")
+    world.git("worktree", "add", "-q", "tree", "topic")
+    world.git("commit", "-q", "-a", "-m", "three")
+    states = saved(world, [])
+    world.write("lib/x.txt", "xx")
+    world.git("commit", "-q", "-a", "-m", "four", at=world.path("lib"))
+    world.write("tree/a.txt", "another")
+    world.git("commit", "-q", "-a", "-m", "four", at=world.path("tree"))
+    world.commit("a.txt", "four")
+    states += saved(world, [])
+    for _ in range(2):
+        said = world.firn("undo", "--git")
+        check(judge(world) == states[0] and "redo with: firn redo --git" in said, said)
+        for name in ("", "tree", "lib"):
+            world.git("status", at=world.path(name))
+        said = world.firn("diff", "1")
+        check("git:" not in said, said)
+        world.firn("redo", "--git")
+        check(judge(world) == states[1], "redo: git says something else")
+    world.git("update-index", "--chmod=+x", "a.txt")
+    check("index changed" in world.firn("status"), "what is staged does not count")
+
+
+def test_what_was_there_before_is_passed_over(world):
+    repository(world)
+    states = saved(world, [], ["tag", "second"], ["tag", "-d", "second"])
+    world.git("branch", "-D", "topic")
+    after = judge(world)
+    goes(world, "undo", states[2], "back at 3")
+    goes(world, "redo", after)
+    goes(world, "undo", states[2])
+    goes(world, "redo", after)
+    world.firn("redo", "--git", expect=3)
+
+
+def test_settings_of_a_submodule_do_not_hold_it_up(world):
+    other = world.make("other")
+    world.git("init", "-q", ".", at=other)
+    world.commit("x.txt", "x", at=other)
+    repository(world)
+    world.git("submodule", "add", "-q", other, "lib")
+    world.git("commit", "-q", "-a", "-m", "three")
+    states = saved(world, [], ["tag", "second"])
+    world.git("config", "user.name", "Eve", at=world.path("lib"))
+    said = world.firn("status")
+    check("git: .git: config changed" in said, said)
+    goes(world, "undo", states[0], "back at 1")
+    goes(world, "redo", states[1])
+
+
+def test_a_restore_of_both_is_undone(world):
+    repository(world)
+    saved(world, [])
+    world.commit("b.txt", "unsaved")
+    before = judge(world)
+    world.firn("restore", "1", "--git")
+    check(not os.path.exists(world.path("b.txt")), "the file stays")
+    goes(world, "undo", before, "redo with: firn redo --git")
+    check(os.path.exists(world.path("b.txt")), "the file is not back")
+
+
 def test_both_unsaved_are_taken_back_together(world):
     repository(world)
     states = saved(world, [])

@@ -4,7 +4,8 @@
  *
  * What the filter lets through is filtered again: then nothing is left out, and the text is the
  * same. So its result has no setting but those of the list, and nothing that it does not understand
- * itself. No worktree leads anywhere, so none is kept.
+ * itself. No worktree leads anywhere, so none is kept. The halves of the same input are compared as
+ * two indexes.
  *
  * An input with a byte 0xFF is the name of a branch and the contents of three files, each at two
  * times, with that byte between them: HEAD, packed-refs, and the branch. What is said about the two
@@ -41,6 +42,15 @@ filter(const uint8_t *data, size_t size)
     fi_buf_deinit(&once);
     fi_buf_deinit(&twice);
     fi_buf_deinit(&left);
+}
+
+/* Both halves of an input. */
+static void
+compare_indexes(const uint8_t *data, size_t size)
+{
+    const firn_slice a = firn_bytes(data, size / 2);
+    const firn_slice b = firn_bytes(data + size / 2, size - size / 2);
+    CHECK(fi_repository_index_is_same(a, b) == fi_repository_index_is_same(b, a));
 }
 
 /* ---- references ---- */
@@ -170,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         compare(data, size);
     } else {
         filter(data, size);
+        compare_indexes(data, size);
     }
     return 0;
 }

@@ -202,6 +202,7 @@ print_result(const struct request *request)
     } else if (result->safety_id[0] != '\0') {
         fi_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo"
                                                        : "; take this back with: firn undo");
+        fi_term_out_text(result->repositories > 0 ? " --git" : "");
     }
     fi_term_out_text("\n");
     print_other_steps(request);

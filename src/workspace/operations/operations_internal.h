@@ -83,9 +83,15 @@ FIRN_MUST_CHECK int fi_ws_repository_tell(struct fi_ws_opened *opened,
                                           const struct fi_catalog_record *before,
                                           const struct fi_catalog_record *after,
                                           const firn_callbacks *callbacks, firn_error *err);
-/* The same for a checkpoint and what is there now: at its paths, and at those in `paths`, each with
- * a NUL (NULL: none). *out_differ: how many, apart from
- * configuration and hooks. Does nothing if the checkpoint has no repositories. */
+/* Whether another checkpoint has all repositories of one as they are there, as far as
+ * fi_ws_repository_tell tells; with only_missing: in any state. */
+FIRN_MUST_CHECK int fi_ws_repository_is_same(struct fi_ws_opened *opened,
+                                             const struct fi_catalog_record *a,
+                                             const struct fi_catalog_record *b, bool only_missing,
+                                             bool *out, firn_error *err);
+/* Tells how those of a checkpoint differ from what is there now: at its paths, and at those in
+ * `paths`, each with a NUL (NULL: none). *out_differ: how many, apart from configuration and hooks.
+ * Does nothing if the checkpoint has no repositories. */
 FIRN_MUST_CHECK int fi_ws_repository_tell_now(struct fi_ws_opened *opened,
                                               const struct fi_catalog_record *record,
                                               const struct fi_buf *paths, unsigned threads,

@@ -254,6 +254,15 @@ tell_path(struct repositories *repositories, firn_slice path, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+open_both(struct repositories *repositories, const struct fi_catalog_record *before,
+          const struct fi_catalog_record *after, firn_error *err)
+{
+    FI_TRY_RETURN(open_checkpoint(&repositories->before, repositories->opened, before, err));
+    FI_TRY_RETURN(open_checkpoint(&repositories->after, repositories->opened, after, err));
+    return list_time(repositories, &repositories->before, err);
+}
+
 int
 fi_ws_repository_tell(struct fi_ws_opened *opened, const struct fi_catalog_record *before,
                       const struct fi_catalog_record *after, const firn_callbacks *callbacks,
@@ -264,11 +273,34 @@ fi_ws_repository_tell(struct fi_ws_opened *opened, const struct fi_catalog_recor
     if (!before->has_repositories && !after->has_repositories) {
         return FIRN_OK;
     }
-    FI_TRY(open_checkpoint(&repositories.before, opened, before, err));
-    FI_TRY(open_checkpoint(&repositories.after, opened, after, err));
-    FI_TRY(list_time(&repositories, &repositories.before, err));
+    FI_TRY(open_both(&repositories, before, after, err));
     FI_TRY(list_time(&repositories, &repositories.after, err));
     rc = each_path(&repositories, tell_path, &repositories, err);
+out:
+    repositories_deinit(&repositories);
+    return rc;
+}
+
+static int
+note_missing(struct repositories *repositories, firn_slice path, firn_error *err)
+{
+    const struct fi_tree_entry *entry;
+    FI_TRY_RETURN(find_entry(&repositories->after, path, &entry, err));
+    repositories->differ += entry == NULL;
+    return FIRN_OK;
+}
+
+int
+fi_ws_repository_is_same(struct fi_ws_opened *opened, const struct fi_catalog_record *a,
+                         const struct fi_catalog_record *b, bool only_missing, bool *out,
+                         firn_error *err)
+{
+    const firn_callbacks none = FIRN_CALLBACKS_INIT;
+    struct repositories repositories = {.opened = opened, .callbacks = &none};
+    int rc;
+    FI_TRY(open_both(&repositories, a, b, err));
+    FI_TRY(each_path(&repositories, only_missing ? note_missing : tell_path, &repositories, err));
+    *out = repositories.differ == 0;
 out:
     repositories_deinit(&repositories);
     return rc;

@@ -8,7 +8,9 @@
  * undos among them. They are steps of their own, between those of files. There is no cursor for
  * them: the present repositories say where it is. If they are those of no checkpoint, they are
  * newer than all that were saved, and an undo takes them back to the newest; nothing can be redone
- * then. Those that are there more than once count as the oldest.
+ * then. Those that are there more than once count as the oldest, for a redo as
+ * the newest that was saved. A safety checkpoint that was made
+ * while a repository was missing is no step.
  *
  * A step of files leads to the newest repositories of the state that it goes to.
  */
@@ -43,13 +45,18 @@ static int
 add_candidate(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
     struct candidates *candidates = ctx;
-    (void)bytes, (void)err;
+    bool is_whole = true;
+    (void)bytes;
     if (record->order < candidates->state->order) {
         return FIRN_EXISTS;
     }
+    if (record->is_safety && record->has_repositories) {
+        FI_TRY_RETURN(fi_ws_repository_is_same(candidates->opened, candidates->state, record, true,
+                                               &is_whole, err));
+    }
     if (!has_tree_of_state(candidates, record)) {
         candidates->count = record->is_safety ? candidates->count : 0;
-    } else if (record->has_repositories && candidates->count < CANDIDATES_MAX) {
+    } else if (record->has_repositories && is_whole && candidates->count < CANDIDATES_MAX) {
         candidates->list[candidates->count].order = record->order;
         candidates->list[candidates->count++].is_safety = record->is_safety;
     }
@@ -114,6 +121,43 @@ find_present(struct fi_ws_restoring *restoring, const struct candidates *candida
     return FIRN_OK;
 }
 
+/* A redo goes on from the newest one that was saved: an undo of what was not saved went there. */
+static int
+find_newest_present(struct fi_ws_restoring *restoring, const struct candidates *candidates,
+                    size_t *i, firn_error *err)
+{
+    bool differs = true;
+    for (size_t k = 0; differs && k < *i; k++) {
+        if (!candidates->list[k].is_safety) {
+            FI_TRY_RETURN(compare_candidate(restoring, candidates, k, &differs, err));
+            *i = differs ? *i : k;
+        }
+    }
+    return FIRN_OK;
+}
+
+/* Whether a redo goes to a candidate: if it differs from what is there, and from all older ones. */
+static int
+is_next(struct fi_ws_restoring *restoring, const struct candidates *candidates, size_t i,
+        bool *out_differs, firn_error *err)
+{
+    struct fi_catalog_record older;
+    struct fi_buf bytes = {0};
+    bool is_same = false;
+    int rc;
+    FI_TRY(compare_candidate(restoring, candidates, i, out_differs, err));
+    for (size_t j = i + 1; *out_differs && j < candidates->count; j++) {
+        FI_TRY(fi_ws_undo_line_state(restoring->opened, candidates->list[j].order, &bytes, &older,
+                                     err));
+        FI_TRY(fi_ws_repository_is_same(restoring->opened, &older, &restoring->git, false, &is_same,
+                                        err));
+        *out_differs = !is_same;
+    }
+out:
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
 int
 fi_ws_repository_step_choose(struct fi_ws_restoring *restoring, firn_error *err)
 {
@@ -134,9 +178,13 @@ fi_ws_repository_step_choose(struct fi_ws_restoring *restoring, firn_error *err)
                                          "there is nothing to redo: git was at work since")
                           : take_newest(restoring, &candidates, err);
     }
+    if (is_forward) {
+        FI_TRY_RETURN(find_newest_present(restoring, &candidates, &i, err));
+    }
     restoring->git_present = candidates.list[i].order;
     while (!differs && (is_forward ? i-- > 0 : ++i < candidates.count)) {
-        FI_TRY_RETURN(compare_candidate(restoring, &candidates, i, &differs, err));
+        FI_TRY_RETURN(is_forward ? is_next(restoring, &candidates, i, &differs, err)
+                                 : compare_candidate(restoring, &candidates, i, &differs, err));
     }
     restoring->git_from = differs ? FI_WS_GIT_CHOSEN : restoring->git_from;
     return FIRN_OK;

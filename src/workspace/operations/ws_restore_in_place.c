@@ -403,7 +403,9 @@ fi_ws_restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
 {
     struct in_place in_place = {
         .restoring = restoring,
-        .request = {.is_safety = true, .threads = restoring->options->threads},
+        .request = {.is_safety = true,
+                    .with_repositories = restoring->options->git, /* an undo brings back both */
+                    .threads = restoring->options->threads},
         .scanned_ns = fi_os_now_ns(restoring->ws->os)};
     fi_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
                                &in_place.request.callbacks);

@@ -8,8 +8,8 @@
  *   state     everything but the objects (scan_repository.c), again and again until two scans in a
  *             row find the same: then it is a state that was there at one moment (I1)
  *   compare   with that of the newest checkpoint. If it is the same but for times, and that
- *             checkpoint lacks nothing, the checkpoint has the same repositories, and their objects
- *             are not looked at (I3)
+ *             checkpoint lacks nothing and borrows nothing, the checkpoint has the same
+ *             repositories, and their objects are not looked at (I3)
  *   objects   afterwards, so that they are at least those that the state needs: git writes objects
  *             before it refers to them. Git also moves objects into a pack, which it puts in place
  *             before it removes them elsewhere. So if a pack came or went meanwhile, an object may
@@ -440,11 +440,33 @@ build(struct reading *reading, firn_error *err)
     return rc == FIRN_OK ? close_rc : rc;
 }
 
+/* Whether a repository of the previous checkpoint may borrow objects, and so lack some. */
+static bool
+borrows(const struct reading *reading)
+{
+    struct fi_tree_lookup lookup;
+    struct fi_buf path = {0};
+    bool is_found = false;
+    fi_tree_lookup_init(&lookup, fi_objects_trees(reading->opened->objects),
+                        &reading->before[FI_REPOSITORY_OBJECTS]);
+    for (size_t i = 0; i < reading->count && !is_found; i++) {
+        const struct fi_tree_entry *entry = NULL;
+        fi_buf_clear(&path);
+        is_found = fi_buf_append_slice(&path, reading->paths[i]) != FIRN_OK ||
+                   fi_buf_append_str(&path, "/objects/info/alternates") != FIRN_OK ||
+                   fi_tree_lookup_find(&lookup, fi_buf_slice(&path), &entry, NULL) != FIRN_OK ||
+                   entry != NULL;
+    }
+    fi_tree_lookup_deinit(&lookup);
+    fi_buf_deinit(&path);
+    return is_found;
+}
+
 /* Whether the objects of the previous checkpoint are all that its state needs. (I3) */
 static bool
 is_complete(const struct reading *reading)
 {
-    return reading->previous.skipped == 0 && !reading->repositories->is_full;
+    return reading->previous.skipped == 0 && !reading->repositories->is_full && !borrows(reading);
 }
 
 static int

@@ -63,6 +63,8 @@ enum { FI_REPOSITORY_ITEMS_MAX = 12 };
 FIRN_MUST_CHECK int fi_repository_describe(const struct fi_repository_side *before,
                                            const struct fi_repository_side *after,
                                            struct fi_buf *out, bool *out_is_data, firn_error *err);
+/* Whether two indexes differ in nothing but what git notes when it looks at files. */
+bool fi_repository_index_is_same(firn_slice a, firn_slice b);
 /* Calls visit for each entry .git of a tree of states, with its path. */
 FIRN_MUST_CHECK int fi_repository_list(const struct fi_tree_source *source, const firn_hash *state,
                                        int (*visit)(void *ctx, firn_slice path,

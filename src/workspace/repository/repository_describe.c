@@ -7,13 +7,15 @@
  * file outranks. So the names that may have moved are those of files that differ and of lines that
  * differ; for each of them both sides are looked up, and it is told if the values differ (I1; not
  * checked: a test packs references, which is no change). Tables of references (reftable) are
- * opaque: that they differ is all that is said.
+ * opaque: that they differ is all that is said. An index that git has only written anew is the same
+ * (repository_index.c).
  *
  * What is read is data that anybody may have written: sizes are bounded, names and values end up
  * in one line of text without control characters, and nothing is followed. A value that makes no
  * sense is shown as "?".
  *
- * Memory: both packed-refs (64 MiB each at most), 16 bytes for each line and each name.
+ * Memory: both packed-refs, or both indexes (64 MiB each at most), 16 bytes for each line and
+ * each name.
  */
 #include <string.h>
 
@@ -27,6 +29,7 @@
 
 enum {
     PACKED_SIZE_MAX = 64 << 20,
+    INDEX_SIZE_MAX = 64 << 20,
     VALUE_SIZE_MAX = 4096,
     SHORT_HASH = 7,
     SHOWN_MAX = 200,
@@ -195,6 +198,21 @@ read_file(struct describing *describing, int side, firn_slice path, size_t size_
     }
     return fi_buf_assign(out, firn_str("?")) == FIRN_OK ? FIRN_OK
                                                         : fi_error_no_memory(err, "a reference");
+}
+
+/* Whether a file is git's index at both times, and says the same. */
+static int
+is_same_index(struct describing *describing, firn_slice path, bool *out, firn_error *err)
+{
+    struct fi_buf after = {0};
+    bool is_there;
+    int rc;
+    FI_TRY(read_file(describing, 0, path, INDEX_SIZE_MAX, &describing->content, &is_there, err));
+    FI_TRY(read_file(describing, 1, path, INDEX_SIZE_MAX, &after, &is_there, err));
+    *out = fi_repository_index_is_same(fi_buf_slice(&describing->content), fi_buf_slice(&after));
+out:
+    fi_buf_deinit(&after);
+    return rc;
 }
 
 static int
@@ -496,6 +514,33 @@ tell_operation(struct describing *describing, const char *name, bool begins)
     return tell(describing, name, firn_str(""), begins ? " begun" : " ended");
 }
 
+static bool
+ends_with(firn_slice path, const char *name)
+{
+    const size_t size = strlen(name);
+    return path.size >= size && memcmp(path.data + path.size - size, name, size) == 0;
+}
+
+static bool
+has(firn_slice path, const char *dir)
+{
+    const size_t size = strlen(dir);
+    size_t at = 0;
+    while (at + size <= path.size && memcmp(path.data + at, dir, size) != 0) {
+        at++;
+    }
+    return at + size <= path.size;
+}
+
+/* What a restore may leave out, of a submodule or worktree. A branch may have such a name. */
+static bool
+is_inner_config(firn_slice path)
+{
+    return (ends_with(path, "/config") || ends_with(path, "/config.worktree") ||
+            has(path, "/hooks/")) &&
+           !has(path, "refs/");
+}
+
 /* A file or directory, other than a reference. */
 static int
 note_entry(struct describing *describing, const struct fi_difference_walk_change *change,
@@ -513,6 +558,10 @@ note_entry(struct describing *describing, const struct fi_difference_walk_change
         if (fi_slice_equal(path, firn_str(operations[i].path))) {
             return tell_operation(describing, operations[i].name, change->before == NULL);
         }
+    }
+    if (is_inner_config(path)) {
+        describing->is_config = true;
+        return FIRN_OK;
     }
     if (is_below(path, "worktrees/") && (!is_dir || comes_or_goes)) {
         return tell_worktree(describing, change, sizeof "worktrees/" - 1);
@@ -547,6 +596,13 @@ note_change(void *ctx, const struct fi_difference_walk_change *change, firn_erro
     const bool is_dir = entry->kind == FI_TREE_DIR;
     if (!is_dir && is_below(change->path, "refs/")) {
         return add_name(describing, change->path, err);
+    }
+    if (!is_dir && ends_with(change->path, "index")) { /* or a branch of that name */
+        bool is_same = false;
+        FI_TRY_RETURN(is_same_index(describing, change->path, &is_same, err));
+        if (is_same) {
+            return FIRN_OK;
+        }
     }
     return note_entry(describing, change, is_dir) == FIRN_OK ? FIRN_OK
                                                              : fi_error_no_memory(err, "a text");
