@@ -94,11 +94,13 @@ trust_store_note_split(struct fi_buf *entry, char id[ID_LETTERS + 1], const char
 }
 
 const char *
-fi_trust_store_note_root(struct fi_buf *note)
+fi_trust_store_note_root(struct fi_buf *note, bool *out_has_id)
 {
     char id[ID_LETTERS + 1];
     const char *root;
-    return trust_store_note_split(note, id, &root) ? root : NULL;
+    const bool is_valid = trust_store_note_split(note, id, &root);
+    *out_has_id = is_valid && id[0] != '-';
+    return is_valid ? root : NULL;
 }
 
 static void
