@@ -98,9 +98,11 @@ fi_trust_store_note_root(struct fi_buf *note, bool *out_has_id)
 {
     char id[ID_LETTERS + 1];
     const char *root;
-    const bool is_valid = trust_store_note_split(note, id, &root);
-    *out_has_id = is_valid && id[0] != '-';
-    return is_valid ? root : NULL;
+    if (!trust_store_note_split(note, id, &root)) {
+        return NULL;
+    }
+    *out_has_id = id[0] != '-';
+    return root;
 }
 
 static void
