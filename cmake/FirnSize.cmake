@@ -342,16 +342,19 @@ set(FIRN_COLD_FILES
     gc/gc_steps.c
     gc/gc_versions.c
     gc/gc_wants.c
+    type/type.c
     rules/rules_list.c
     rules/rules_left_out.c
     rules/rules.c
     scan/scan.c
     scan/scan_carry.c
+    scan/scan_cell_walk.c
     scan/scan_confined.c
     scan/scan_file.c
     scan/scan_large.c
     scan/scan_links.c
     scan/scan_report.c
+    scan/scan_sink.c
     scan/scan_sqlite.c
     scan/scan_store.c
     scan/scan_xattrs.c

@@ -83,4 +83,6 @@ with tempfile.TemporaryDirectory() as work:
         if found(pattern) != found(by_walk):
             raise SystemExit(f'seed {seed}: {pattern} and {by_walk} differ')
         asked += 1
+    if found('b[/.c]c') != found('[/b][.c]c'):
+        raise SystemExit(f'seed {seed}: a slash in brackets begins a name')
     print(f'count: {asked} patterns looked for twice in a history of {len(saved())} checkpoints')

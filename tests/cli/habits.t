@@ -14,6 +14,10 @@ What people who know git, or other programs, type is answered with what to type 
   hint: the newest checkpoint is latest, the one before it latest~1
   hint: firn show REF --files lists the files of a checkpoint
   hint: firn list shows the checkpoints; to give paths write -- before them
+  $ firn show :/text 2>&1 | tail -n 1; firn diff main 2>&1 | tail -n 1; firn push origin master 2>&1 | tail -n 1
+  hint: firn log --grep PATTERN searches the messages
+  hint: there are no branches; the newest checkpoint is latest
+  hint: there are no branches; the newest checkpoint is latest
   $ firn log 1
   ! firn: no checkpoint contains this path
   ! hint: firn log -n N shows the N newest, firn show REF one checkpoint
@@ -42,6 +46,25 @@ Options.
   $ firn show -5 2>&1 | head -n 2
   firn: show: unknown option '-5': write -- before arguments that begin with -
   usage: firn show [options] [REF] [PATH...]
+  $ for words in 'save --mesage x' 'list --lim 3' 'diff --stta' 'log --patch=1' 'list --nothing' 'save text' 'init .' 'restore latest --target d' 'forget --keep-daily 7'; do firn $words 2>&1 | grep -v usage: | head -n 2; done
+  firn: save: unknown option '--mesage'; the nearest is --message
+  help: firn help save
+  firn: list: unknown option '--lim'; the nearest is --limit
+  help: firn help list
+  firn: diff: unknown option '--stta'; the nearest is --stat
+  help: firn help diff
+  firn: log: --patch takes no value
+  help: firn help log
+  firn: list: unknown option '--nothing'
+  help: firn help list
+  firn: save: unexpected argument 'text'
+  hint: firn save saves the whole directory; firn save -m MESSAGE gives it a message
+  firn: init: unexpected argument '.'
+  hint: firn -C DIR init makes a store for another directory
+  firn: restore: unknown option '--target'
+  hint: firn restore REF --to DIR restores into another directory
+  firn: forget: unknown option '--keep-daily'
+  hint: firn delete --expired --keep POLICY deletes old checkpoints; firn forget removes paths
 
 Commands, by what they mean: a word that only looks like a command is not taken for it.
 
@@ -49,7 +72,7 @@ Commands, by what they mean: a word that only looks like a command is not taken 
   ! firn: hook: unknown command 'uninstall'; firn hook remove AGENT removes the hooks
   ! help: firn help hook
   [2]
-  $ for word in ls rm checkout commit snapshot history rollback load sync info stop unwatch 'db set' 'db rm' 'db ls' 'workspaces rm'; do firn $word 2>&1 | head -n 1 | sed "s/^firn: .*unknown command //"; done
+  $ for word in ls rm checkout commit snapshot history rollback load sync info stop unwatch op rebase 'bisect start' 'db set' 'db rm' 'db ls' 'workspaces rm'; do firn $word 2>&1 | head -n 1 | sed "s/^firn: .*unknown command //"; done
   'ls'; firn list lists the checkpoints, firn show REF --files the files of one
   'rm'; firn delete deletes checkpoints, firn forget removes a path from all of them
   'checkout'; firn restore REF restores a checkpoint, firn restore REF PATH a file of one
@@ -62,6 +85,9 @@ Commands, by what they mean: a word that only looks like a command is not taken 
   'info'; firn show REF shows a checkpoint, firn init where the store is
   'stop'; firn watch --stop ends a watch
   'unwatch'; firn watch --stop ends a watch
+  'op'; firn undo --list lists the states that can be gone back to
+  'rebase'; there are no branches; firn revert undoes what one checkpoint changed
+  'start'; firn bisect run COMMAND does all steps by itself
   'set'; firn db put writes a key
   'rm'; firn db del deletes a key, firn db destroy a store
   'ls'; firn db keyspaces lists keyspaces and tables, firn db scan the entries of one
@@ -83,7 +109,7 @@ No word that is explained is a command, and each command that an explanation nam
   > for word, text in re.findall(r'\{"([^"]+)", "([^"]+)"\}', table):
   >     count += 1
   >     first = word.split()
-  >     found = re.search("unknown (command|option)", firn(*[f if f != "-N" else "-7" for f in first]).stderr)
+  >     found = re.search("unknown (command|option)|unexpected argument", firn(*[f if f != "-N" else "-7" for f in first]).stderr)
   >     if found is None:
   >         print("known:", word)
   >     for name in re.findall(r"firn ((?:db |hook |workspaces )?[a-z]+)", text):

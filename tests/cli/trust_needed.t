@@ -61,3 +61,13 @@ A store whose directory is gone, or became something else, does not become a new
   7
   1
   1
+
+A store whose making failed was never one, and is not missed.
+
+  $ mkdir ../unmade && cd ../unmade && echo short >../key && firn init --here --encrypt --key-file ../key; ls -A .firn; firn list && firn init --here -q && firn save -q && mv .firn ../gone2 && firn list
+  LOCK
+  no checkpoints
+  1
+  ! firn: a key file has 32 to 1048576 bytes
+  ! firn: '<T>/w/unmade/.firn' was your store, and is gone, or is no directory of yours any more: bring it back, or forget it with firn trust --remove '<T>/w/unmade'
+  [4]

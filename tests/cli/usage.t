@@ -54,7 +54,7 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
 Options are written out: an abbreviation may mean another option one day.
 
   $ firn list --lim 3
-  ! firn: list: unknown option '--lim'
+  ! firn: list: unknown option '--lim'; the nearest is --limit
   ! usage: firn list [options] [REF..REF|REMOTE]
   ! help: firn help list
   [2]

@@ -100,7 +100,7 @@ struct fi_command_program {
     const struct fi_command_note *exit_codes;
     const struct fi_command_note *environment;
     /* Words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N"
-     * for any number; may be NULL. */
+     * for any number, "save ARGUMENT" for one that is too much; may be NULL. */
     const struct fi_command_note *elsewhere;
     /* What to print where no command is given, in the place of a list of commands; NULL: the list.
      * Asks no question, and reports no failure. */

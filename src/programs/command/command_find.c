@@ -83,6 +83,15 @@ is_typing_mistake(const char *word, const char *name, unsigned found)
     return word[0] == name[0] && (found <= 1 || !is_short || has_same_letters(word, name));
 }
 
+bool
+fi_command_find_is_nearer(const char *word, const char *name, unsigned *mistakes)
+{
+    const unsigned found = distance(word, name);
+    const bool is_nearer = found < *mistakes && is_typing_mistake(word, name, found);
+    *mistakes = is_nearer ? found : *mistakes;
+    return is_nearer;
+}
+
 int
 fi_command_find_unknown(struct fi_cli *cli, const struct fi_command *const *commands,
                         const char *name)
@@ -93,18 +102,14 @@ fi_command_find_unknown(struct fi_cli *cli, const struct fi_command *const *comm
     if (note != NULL) {
         return fi_command_misused(cli, "unknown command '%s'; %s", name, note);
     }
-    unsigned smallest = 3;
+    unsigned mistakes = FI_COMMAND_FIND_MISTAKES;
     char list[FIRN_ERROR_TEXT_SIZE] = "";
     size_t size = 0;
     unsigned beginnings = 0;
     const bool is_top = commands == cli->program->commands;
     for (; *commands != NULL; commands++) {
         const char *known = (*commands)->name;
-        unsigned found = distance(name, known);
-        if (found < smallest && is_typing_mistake(name, known, found)) {
-            smallest = found;
-            nearest = known;
-        }
+        nearest = fi_command_find_is_nearer(name, known, &mistakes) ? known : nearest;
         if (is_top && name[0] != '\0' && strncmp(name, known, strlen(name)) == 0 &&
             size < sizeof(list)) {
             size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%s",

@@ -26,7 +26,12 @@ const char *fi_command_find_second_word(const char *name, const char *first);
 /* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or
  * of an option of a command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
 const char *fi_command_find_note(const struct fi_cli *cli, const char *word);
-/* The same for a word that names none of these commands: fi_command_misused with the nearest. */
+enum { FI_COMMAND_FIND_MISTAKES = 3 }; /* so many are another word */
+/* Whether a word is a name with fewer typing mistakes than *mistakes, which becomes their number
+ * then. */
+bool fi_command_find_is_nearer(const char *word, const char *name, unsigned *mistakes);
+/* fi_command_misused, for a word that names none of these commands: with that note, or the nearest
+ * name. */
 int fi_command_find_unknown(struct fi_cli *cli, const struct fi_command *const *commands,
                             const char *name);
 

@@ -171,6 +171,24 @@ check_globals(struct parse *parse)
     return FI_EXIT_OK;
 }
 
+/* A word such as "--lim" or "--mesage=text", which is no option. */
+static int
+refuse_long(struct fi_cli *cli, const struct option_list *list, const char *said)
+{
+    char name[32];
+    const char *nearest = NULL;
+    unsigned mistakes = FI_COMMAND_FIND_MISTAKES;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(said + 2, "="), said + 2);
+    cli->hint = fi_command_find_note(cli, said);
+    for (size_t i = 0; cli->hint == NULL && i < list->count; i++) {
+        const char *known = list->options[i]->name;
+        nearest = fi_command_find_is_nearer(name, known, &mistakes) ? known : nearest;
+    }
+    return nearest != NULL
+               ? fi_command_misused(cli, "unknown option '%s'; the nearest is --%s", said, nearest)
+               : fi_command_misused(cli, "unknown option '%s'", said);
+}
+
 /* What getopt_long could not read: `said` is the word. */
 static int
 refuse_option(struct fi_cli *cli, const struct option_list *list, int found, const char *said)
@@ -178,17 +196,16 @@ refuse_option(struct fi_cli *cli, const struct option_list *list, int found, con
     size_t place = place_of(list, optopt);
     bool is_digit = optopt >= '0' && optopt <= '9';
     char letter[] = {'-', (char)(is_digit ? 'N' : optopt), '\0'};
-    bool is_long = strncmp(said, "--", 2) == 0;
-    cli->hint = place == list->count ? fi_command_find_note(cli, is_long ? said : letter) : NULL;
+    if (place == list->count && strncmp(said, "--", 2) == 0) {
+        return refuse_long(cli, list, said);
+    }
+    cli->hint = place == list->count ? fi_command_find_note(cli, letter) : NULL;
     if (place == list->count && is_digit && cli->hint == NULL) {
         return fi_command_misused(
             cli, "unknown option '-%c': write -- before arguments that begin with -", optopt);
     }
-    if (place == list->count && !is_long) {
-        return fi_command_misused(cli, "unknown option '-%c'", optopt);
-    }
     if (place == list->count) {
-        return fi_command_misused(cli, "unknown option '%s'", said);
+        return fi_command_misused(cli, "unknown option '-%c'", optopt);
     }
     const struct fi_command_option *option = list->options[place];
     return found == ':'
@@ -214,7 +231,7 @@ take_option(struct parse *parse, const struct option_list *list, int found, cons
         return refuse_option(cli, list, found, said);
     }
     if (found >= OPTION_BASE && !is_written_out(said, list->options[place]->name)) {
-        return fi_command_misused(cli, "unknown option '%s'", said);
+        return refuse_long(cli, list, said);
     }
     if (place < list->globals_at) {
         cli->values[place] = optarg != NULL ? optarg : "";
@@ -278,6 +295,7 @@ check_argument_count(struct fi_cli *cli)
         at += strspn(at, " ");
     }
     if (cli->argument_count > count && !is_open) {
+        cli->hint = fi_command_find_note(cli, "ARGUMENT");
         return fi_command_misused(cli, "unexpected argument '%s'", cli->arguments[count]);
     }
     return FI_EXIT_OK;

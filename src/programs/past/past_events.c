@@ -108,11 +108,14 @@ find_names(const struct fi_past_events *given, firn_slice *out, uint8_t *text)
         const firn_slice name = name_of(given->patterns[i]);
         const uint8_t *point = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
         out[i] = name;
+        const firn_slice whole = given->patterns[i];
+        if (whole.size > 0 && memchr(whole.data, '[', whole.size) != NULL) {
+            return false; /* a '/' in brackets begins no name */
+        }
         if (name.size > 0 && !has_special(name)) {
             continue;
         }
-        if (point == NULL || memchr(name.data, '[', name.size) != NULL ||
-            memchr(name.data, '\\', name.size) != NULL) {
+        if (point == NULL || memchr(name.data, '\\', name.size) != NULL) {
             return false;
         }
         const size_t size = name.size - (size_t)(point - name.data);

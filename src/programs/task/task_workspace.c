@@ -194,6 +194,12 @@ fi_task_workspace_habit(const char *word)
     if (rest != NULL && (*rest == '\0' || strchr("~^@{.:", *rest) != NULL)) {
         return "the newest checkpoint is latest, the one before it latest~1";
     }
+    if (strncmp(word, ":/", 2) == 0) {
+        return "firn log --grep PATTERN searches the messages";
+    }
+    if (strcmp(word, "main") == 0 || strcmp(word, "master") == 0) {
+        return "there are no branches; the newest checkpoint is latest";
+    }
     if (strchr(word, '^') != NULL) {
         return "the checkpoint before another is REF~1, as in latest~1";
     }

@@ -110,7 +110,7 @@ static int
 check_not_gone(struct locating *locating, const char *path, firn_error *err)
 {
     if (!locating->has_trusted) {
-        FI_TRY_RETURN(fi_trust_list_roots(locating->os, &locating->trusted, err));
+        FI_TRY_RETURN(fi_trust_list_roots(locating->os, true, &locating->trusted, err));
         locating->has_trusted = true;
     }
     for (size_t at = 0; at < locating->trusted.size;) {

@@ -241,8 +241,10 @@ FIRN_MUST_CHECK int fi_trust_settings_take(struct fi_os_dir *store, bool is_anew
 /* All stores inside trees that this user made or trusts. */
 
 /* Appends the paths of their directories, each with its NUL; the stores need not be there now.
- * Notes that cannot be believed count as none. */
-FIRN_MUST_CHECK int fi_trust_list_roots(struct fi_os *os, struct fi_buf *out, firn_error *err);
+ * Notes that cannot be believed count as none. only_made: not of stores whose making was begun, and
+ * never ended as far as the notes say. */
+FIRN_MUST_CHECK int fi_trust_list_roots(struct fi_os *os, bool only_made, struct fi_buf *out,
+                                        firn_error *err);
 /* Returns FIRN_CONFLICT for such a directory that has no store: the message says what to do. */
 FIRN_MUST_CHECK int fi_trust_list_refuse_gone(const char *real_root, firn_error *err);
 

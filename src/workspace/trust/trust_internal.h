@@ -35,8 +35,9 @@ FIRN_MUST_CHECK int fi_trust_store_note_follow(struct fi_os_dir *store, firn_err
  * birth. */
 FIRN_MUST_CHECK int fi_trust_store_note_name(const struct fi_os_stat *stat, const char *real_root,
                                              char *out, firn_error *err);
-/* The path in a note, borrowed from it; NULL if the note is not a valid one. */
-const char *fi_trust_store_note_root(struct fi_buf *note);
+/* The path in a note, borrowed from it; NULL if the note is not a valid one. *out_has_id is set for
+ * valid ones: the store was there when the note was written. */
+const char *fi_trust_store_note_root(struct fi_buf *note, bool *out_has_id);
 
 /* The name of the list that belongs to a note. trust_files.c. */
 void fi_trust_files_list_name(const char *note, char out[FI_TRUST_FILES_NAME_SIZE]);

@@ -148,6 +148,7 @@ struct entry {
     struct fi_os_dir *dir;
     const char *name;
     const char *root;      /* NULL: the entry is unreadable or malformed */
+    bool has_id;           /* false: a store was to be made, and may never have been */
     const firn_error *why; /* why root is NULL */
 };
 
@@ -162,7 +163,7 @@ visit_entry(struct fi_os_dir *dir, const char *name,
     struct entry entry = {.dir = dir, .name = name, .why = &why};
     int rc = fi_trust_private_read(dir, name, &bytes, &why);
     if (rc == FIRN_OK) {
-        entry.root = fi_trust_store_note_root(&bytes);
+        entry.root = fi_trust_store_note_root(&bytes, &entry.has_id);
     }
     if (rc == FIRN_OK && entry.root == NULL) {
         rc = fi_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
@@ -201,19 +202,26 @@ out:
     return rc;
 }
 
+struct keeping {
+    struct fi_buf *out;
+    bool only_made;
+};
+
 static int
 keep_root(void *ctx, const struct entry *entry, firn_error *err)
 {
-    return entry->root == NULL ||
-                   fi_buf_append(ctx, entry->root, strlen(entry->root) + 1) == FIRN_OK
+    const struct keeping *keeping = ctx;
+    return entry->root == NULL || (keeping->only_made && !entry->has_id) ||
+                   fi_buf_append(keeping->out, entry->root, strlen(entry->root) + 1) == FIRN_OK
                ? FIRN_OK
                : out_of_memory(err);
 }
 
 int
-fi_trust_list_roots(struct fi_os *os, struct fi_buf *out, firn_error *err)
+fi_trust_list_roots(struct fi_os *os, bool only_made, struct fi_buf *out, firn_error *err)
 {
-    int rc = trust_list_walk(os, keep_root, out, err);
+    struct keeping keeping = {out, only_made};
+    int rc = trust_list_walk(os, keep_root, &keeping, err);
     return rc == FIRN_DENIED || rc == FIRN_INVALID ? FIRN_OK : rc;
 }
 
@@ -346,7 +354,7 @@ find_meant(struct fi_os *os, const char *path, char **out_root, struct fi_trust_
     int rc;
     *look = (struct fi_trust_store_inspect){.has_store = false};
     FI_TRY(find_real(os, path, out_root, err));
-    FI_TRY(fi_trust_list_roots(os, &roots, err));
+    FI_TRY(fi_trust_list_roots(os, false, &roots, err));
     for (size_t at = 0; at < roots.size; at += strlen((const char *)roots.data + at) + 1) {
         is_noted = is_noted || strcmp((const char *)roots.data + at, *out_root) == 0;
     }

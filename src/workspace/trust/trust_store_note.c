@@ -94,11 +94,15 @@ trust_store_note_split(struct fi_buf *entry, char id[ID_LETTERS + 1], const char
 }
 
 const char *
-fi_trust_store_note_root(struct fi_buf *note)
+fi_trust_store_note_root(struct fi_buf *note, bool *out_has_id)
 {
     char id[ID_LETTERS + 1];
     const char *root;
-    return trust_store_note_split(note, id, &root) ? root : NULL;
+    if (!trust_store_note_split(note, id, &root)) {
+        return NULL;
+    }
+    *out_has_id = id[0] != '-';
+    return root;
 }
 
 static void
