@@ -23,7 +23,7 @@ Where no key can be had, what was not verified is a warning, and the exit code i
   ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
   [6]
   $ firn check --json
-  {"without_key":true,"not_verified":"the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing","files":1,"blocks":0,"bytes_read":368,"log_records":15,"damaged":0,"notices":[]}
+  {"without_key":true,"not_verified":"the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing","files":1,"blocks":0,"bytes_read":368,"log_records":16,"damaged":0,"notices":[]}
   ! firn: not verified, since no key was given: the contents of packs, which --data reads; what is encrypted in files; whether files belong together, and whether one is missing
   [6]
   $ firn db check ../kv
@@ -88,7 +88,7 @@ Damage is named, and nothing else of the store.
   $ harm $s/packs/00000001.pack 20 && harm $s/packs/00000001.pack 300 && firn check --no-key --data -q
   $ harm ../kv/wal-000001.log 200 && firn db check ../kv
   0 files, 0 blocks, <size> read, <n> log record: 1 damaged
-  ! firn: ../kv/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 288
+  ! firn: ../kv/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset <n>
   ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
   ! firn: '../kv' is damaged: see above
   ! hint: firn db repair STORE rebuilds the store from what is left of it
@@ -160,12 +160,12 @@ What is left over, a collection removes without a key; which packs are needed it
   ! firn: nothing repaired, since no key was given: what is encrypted cannot be rebuilt; firn key unlock, then firn repair
   [6]
   $ firn repair --no-key -q && firn db repair $s --json
-  {"checkpoints":[],"without_key":true,"not_verified":"what is encrypted in files; whether files belong together, and whether one is missing","files":0,"blocks":0,"bytes_read":0,"log_records":15,"damaged":0,"notices":[]}
+  {"checkpoints":[],"without_key":true,"not_verified":"what is encrypted in files; whether files belong together, and whether one is missing","files":0,"blocks":0,"bytes_read":0,"log_records":16,"damaged":0,"notices":[]}
   ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
   ! firn: nothing repaired, since no key was given: what is encrypted cannot be rebuilt; firn key unlock, then firn db repair
   [6]
   $ harm $s/wal-000001.log 200 && firn repair -q
-  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 1528
+  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset <n>
   ! firn: not verified, since no key was given: what is encrypted in files; whether files belong together, and whether one is missing
   ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
   ! hint: nothing was repaired; firn key unlock, then firn repair rebuilds the store from what can still be read
@@ -173,7 +173,7 @@ What is left over, a collection removes without a key; which packs are needed it
   $ firn db repair $s --no-key
   0 files, 0 blocks, <size> read, <n> log records: 1 damaged
   not verified without a key: what is encrypted in files; whether files belong together, and whether one is missing
-  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset 1528
+  ! firn: damaged: <T>/data/firn/w-<hex>/wal-000001.log: offset 176: bad bytes, in a part that was durable up to offset <n>
   ! firn: '<T>/data/firn/w-<hex>' is damaged: see above
   ! hint: nothing was repaired; firn key unlock, then firn db repair rebuilds the store from what can still be read
   [5]

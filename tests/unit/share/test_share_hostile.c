@@ -499,7 +499,7 @@ what_is_wrong_is_named_and_the_rest_comes(void **state)
 {
     (void)state;
     struct prepared prepared;
-    prepare(&prepared, 61);
+    prepare(&prepared, 63);
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
         const struct harm *harm = &harms[i];
         struct ws_world world;

@@ -233,7 +233,7 @@ a_large_pack_is_read_once(void **state)
     struct ws_world world;
     char name[FI_BUCKET_NAME_SIZE_MAX + 1];
     struct fi_buf bytes = {0};
-    prepare(&world, 9);
+    prepare(&world, 10);
     world.ws->unlock.get = answer;
     scan_put_random(&world.tree, "huge", 1, HUGE);
     ws_save(&world);
