@@ -50,8 +50,8 @@ With --undo-on-failure what a command that fails has done is saved, and the stat
 
 What cannot be run, and what a signal ends:
 
-  $ firn run nothing-of-this-name
-  ! firn: could not run 'nothing-of-this-name': No such file or directory
+  $ firn run ./nothing-of-this-name
+  ! firn: could not run './nothing-of-this-name': No such file or directory
   [127]
   $ firn run ./one
   ! firn: could not run './one': Permission denied
