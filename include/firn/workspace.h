@@ -359,8 +359,8 @@ typedef struct firn_workspace_save_options {
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */
     bool marks_told;
-    /* The turn continues after this checkpoint, which has it like the one that ends it. With turn_begins: one
-     * begins only if none of its agent and session is under way. */
+    /* The turn continues after this checkpoint, which has it like the one that ends it. With turn_begins: the
+     * turn begins only if the last one of its agent and session has ended. */
     bool turn_continues;
     /* Import: the tree of this directory is saved in place of the workspace's own, which is not read. Entries
      * that cannot be read are left out; stores and databases in it are files like any other. NULL: the

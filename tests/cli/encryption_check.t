@@ -117,7 +117,7 @@ That a file is missing is seen only with a key.
   $ rm $s/packs/00000001.pack && firn check --no-key -q && FIRN_KEY_FILE=../key firn check -q 2>/dev/null
   [5]
 
-What is left over, a collection removes without a key; which packs are needed it cannot tell. A repair repairs nothing.
+Without a key, a collection removes leftovers, and cannot tell which packs are needed. A repair repairs nothing.
 
   $ mkdir $s/outgoing && for f in packs/00000009.pack.tmp runs/000009.row.tmp wal-000009.log.tmp outgoing/00000009.pack; do echo left >$s/$f; done
   $ touch $s/outgoing/LOCK $s/packs/mine.tmp $s/FIRN.keys.tmp; mkdir $s/damaged-1; cp ../key $s/packs/00000002.pack; ls -R $s >../before

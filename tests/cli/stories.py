@@ -117,6 +117,14 @@ class Project(World):
     def state(self, *repositories):
         return {"tree": self.tree(), **{at: self.answers(self.path(at)) for at in repositories}}
 
+    def undo_wreck(self, kind, words, *turn):
+        """After a turn of an agent, one command brings back all that was."""
+        agent = Agent(self, kind)
+        before = self.state(".")
+        agent.turn(*turn)
+        self.firn(*words)
+        self.compare(before, ".")
+
     def compare(self, before, *repositories):
         after = self.state(*repositories)
         for part, was in before.items():
@@ -130,11 +138,7 @@ class Project(World):
 def test_sources_are_tidied_away(project):
     """Asked to tidy up, the agent removes the sources, with what git had never seen, and the ignored secrets."""
     project.files()
-    agent = Agent(project, "claude")
-    before = project.state(".")
-    agent.turn("tidy up", "rm -rf src .env data")
-    project.firn("undo", "--turn")
-    project.compare(before, ".")
+    project.undo_wreck("claude", ["undo", "--turn"], "tidy up", "rm -rf src .env data")
 
 
 def test_reset_to_the_remote(project):
@@ -157,11 +161,7 @@ def test_reset_to_the_remote(project):
 def test_its_own_edit_is_taken_back_with_all_others(project):
     """To take back its own edit the agent checks out everything, and so discards what the user had edited."""
     project.files()
-    agent = Agent(project, "codex")
-    before = project.state(".")
-    agent.turn("add a column to the table", "echo column >>Makefile; git checkout -q -- .")
-    project.firn("undo", "--turn")
-    project.compare(before, ".")
+    project.undo_wreck("codex", ["undo", "--turn"], "add a column to the table", "echo column >>Makefile; git checkout -q -- .")
 
 
 def test_stash_and_clean(project):
@@ -193,12 +193,9 @@ def test_history_is_rewritten_and_collected(project):
     project.files()
     project.shell("git stash -q -u && git checkout -q topic && seq 9 >topic.txt && git add . && git commit -qm work && "
                   "git checkout -q main && git stash pop -q --index")
-    agent = Agent(project, "codex")
-    before = project.state(".")
-    agent.turn("clean up the history", "git stash -q && git reset -q --hard HEAD~1 && git branch -q -D topic && git stash drop -q && "
-               "git reflog expire --expire=now --all && git gc -q --prune=now")
-    project.firn("undo", "--turn", "--git")
-    project.compare(before, ".")
+    project.undo_wreck("codex", ["undo", "--turn", "--git"], "clean up the history",
+                       "git stash -q && git reset -q --hard HEAD~1 && git branch -q -D topic && git stash drop -q && "
+                       "git reflog expire --expire=now --all && git gc -q --prune=now")
 
 
 def test_only_git_was_changed(project):
@@ -235,44 +232,31 @@ def test_files_are_moved_onto_each_other(project):
     """Files are moved to a directory that is not there: each takes the name, and the place of the one before."""
     project.files()
     project.shell("mkdir pictures && for i in 1 2 3 4 5; do head -c 5000 /dev/urandom >pictures/$i.png; done")
-    agent = Agent(project, "gemini")
-    before = project.state(".")
-    agent.turn("put them into an archive", "for file in pictures/*.png; do mv $file archive; done; mkdir src/log && "
-               "mv src/*.c src/log && rm -rf src")
-    project.firn("undo", "--turn")
-    project.compare(before, ".")
+    project.undo_wreck("gemini", ["undo", "--turn"], "put them into an archive",
+                       "for file in pictures/*.png; do mv $file archive; done; mkdir src/log && "
+                       "mv src/*.c src/log && rm -rf src")
 
 
 def test_a_link_is_followed(project):
     """What is removed and changed through a link is what the link leads to."""
     project.files()
-    agent = Agent(project, "claude")
-    before = project.state(".")
-    agent.turn("empty the documents' data", "rm -rf docs/data/* && sed -i s/1/2/ entry.c && chmod -R a+w . && "
-               "ln -sfn /nowhere docs/data")
-    project.firn("undo", "--turn")
-    project.compare(before, ".")
+    project.undo_wreck("claude", ["undo", "--turn"], "empty the documents' data",
+                       "rm -rf docs/data/* && sed -i s/1/2/ entry.c && chmod -R a+w . && "
+                       "ln -sfn /nowhere docs/data")
 
 
 def test_replaced_everywhere(project):
     """Text is replaced in all files of the directory, those of git's repository among them."""
     project.files()
-    agent = Agent(project, "codex")
-    before = project.state(".")
-    agent.turn("rename it", "find . -type f -exec sed -i 's/a/b/g' {} +")
-    project.firn("undo", "--turn", "--git")
-    project.compare(before, ".")
+    project.undo_wreck("codex", ["undo", "--turn", "--git"], "rename it", "find . -type f -exec sed -i 's/a/b/g' {} +")
 
 
 def test_line_ends_modes_and_times(project):
     """A formatter goes over everything: line ends, modes and times of all files are others, and links became files."""
     project.files()
-    agent = Agent(project, "gemini")
-    before = project.state(".")
-    agent.turn("format the code", "sed -i 's/\\r$//' docs/windows.txt && sed -i '' entry.c 2>/dev/null; sed -i p entry.c && "
-               "chmod -R 777 src docs run.sh .env && find . -path ./.git -prune -o -exec touch {} +")
-    project.firn("undo", "--turn")
-    project.compare(before, ".")
+    project.undo_wreck("gemini", ["undo", "--turn"], "format the code",
+                       "sed -i 's/\\r$//' docs/windows.txt && sed -i '' entry.c 2>/dev/null; sed -i p entry.c && "
+                       "chmod -R 777 src docs run.sh .env && find . -path ./.git -prune -o -exec touch {} +")
 
 
 def test_a_migration_empties_the_database(project):

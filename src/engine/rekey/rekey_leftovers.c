@@ -11,8 +11,8 @@
  * running has the store's lock, so there is none.
  *
  * Without the key of the store, the same files can be removed, and those under the temporary names
- * that writers give. What a file is, only its name says then. These are all the names in a store
- * (docs/formats/store.md), and why the others stay:
+ * that writers give. Then only the name of a file tells what it is. These are all the names in a
+ * store (docs/formats/store.md), and why the others stay:
  *
  *   outgoing, incoming   copies, as above
  *   runs, packs          N.row.tmp, N.pack.tmp and the like go: a file gets its own name when it is

@@ -12,6 +12,7 @@ extern inline int fi_buf_assign(struct fi_buf *buf, firn_slice slice);
 extern inline int fi_slice_compare(firn_slice a, firn_slice b);
 extern inline bool fi_slice_equal(firn_slice a, firn_slice b);
 extern inline bool fi_slice_has_prefix(firn_slice slice, firn_slice prefix);
+extern inline firn_slice fi_slice_last_component(firn_slice path);
 extern inline bool fi_slice_is_word(firn_slice text, const char *word);
 
 extern inline struct fi_reader fi_reader_of(firn_slice slice);

@@ -39,6 +39,17 @@ fi_slice_has_prefix(firn_slice slice, firn_slice prefix)
            (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
 }
 
+/* The last component of a path: all of it, if it has no '/'. */
+inline firn_slice
+fi_slice_last_component(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return (firn_slice){path.data + at, path.size - at};
+}
+
 /* Whether a text is an ASCII word, in any case. word: in lower case. */
 inline bool
 fi_slice_is_word(firn_slice text, const char *word)

@@ -182,7 +182,7 @@ attempt_gc(void *ctx, firn_error *err)
     return firn_workspace_gc(attempt->workspace, &attempt->options, &attempt->result, err);
 }
 
-/* What is asked for beside removing what is not needed, none of which goes without a key. */
+/* Whether an option asks for work that needs the key. */
 static bool
 wants_more(const struct fi_cli *cli)
 {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 #include "codec/xxh3.h"
 
 enum { FORMAT = 1, TREES_SIZE = 8, HEAD_SIZE = 1 + TREES_SIZE, HASH_SIZE = 2 };
@@ -51,20 +52,15 @@ names_add(struct fi_catalog_names *names, const void *data, size_t size)
 void
 fi_catalog_names_add(struct fi_catalog_names *names, firn_slice path)
 {
-    const uint8_t *end = path.data + path.size;
-    const uint8_t *name = end;
-    const uint8_t *point = NULL;
-    if (path.size == 0 || names->is_full) {
+    const firn_slice name = fi_slice_last_component(path);
+    if (name.size == 0 || names->is_full) {
         return; /* the root has no name */
     }
-    while (name > path.data && name[-1] != '/') {
-        name--;
-        point = *name == '.' && point == NULL ? name : point;
-    }
-    names_add(names, name, (size_t)(end - name));
+    const uint8_t *point = memrchr(name.data, '.', name.size);
+    names_add(names, name.data, name.size);
     if (point != NULL && !names->is_full) {
         uint8_t ending[1 + FI_TREE_NAME_SIZE_MAX] = {'*'};
-        const size_t size = (size_t)(end - point);
+        const size_t size = name.size - (size_t)(point - name.data);
         DCHECK(size < sizeof ending);
         memcpy(ending + 1, point, size);
         names_add(names, ending, 1 + size);

@@ -81,16 +81,6 @@ difference_renames_copy(struct fi_arena *arena, firn_slice *slice)
     return slice->data != NULL;
 }
 
-static firn_slice
-name_of(firn_slice path)
-{
-    size_t at = path.size;
-    while (at > 0 && path.data[at - 1] != '/') {
-        at--;
-    }
-    return firn_bytes(path.data + at, path.size - at);
-}
-
 static bool
 difference_renames_reserve(struct fi_difference_renames *renames)
 {
@@ -126,7 +116,7 @@ fi_difference_renames_add(struct fi_difference_renames *renames,
         return fi_error_no_memory(err, "the renames of a difference");
     }
     file->entry.target = firn_bytes(NULL, 0);
-    file->name = name_of(file->path);
+    file->name = fi_slice_last_component(file->path);
     file->entry.name = file->name;
     renames->files[renames->count++] = file;
     return FIRN_OK;

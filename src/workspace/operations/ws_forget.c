@@ -100,8 +100,8 @@ ws_forget_progress(struct forgetting *forgetting, const char *phase, uint64_t do
 
 /* ---- survey ---- */
 
-/* Notes all of a checkpoint's repositories as gone. What of them is damaged is not noted: only a
- * full collection removes that. */
+/* Notes all objects of a checkpoint's repositories as gone. Damaged ones are not noted: only a full
+ * collection removes them. */
 static int
 survey_repositories(struct forgetting *forgetting, const struct fi_catalog_record *record,
                     firn_error *err)

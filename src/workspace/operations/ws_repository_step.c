@@ -8,9 +8,9 @@
  * undos among them. They are steps of their own, between those of files. There is no cursor for
  * them: the present repositories say where it is. If they are those of no checkpoint, they are
  * newer than all that were saved, and an undo takes them back to the newest; nothing can be redone
- * then. Those that are there more than once count as the oldest, for a redo as
- * the newest that was saved. A safety checkpoint that was made
- * while a repository was missing is no step.
+ * then. Repositories that several checkpoints have count as those of the oldest, and for a redo as
+ * those of the newest that was saved. A safety checkpoint that was made while a repository was
+ * missing is no step.
  *
  * A step of files leads to the newest repositories of the state that it goes to.
  */
@@ -82,7 +82,7 @@ take_candidate(struct fi_ws_restoring *restoring, const struct candidates *candi
                                  &restoring->git_bytes, &restoring->git, err);
 }
 
-/* Takes the newest one that is no safety checkpoint, or else the newest. */
+/* Takes the newest one that is no safety checkpoint; if all are, the newest. */
 static int
 take_newest(struct fi_ws_restoring *restoring, const struct candidates *candidates, firn_error *err)
 {

@@ -423,7 +423,7 @@ out:
     return rc;
 }
 
-/* What the commit of the checkpoint has besides. */
+/* Adds to the commit of the checkpoint which entries were told, and which names changed. */
 static int
 ws_save_join(void *ctx, struct firn_db_batch *batch, const struct fi_catalog_record *record,
              firn_error *err)

@@ -52,22 +52,11 @@ is_repository(const firn_notice *notice)
            (path.size == size || path.data[path.size - size - 1] == '/');
 }
 
-/* The last part of a path. */
-static firn_slice
-name_of(firn_slice path)
-{
-    size_t at = path.size;
-    while (at > 0 && path.data[at - 1] != '/') {
-        at--;
-    }
-    return firn_bytes(path.data + at, path.size - at);
-}
-
-/* What a restore that was interrupted has named otherwise (gitdir.c), ".old" at the end. */
+/* Whether an entry is a repository that an interrupted restore has renamed (gitdir.c). */
 static bool
 is_aside(const firn_notice *notice)
 {
-    const firn_slice name = name_of(notice->path);
+    const firn_slice name = fi_slice_last_component(notice->path);
     return notice->kind == FIRN_NOTICE_EXCLUDED &&
            name.size == sizeof FI_REPOSITORY_TEMPORARY "0123456789abcdef.old" - 1 &&
            fi_slice_has_prefix(name, firn_str(FI_REPOSITORY_TEMPORARY));
@@ -127,12 +116,6 @@ fi_ws_save_repositories_deinit(struct fi_ws_save_repositories *repositories)
 /* ---- what is wrong with them ---- */
 
 static bool
-is_lost(struct fi_os_dir *dir)
-{
-    return fi_place_git_is_lost(dir);
-}
-
-static bool
 is_missing(struct fi_os_dir *dir)
 {
     struct fi_os_stat stat;
@@ -148,7 +131,7 @@ tell_paths(const struct fi_ws_save_repositories *repositories, struct fi_os_dir 
     for (size_t at = 0; at < paths->size;) {
         const firn_slice path = firn_str((const char *)paths->data + at);
         const firn_notice notice = {.kind = FIRN_NOTICE_REPOSITORY, .path = path, .text = text};
-        const size_t size = path.size - name_of(path).size;
+        const size_t size = path.size - fi_slice_last_component(path).size;
         struct fi_os_dir *dir = NULL;
         at += path.size + 1;
         if (fi_buf_assign(&parent, firn_bytes(path.data, size > 0 ? size - 1 : 0)) == FIRN_OK &&
@@ -169,7 +152,7 @@ fi_ws_save_repositories_tell(const struct fi_ws_save_repositories *repositories,
     if (repositories->outer.on_notice == NULL) {
         return;
     }
-    tell_paths(repositories, root, &repositories->paths, is_lost,
+    tell_paths(repositories, root, &repositories->paths, fi_place_git_is_lost,
                "the directory that it names is not there: nothing is kept");
     tell_paths(repositories, root, &repositories->asides, is_missing,
                "a restore was interrupted: rename it to .git, or restore again with --git");

@@ -532,7 +532,8 @@ has(firn_slice path, const char *dir)
     return at + size <= path.size;
 }
 
-/* What a restore may leave out, of a submodule or worktree. A branch may have such a name. */
+/* Whether it may be a configuration of a submodule or worktree, which a restore may leave out; a
+ * branch may have such a name, too. */
 static bool
 is_inner_config(firn_slice path)
 {

@@ -3,10 +3,10 @@
  * repository/repository_index.c: whether two indexes of git name the same.
  *
  * Git writes its index anew whenever it has looked at the files: git status, an editor, a prompt.
- * What it notes then of each file, times, inode, owner and size, says nothing about what is staged,
- * and its extensions are caches. If such an index counted as work, nothing could be redone after a
- * git status. place_git_index.c has the format. What differs otherwise is compared as it stands in
- * the file: mode, hash, flags and path.
+ * The times, inode, owner and size that it notes of each file say nothing about what is staged, and
+ * its extensions are caches. If such an index counted as work, nothing could be redone after a git
+ * status. So only mode, hash, flags and path of each entry are compared, as they stand in the file
+ * (place_git_index.c has the format).
  *
  * Only versions 2 and 3 are understood; others are the same if their bytes are. A split index
  * (extension "link") has entries elsewhere, and counts as another one.

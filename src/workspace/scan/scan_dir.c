@@ -185,7 +185,8 @@ is_store_in_repository(const struct fi_scan_node *node, struct fi_os_dir *dir, s
 
 /* Leaves out a temporary name of a restore that is under way or was killed: it is not a file of the
  * user's. Only a save reports it: a save finishes a restore of its own workspace first, so the
- * names that it meets were left by others. What was renamed to make place is always reported. */
+ * names that it meets were left by others. A repository that was renamed to make place is always
+ * reported. */
 static int
 leave_temporary(struct fi_scan_worker *worker, struct fi_scan_node *node, const char *name,
                 firn_error *err)

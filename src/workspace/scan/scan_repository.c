@@ -111,9 +111,9 @@ is_lock(firn_slice name)
     return name.size > lock_size && memcmp(name.data + name.size - lock_size, lock, lock_size) == 0;
 }
 
-/* What a running git leaves behind if it is killed. Apart from locks, which no reference can be
- * called, such names count only where git has the files: a branch, a submodule or a worktree may
- * have any of them. */
+/* Whether it is a file that git makes while it runs, and that stays if git is killed. A lock is
+ * known by its name alone, since no reference may end so. Other names count only where git has such
+ * files: a branch, a submodule or a worktree may have any of them. */
 static bool
 is_transient(const struct fi_scan_node *node, const struct fi_scan_item *item, bool objects)
 {

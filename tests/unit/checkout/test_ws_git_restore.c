@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/checkout: a restore of a git repository, with the power gone at each of its calls, or the
- * call failing: the repository is the old one or the new one, whole, and a restore afterwards
- * succeeds and leaves nothing behind. Any allocation may fail as well, also one of an undo, a save or
- * a comparison.
+ * call failing: the repository is the old one or the new one, whole. The next restore succeeds, and
+ * no temporary file or directory remains. Any allocation of a restore, an undo, a save or a
+ * comparison may fail as well.
  */
 #include <errno.h>
 
