@@ -36,6 +36,7 @@ struct difference {
     void *ctx;
     struct fi_ws_compare *scanned;    /* the side that is the disk; NULL: there is none */
     bool may_miss;                    /* a requested path need be on neither side */
+    struct fi_tree_filter *filter;    /* of the comparison; NULL: everything */
     struct fi_difference_lines lines; /* made by the first comparison */
     struct fi_difference_renames renames;
     uint64_t lines_bytes_left; /* so much content may still be compared line by line */
@@ -160,6 +161,13 @@ has_budget(struct difference *difference, const struct fi_difference_walk_change
     return fits;
 }
 
+/* Whether a change is not only that a directory appeared on the way to a requested path. */
+static bool
+is_requested(const struct difference *difference, const struct fi_difference_walk_change *change)
+{
+    return difference->filter == NULL || fi_tree_filter_selects(difference->filter, change->path);
+}
+
 static int
 report_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
@@ -178,6 +186,9 @@ report_change(void *ctx, const struct fi_difference_walk_change *change, firn_er
     FI_TRY(is_left_alone(difference, change, &is_told, err));
     if (is_told) {
         rc = fi_ws_compare_report_left_alone(difference->scanned, change->path, err);
+        goto out;
+    }
+    if (!is_requested(difference, change)) {
         goto out;
     }
     FI_TRY(report_rename(difference, change, &is_told, err));
@@ -267,7 +278,8 @@ ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened
         difference->lines.algorithm = options->algorithm;
         difference->lines.ignores_space = options->ignore_space;
     }
-    struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
+    difference->filter = filter.count > 0 ? &filter : NULL;
+    struct fi_difference_walk_options diff_options = {.filter = difference->filter};
     if (options->find_renames) {
         DCHECK(difference->renames.count == 0);
         FI_TRY(fi_difference_walk(before, after, &diff_options, collect_rename, difference, err));
@@ -276,6 +288,7 @@ ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened
     FI_TRY(fi_difference_walk(before, after, &diff_options, report_change, difference, err));
     rc = difference->may_miss ? FIRN_OK : check_paths(&filter, before, after, is_disk, err);
 out:
+    difference->filter = NULL;
     fi_tree_filter_deinit(&filter);
     return rc;
 }
@@ -463,6 +476,39 @@ keep_ordinary(void *ctx, firn_slice bytes, const struct fi_catalog_record *recor
     return rc == FIRN_OK ? ENOUGH : fi_error_no_memory(err, "a checkpoint's record");
 }
 
+/* What of the names tells that the paths changed; none: there are no paths, or one is the root.
+ * Paths are read for each checkpoint, as the caller may change them. */
+static int
+want_paths(struct history *history, firn_error *err)
+{
+    const firn_workspace_log_options *given = history->given;
+    struct fi_tree_filter filter;
+    history->names.count = 0;
+    history->names.is_full = false;
+    FI_TRY_RETURN(fi_tree_filter_init(&filter, given->paths, given->path_count, err));
+    for (size_t i = 0; i < filter.count && !history->names.is_full; i++) {
+        fi_catalog_names_want_path(&history->names, filter.paths[i]);
+    }
+    fi_tree_filter_deinit(&filter);
+    return FIRN_OK;
+}
+
+/* Whether the store knows that a comparison would find nothing that is asked for. */
+static int
+is_unchanged(struct history *history, const struct fi_catalog_record *before,
+             const struct fi_catalog_record *after, bool *out, firn_error *err)
+{
+    *out = false;
+    if (history->given->name_count == 0) {
+        FI_TRY_RETURN(want_paths(history, err));
+    }
+    return history->names.count == 0
+               ? FIRN_OK
+               : fi_catalog_names_exclude(history->opened->catalog, &history->names,
+                                          history->opened->workspace.number, after->order,
+                                          &before->root.hash, &after->root.hash, out, err);
+}
+
 static int
 compare_record(struct history *history, const struct fi_catalog_record *after,
                firn_workspace_checkpoint *after_checkpoint, firn_error *err)
@@ -476,15 +522,13 @@ compare_record(struct history *history, const struct fi_catalog_record *after,
     int rc = fi_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
                                     after->order, keep_ordinary, &bytes, err);
     bool has_before = rc == ENOUGH;
+    bool is_known = false;
     FI_TRY(has_before ? fi_catalog_record_decode(fi_buf_slice(&bytes), &before, err) : rc);
-    if (has_before && history->names.count > 0) {
-        bool is_excluded;
-        FI_TRY(fi_catalog_names_exclude(history->opened->catalog, &history->names,
-                                        history->opened->workspace.number, after->order,
-                                        &before.root.hash, &after->root.hash, &is_excluded, err));
-        if (is_excluded) {
-            goto out;
-        }
+    if (has_before) {
+        FI_TRY(is_unchanged(history, &before, after, &is_known, err));
+    }
+    if (is_known && history->given->name_count > 0) {
+        goto out;
     }
     result.after = after_checkpoint;
     if (has_before) {
@@ -492,13 +536,15 @@ compare_record(struct history *history, const struct fi_catalog_record *after,
         fi_catalog_record_to_checkpoint(&before, &before_checkpoint);
         result.before = &before_checkpoint;
     }
-    history->options.paths = history->given->paths;
-    history->options.path_count = history->given->path_count;
-    difference->result = &result;
-    difference->lines_bytes_left = lines_limit(history->given->lines_bytes_max);
-    fi_difference_renames_init(&difference->renames);
-    rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
-    fi_difference_renames_deinit(&difference->renames);
+    if (!is_known) {
+        history->options.paths = history->given->paths;
+        history->options.path_count = history->given->path_count;
+        difference->result = &result;
+        difference->lines_bytes_left = lines_limit(history->given->lines_bytes_max);
+        fi_difference_renames_init(&difference->renames);
+        rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
+        fi_difference_renames_deinit(&difference->renames);
+    }
     if (rc == FIRN_OK) {
         rc = fi_error_stopped(err, history->visit(history->ctx, &result));
     }
