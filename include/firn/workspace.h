@@ -844,7 +844,8 @@ typedef struct firn_workspace_log_options {
     const char *before;  /* a reference: end before this one; NULL: after the oldest */
     bool include_safety; /* safety checkpoints, too */
     /* Compare only these and what is below them; none: everything. They are read again for each
-     * checkpoint: the functions below may change what `paths` points to. */
+     * checkpoint: the functions below may change what `paths` points to. Where the store knows that
+     * nothing there differs, no trees are read. */
     const firn_slice *paths;
     size_t path_count;
     bool with_lines; /* these three as for firn_workspace_diff */

@@ -105,6 +105,17 @@ One file is followed through renames that keep its content.
   7
   renamed   f -> sub/h
   1
+  $ firn log sub/h --names -n 2; firn diff 6 7 sub/h --names; firn log sub/i -q
+     8  <id>  <ago>  edited
+  changed   sub/h
+  
+     7  <id>  <ago>  moved
+  renamed   f -> sub/h
+  added     sub/h
+  from 6 to 7: 0 changed, 1 added, 0 removed
+  ! firn: no checkpoint contains this path
+  ! hint: firn show REF --files lists the files of a checkpoint
+  [3]
 
 A checkpoint whose predecessor is gone is compared with the one before that; safety checkpoints are left out, as by list.
 

@@ -24,6 +24,7 @@ struct walk {
     struct fi_dir_history *history;
     char id[FIRN_CHECKPOINT_ID_SIZE];        /* of the checkpoint that is compared */
     char looked_id[FIRN_CHECKPOINT_ID_SIZE]; /* where a rename was looked for; "": nowhere yet */
+    bool is_first;                           /* no other comes before that one */
     bool is_at_rename;                       /* the walk was ended to look for one */
     char *old_path;                          /* what the file was called before; on the heap */
     firn_slice paths[PATHS_MAX];
@@ -40,6 +41,7 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
 {
     struct walk *walk = ctx;
     memcpy(walk->id, checkpoint->id, sizeof(walk->id));
+    walk->is_first = checkpoint->number == 1;
     return walk->history->options.on_checkpoint(walk->history->ctx, checkpoint, is_compared);
 }
 
@@ -51,7 +53,7 @@ on_difference(void *ctx, const firn_workspace_difference *difference)
     const firn_workspace_change *change = &difference->change;
     if (history->path != NULL && change->kind == FIRN_CHANGE_ADDED &&
         change->after->type == FIRN_ENTRY_FILE && is_path(change->after->path, history->path) &&
-        strcmp(walk->id, walk->looked_id) != 0) {
+        !walk->is_first && strcmp(walk->id, walk->looked_id) != 0) {
         walk->is_at_rename = true;
         return FIRN_CANCELLED;
     }

@@ -486,9 +486,9 @@ FIRN_MUST_CHECK int fi_catalog_told_join(void *ctx, struct firn_db_batch *batch,
 
 /* ---- which names a checkpoint changed: catalog_names.c ----
  *
- *   "firn.names": be32 workspace, be64 order → u8 format (1) | le64 trees | le16 hash* */
+ *   "firn.names": be32 workspace, be64 order → u8 format (2) | le64 trees | le16 hash* */
 
-enum { FI_CATALOG_NAMES_MAX = 128 };
+enum { FI_CATALOG_NAMES_MAX = 256 };
 
 /* Hashes of names. Zeroed: none. */
 struct fi_catalog_names {
@@ -499,6 +499,8 @@ struct fi_catalog_names {
 
 /* Adds the name of an entry that changed, and its ending. */
 void fi_catalog_names_add(struct fi_catalog_names *names, firn_slice path);
+/* Adds the name of a directory that both trees have, and in which entries differ. */
+void fi_catalog_names_add_dir(struct fi_catalog_names *names, firn_slice path);
 /* Adds to the commit of a checkpoint which names differ between the tree before and its own.
  * Requires: not is_full. */
 FIRN_MUST_CHECK int fi_catalog_names_put(struct fi_catalog *catalog, struct firn_db_batch *batch,
@@ -508,8 +510,10 @@ FIRN_MUST_CHECK int fi_catalog_names_put(struct fi_catalog *catalog, struct firn
 
 /* Adds a name, or '*' and the ending of names, to those that are looked for. */
 void fi_catalog_names_want(struct fi_catalog_names *wanted, firn_slice name);
-/* *out becomes true if the store knows that no entry of these names differs between the tree before
- * and that of the checkpoint. */
+/* Adds a path and all that is below it. Requires: a clean path, not the root. */
+void fi_catalog_names_want_path(struct fi_catalog_names *wanted, firn_slice path);
+/* *out becomes true if the store knows that nothing that is looked for differs between the tree
+ * before and that of the checkpoint. */
 FIRN_MUST_CHECK int fi_catalog_names_exclude(struct fi_catalog *catalog,
                                              const struct fi_catalog_names *wanted,
                                              uint32_t workspace, uint64_t order,

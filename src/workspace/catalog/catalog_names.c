@@ -2,14 +2,18 @@
  *
  * catalog/catalog_names.c: which names a checkpoint changed.
  *
- * To find where a name appeared or went, every checkpoint is compared with the one before it, which
- * takes some 30 µs each. So a save notes the hashes of the names that it found changed, and a
- * search passes over the checkpoints that have none of those it looks for. This is the idea of
- * git's changed-path Bloom filters; as few names change in most checkpoints, a list of short hashes
- * is smaller than a filter, and a name in it by chance costs one comparison.
+ * To find where a name appeared or went, or which checkpoints changed a path, every checkpoint is
+ * compared with the one before it, which takes some 30 µs each, and ten times as much where large
+ * directories differ. So a save notes the hashes of the names that it found changed, and a walk
+ * passes over the checkpoints that have none of those it looks for. This is the idea of git's
+ * changed-path Bloom filters; as few names change in most checkpoints, a list of short hashes is
+ * smaller than a filter, and a name in it by chance costs one comparison.
  *
  * A name is the last component of a path. Its ending, from the last point on, is noted as well, for
- * patterns such as "*.sql".
+ * patterns such as "*.sql". So is the name of each directory in which entries differ, under a seed
+ * of its own, so that searches for an entry do not meet it. A path differs, itself or below it,
+ * only if its name is noted in one of the two ways: a directory that is in one of the trees alone
+ * differs itself, and one that is in both has entries that differ.
  *
  * The list is of two trees, the checkpoint's and the one that it was compared with, and begins with
  * a hash of both. If one has changed since, or a checkpoint in between is gone, the list does not
@@ -23,7 +27,10 @@
 #include "base/slice.h"
 #include "codec/xxh3.h"
 
-enum { FORMAT = 1, TREES_SIZE = 8, HEAD_SIZE = 1 + TREES_SIZE, HASH_SIZE = 2 };
+enum { FORMAT = 2, TREES_SIZE = 8, HEAD_SIZE = 1 + TREES_SIZE, HASH_SIZE = 2 };
+
+/* What a name was noted for: seeds of its hash. */
+enum reason { OF_ENTRY = 0, OF_DIR = 1 };
 
 static uint64_t
 trees_of(const firn_hash *before, const firn_hash *after)
@@ -35,15 +42,15 @@ trees_of(const firn_hash *before, const firn_hash *after)
 /* ---- noting ---- */
 
 static void
-names_add(struct fi_catalog_names *names, const void *data, size_t size)
+names_add(struct fi_catalog_names *names, firn_slice name, enum reason reason)
 {
-    const uint16_t hash = (uint16_t)fi_xxh3(data, size, 0);
+    const uint16_t hash = (uint16_t)fi_xxh3(name.data, name.size, (uint64_t)reason);
     for (size_t i = 0; i < names->count; i++) {
         if (names->hashes[i] == hash) {
             return;
         }
     }
-    names->is_full = names->count == FI_CATALOG_NAMES_MAX;
+    names->is_full = names->is_full || names->count == FI_CATALOG_NAMES_MAX;
     if (!names->is_full) {
         names->hashes[names->count++] = hash;
     }
@@ -57,13 +64,22 @@ fi_catalog_names_add(struct fi_catalog_names *names, firn_slice path)
         return; /* the root has no name */
     }
     const uint8_t *point = memrchr(name.data, '.', name.size);
-    names_add(names, name.data, name.size);
-    if (point != NULL && !names->is_full) {
+    names_add(names, name, OF_ENTRY);
+    if (point != NULL) {
         uint8_t ending[1 + FI_TREE_NAME_SIZE_MAX] = {'*'};
         const size_t size = name.size - (size_t)(point - name.data);
         DCHECK(size < sizeof ending);
         memcpy(ending + 1, point, size);
-        names_add(names, ending, 1 + size);
+        names_add(names, firn_bytes(ending, 1 + size), OF_ENTRY);
+    }
+}
+
+void
+fi_catalog_names_add_dir(struct fi_catalog_names *names, firn_slice path)
+{
+    const firn_slice name = fi_slice_last_component(path);
+    if (name.size > 0 && !names->is_full) {
+        names_add(names, name, OF_DIR);
     }
 }
 
@@ -90,7 +106,16 @@ fi_catalog_names_put(struct fi_catalog *catalog, struct firn_db_batch *batch,
 void
 fi_catalog_names_want(struct fi_catalog_names *wanted, firn_slice name)
 {
-    names_add(wanted, name.data, name.size);
+    names_add(wanted, name, OF_ENTRY);
+}
+
+void
+fi_catalog_names_want_path(struct fi_catalog_names *wanted, firn_slice path)
+{
+    const firn_slice name = fi_slice_last_component(path);
+    DCHECK(name.size > 0); /* the root has no name */
+    names_add(wanted, name, OF_ENTRY);
+    names_add(wanted, name, OF_DIR);
 }
 
 static bool

@@ -36,6 +36,7 @@ struct difference {
     void *ctx;
     struct fi_ws_compare *scanned;    /* the side that is the disk; NULL: there is none */
     bool may_miss;                    /* a requested path need be on neither side */
+    struct fi_tree_filter *filter;    /* of the comparison; NULL: everything */
     struct fi_difference_lines lines; /* made by the first comparison */
     struct fi_difference_renames renames;
     uint64_t lines_bytes_left; /* so much content may still be compared line by line */
@@ -160,6 +161,13 @@ has_budget(struct difference *difference, const struct fi_difference_walk_change
     return fits;
 }
 
+/* Whether a change is not only that a directory appeared on the way to a requested path. */
+static bool
+is_requested(const struct difference *difference, const struct fi_difference_walk_change *change)
+{
+    return difference->filter == NULL || fi_tree_filter_selects(difference->filter, change->path);
+}
+
 static int
 report_change(void *ctx, const struct fi_difference_walk_change *change, firn_error *err)
 {
@@ -178,6 +186,9 @@ report_change(void *ctx, const struct fi_difference_walk_change *change, firn_er
     FI_TRY(is_left_alone(difference, change, &is_told, err));
     if (is_told) {
         rc = fi_ws_compare_report_left_alone(difference->scanned, change->path, err);
+        goto out;
+    }
+    if (!is_requested(difference, change)) {
         goto out;
     }
     FI_TRY(report_rename(difference, change, &is_told, err));
@@ -267,7 +278,8 @@ ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened
         difference->lines.algorithm = options->algorithm;
         difference->lines.ignores_space = options->ignore_space;
     }
-    struct fi_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL};
+    difference->filter = filter.count > 0 ? &filter : NULL;
+    struct fi_difference_walk_options diff_options = {.filter = difference->filter};
     if (options->find_renames) {
         DCHECK(difference->renames.count == 0);
         FI_TRY(fi_difference_walk(before, after, &diff_options, collect_rename, difference, err));
@@ -276,6 +288,7 @@ ws_difference_compare(struct difference *difference, struct fi_ws_opened *opened
     FI_TRY(fi_difference_walk(before, after, &diff_options, report_change, difference, err));
     rc = difference->may_miss ? FIRN_OK : check_paths(&filter, before, after, is_disk, err);
 out:
+    difference->filter = NULL;
     fi_tree_filter_deinit(&filter);
     return rc;
 }
@@ -437,8 +450,9 @@ fi_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
 
 /* ---- the history ----
  *
- * The records of the catalog are read from the newest on, and each is compared when it is met, so
- * the first results come at once. */
+ * The records of the catalog are read from the newest on. Each waits for the one that it is
+ * compared with, which is the next that is no safety checkpoint, so the first results come at once,
+ * and each record is read once. */
 
 struct history {
     struct fi_ws_opened *opened;
@@ -449,88 +463,141 @@ struct history {
     void *ctx;
     uint64_t last; /* the order of the newest that is not visited any more; 0: none */
     struct fi_catalog_names names; /* that are looked for */
+    bool waits;                    /* the record that was visited last is to be compared */
+    struct fi_buf bytes;           /* of that record */
+    struct fi_catalog_record record;
+    firn_workspace_checkpoint checkpoint;
 };
 
 enum { ENOUGH = 1 }; /* ends a walk; no error code of firn is positive */
 
+/* What of the names tells that the paths changed; none: there are no paths, or one is the root.
+ * Paths are read for each checkpoint, as the caller may change them. */
 static int
-keep_ordinary(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
+want_paths(struct history *history, firn_error *err)
 {
-    if (record->is_safety) {
+    const firn_workspace_log_options *given = history->given;
+    struct fi_tree_filter filter;
+    history->names.count = 0;
+    history->names.is_full = false;
+    FI_TRY_RETURN(fi_tree_filter_init(&filter, given->paths, given->path_count, err));
+    for (size_t i = 0; i < filter.count && !history->names.is_full; i++) {
+        fi_catalog_names_want_path(&history->names, filter.paths[i]);
+    }
+    fi_tree_filter_deinit(&filter);
+    return FIRN_OK;
+}
+
+/* Whether the store knows that a comparison would find nothing that is asked for. */
+static int
+is_unchanged(struct history *history, const struct fi_catalog_record *before, bool *out,
+             firn_error *err)
+{
+    *out = false;
+    if (history->given->name_count == 0) {
+        FI_TRY_RETURN(want_paths(history, err));
+    }
+    return before == NULL || history->names.count == 0
+               ? FIRN_OK
+               : fi_catalog_names_exclude(history->opened->catalog, &history->names,
+                                          history->opened->workspace.number, history->record.order,
+                                          &before->root.hash, &history->record.root.hash, out, err);
+}
+
+/* Compares the record that waits with the one before it; NULL: with an empty tree. */
+static int
+compare_record(struct history *history, const struct fi_catalog_record *before, firn_error *err)
+{
+    struct difference *difference = &history->difference;
+    firn_workspace_checkpoint before_checkpoint;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    bool is_known;
+    DCHECK(history->waits && history->record.order > history->last);
+    DCHECK(before == NULL || before->order < history->record.order);
+    history->waits = false;
+    FI_TRY_RETURN(is_unchanged(history, before, &is_known, err));
+    if (is_known && history->given->name_count > 0) {
         return FIRN_OK;
     }
-    int rc = fi_buf_append_slice(ctx, bytes);
-    return rc == FIRN_OK ? ENOUGH : fi_error_no_memory(err, "a checkpoint's record");
+    result.after = &history->checkpoint;
+    if (before != NULL) {
+        fi_catalog_record_to_checkpoint(before, &before_checkpoint);
+        result.before = &before_checkpoint;
+    }
+    if (!is_known) {
+        history->options.paths = history->given->paths;
+        history->options.path_count = history->given->path_count;
+        difference->result = &result;
+        difference->lines_bytes_left = lines_limit(history->given->lines_bytes_max);
+        fi_difference_renames_init(&difference->renames);
+        int rc = compare_stored(difference, history->opened, before, &history->record, err);
+        fi_difference_renames_deinit(&difference->renames);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return fi_error_stopped(err, history->visit(history->ctx, &result));
 }
 
 static int
-compare_record(struct history *history, const struct fi_catalog_record *after,
-               firn_workspace_checkpoint *after_checkpoint, firn_error *err)
+compare_with_ordinary(void *ctx, firn_slice bytes, const struct fi_catalog_record *record,
+                      firn_error *err)
 {
-    struct fi_buf bytes = {0};
-    struct fi_catalog_record before;
-    firn_workspace_checkpoint before_checkpoint;
-    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    struct difference *difference = &history->difference;
-    DCHECK(after->order > history->last && !history->options.against_nothing);
+    (void)bytes;
+    if (record->is_safety) {
+        return FIRN_OK;
+    }
+    int rc = compare_record(ctx, record, err);
+    return rc == FIRN_OK ? ENOUGH : rc;
+}
+
+/* Compares the record that waits, before a safety checkpoint that lies between it and the one that
+ * it is compared with. */
+static int
+compare_past_safety(struct history *history, firn_error *err)
+{
     int rc = fi_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
-                                    after->order, keep_ordinary, &bytes, err);
-    bool has_before = rc == ENOUGH;
-    FI_TRY(has_before ? fi_catalog_record_decode(fi_buf_slice(&bytes), &before, err) : rc);
-    if (has_before && history->names.count > 0) {
-        bool is_excluded;
-        FI_TRY(fi_catalog_names_exclude(history->opened->catalog, &history->names,
-                                        history->opened->workspace.number, after->order,
-                                        &before.root.hash, &after->root.hash, &is_excluded, err));
-        if (is_excluded) {
-            goto out;
-        }
+                                    history->record.order, compare_with_ordinary, history, err);
+    return rc == ENOUGH ? FIRN_OK : rc == FIRN_OK ? compare_record(history, NULL, err) : rc;
+}
+
+/* Keeps a record until the one before it is read, if it is to be compared. */
+static int
+begin_waiting(struct history *history, firn_slice bytes, firn_error *err)
+{
+    DCHECK(!history->waits);
+    history->bytes.size = 0;
+    if (fi_buf_append_slice(&history->bytes, bytes) != FIRN_OK) {
+        return fi_error_no_memory(err, "a checkpoint's record");
     }
-    result.after = after_checkpoint;
-    if (has_before) {
-        DCHECK(before.order < after->order);
-        fi_catalog_record_to_checkpoint(&before, &before_checkpoint);
-        result.before = &before_checkpoint;
-    }
-    history->options.paths = history->given->paths;
-    history->options.path_count = history->given->path_count;
-    difference->result = &result;
-    difference->lines_bytes_left = lines_limit(history->given->lines_bytes_max);
-    fi_difference_renames_init(&difference->renames);
-    rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
-    fi_difference_renames_deinit(&difference->renames);
-    if (rc == FIRN_OK) {
-        rc = fi_error_stopped(err, history->visit(history->ctx, &result));
-    }
-out:
-    fi_buf_deinit(&bytes);
-    return rc;
+    FI_TRY_RETURN(fi_catalog_record_decode(fi_buf_slice(&history->bytes), &history->record, err));
+    fi_catalog_record_to_checkpoint(&history->record, &history->checkpoint);
+    history->waits = true;
+    return history->given->on_checkpoint == NULL
+               ? FIRN_OK
+               : fi_error_stopped(err, history->given->on_checkpoint(
+                                           history->ctx, &history->checkpoint, &history->waits));
 }
 
 static int
 visit_record(void *ctx, firn_slice bytes, const struct fi_catalog_record *record, firn_error *err)
 {
-    (void)bytes;
     struct history *history = ctx;
-    const firn_workspace_log_options *given = history->given;
-    if (record->order <= history->last) {
-        return ENOUGH;
+    DCHECK(history->opened->workspace.number != 0);
+    if (history->waits && !record->is_safety) {
+        FI_TRY_RETURN(compare_record(history, record, err));
     }
-    if (record->is_safety && !given->include_safety) {
+    if (record->order <= history->last) {
+        return history->waits ? FIRN_OK : ENOUGH;
+    }
+    if (record->is_safety && !history->given->include_safety) {
         return FIRN_OK;
     }
-    DCHECK(history->opened->workspace.number != 0);
-    firn_workspace_checkpoint checkpoint;
-    fi_catalog_record_to_checkpoint(record, &checkpoint);
-    bool is_compared = true;
-    int rc = FIRN_OK;
-    if (given->on_checkpoint != NULL) {
-        rc = fi_error_stopped(err, given->on_checkpoint(history->ctx, &checkpoint, &is_compared));
+    if (history->waits) {
+        FI_TRY_RETURN(compare_past_safety(history, err));
     }
-    if (rc == FIRN_OK && is_compared) {
-        rc = compare_record(history, record, &checkpoint, err);
-    }
-    return rc == FIRN_OK ? ws_difference_progress(&history->difference, err) : rc;
+    FI_TRY_RETURN(begin_waiting(history, bytes, err));
+    return ws_difference_progress(&history->difference, err);
 }
 
 struct choosing {
@@ -614,7 +681,11 @@ fi_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *optio
                                     &history, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;
     }
+    if (rc == FIRN_OK && history.waits) {
+        rc = compare_record(&history, NULL, err);
+    }
 out:
+    fi_buf_deinit(&history.bytes);
     fi_difference_lines_deinit(&history.difference.lines);
     return fi_ws_opened_close(ws, &opened, rc, err);
 }

@@ -56,6 +56,9 @@ count_change(void *ctx, const struct fi_difference_walk_change *change, firn_err
         result->is_unchanged = false;
         fi_catalog_names_add(counting->names, change->path);
     }
+    if (change->is_entered) {
+        fi_catalog_names_add_dir(counting->names, change->path);
+    }
     return FIRN_OK;
 }
 
