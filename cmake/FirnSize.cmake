@@ -252,8 +252,11 @@ set(FIRN_COLD_FILES
     manifest/manifest.c
     manifest/manifest_edit.c
     manifest/manifest_state.c
+    version/version_create.c
     version/version_file.c
     version/version_history.c
+    version/version_source.c
+    version/version_values.c
     # tables
     csv/csv_infer.c
     json/json_reader.c
@@ -360,6 +363,7 @@ set(FIRN_COLD_FILES
     tree/tree_build.c
     tree/tree_filter.c
     tree/tree_lookup.c
+    tree/tree_reserved.c
     # api
     api/alxs_api.c
     api/scan_api.c

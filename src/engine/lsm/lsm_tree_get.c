@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "lsm/lsm_internal.h"
+#include "version/version_hot.h"
 
 /* What a source says about a key. */
 enum answer {
@@ -302,17 +303,49 @@ query_version(struct query *query, struct fi_version *version, enum answer *out)
     return FIRN_OK;
 }
 
-static int
-query_state(struct query *query, const struct fi_lsm_superversion *state, enum answer *out)
+/* ---- hot entries ---- */
+
+/* Whether hot entries may have the answer: they are whole values, and copied. */
+static bool
+wants_hot(const struct query *query)
+{
+    return query->out != NULL && query->pinned == NULL && query->columns == NULL;
+}
+
+/* query_version through the version's hot entries. visits counts gets. */
+static inline int
+query_hot(struct query *query, struct fi_lsm *lsm, struct fi_version *version, uint64_t visits,
+          enum answer *out)
+{
+    struct fi_version_hot_get get = {query->key, query->snapshot, visits, 0};
+    firn_slice value;
+    if (!fi_version_hot_begin(version, lsm->options.cache, &get)) {
+        return query_version(query, version, out);
+    }
+    if (fi_version_hot_find(version, &get, &value)) {
+        *out = ANSWER_VALUE;
+        return take_value(query, value);
+    }
+    FI_TRY_RETURN(query_version(query, version, out));
+    if (*out == ANSWER_VALUE) {
+        fi_version_hot_offer(version, &lsm->epoch, &get, query->sequence, fi_buf_slice(query->out));
+    }
+    return FIRN_OK;
+}
+
+static inline int
+query_state(struct query *query, struct fi_lsm *lsm, const struct fi_lsm_superversion *state,
+            uint64_t visits, enum answer *out)
 {
     *out = ANSWER_NOTHING;
     for (size_t i = 0; i < state->memtable_count && *out == ANSWER_NOTHING; i++) {
         FI_TRY_RETURN(query_memtable(query, state->memtables[i]->table, out));
     }
-    if (*out == ANSWER_NOTHING) {
-        FI_TRY_RETURN(query_version(query, state->version, out));
+    if (*out != ANSWER_NOTHING) {
+        return FIRN_OK;
     }
-    return FIRN_OK;
+    return wants_hot(query) ? query_hot(query, lsm, state->version, visits, out)
+                            : query_version(query, state->version, out);
 }
 
 /* ---- merge operands ---- */
@@ -481,7 +514,7 @@ resolve_unwanted(struct fi_lsm *lsm, uint64_t time_ms, const struct query *query
     struct fi_buf unwanted = {0};
     struct query again = *query;
     again.out = &unwanted;
-    int rc = query_state(&again, state, answer);
+    int rc = query_state(&again, lsm, state, 0, answer);
     if (rc == FIRN_OK && *answer > ANSWER_VALUE) {
         rc = resolve(lsm, time_ms, &again, state, answer);
     }
@@ -499,7 +532,7 @@ lsm_tree_get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
      * (lsm_tree.c). */
     const struct fi_lsm_superversion *state =
         atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    int rc = query_state(query, state, &answer);
+    int rc = query_state(query, lsm, state, fi_epoch_visits(&lsm->epoch, slot), &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
         rc = query->out != NULL ? resolve(lsm, time_ms, query, state, &answer)
                                 : resolve_unwanted(lsm, time_ms, query, state, &answer);

@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "base/snapshot.h"
@@ -28,6 +30,8 @@ struct fi_version_level {
     uint64_t sequence_max; /* of all runs */
 };
 
+struct fi_version_hot;
+
 /* Any thread. All versions of a key in a level are newer than those in deeper levels, and in a run
  * of level 0 newer than those in the runs that follow; range deletes count as versions of the keys
  * that they cover. Only history is not ordered by age, neither among its runs nor relative to the
@@ -36,9 +40,24 @@ struct fi_version {
     _Atomic size_t refs;
     struct fi_version_level levels[FI_VERSION_LEVELS_ALL];
     size_t run_count;
-    uint64_t history_last;       /* of all history runs (version_file.h) */
-    _Atomic uint64_t skipped_by; /* see version_history.c */
+    uint64_t history_last;                /* of all history runs (version_file.h) */
+    _Atomic uint64_t skipped_by;          /* see version_history.c */
+    _Atomic(struct fi_version_hot *) hot; /* version_hot.h; NULL: none */
 };
+
+/* The first eight bytes of a key, as a number: keys whose heads differ have the order of these. */
+static inline uint64_t
+fi_version_head(firn_slice key)
+{
+    uint8_t padded[8] = {0};
+    if (key.size >= sizeof padded) {
+        return fi_load_be64(key.data);
+    }
+    if (key.size > 0) {
+        memcpy(padded, key.data, key.size);
+    }
+    return fi_load_be64(padded);
+}
 
 static inline struct fi_version_file *
 fi_version_file(const struct fi_version_level *level, size_t i)

@@ -38,6 +38,7 @@ fi_epoch_init(struct fi_epoch *epoch)
 {
     for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
         atomic_init(&epoch->slots[i].epoch, 0);
+        epoch->slots[i].visits = 0;
     }
     atomic_init(&epoch->without_slot, 0);
     atomic_init(&epoch->now, 1);
@@ -78,6 +79,7 @@ fi_epoch_enter(struct fi_epoch *epoch)
         /* (I1), (I3): pairs with the loads in oldest_inside and the store in leave. */
         if (atomic_compare_exchange_strong_explicit(&epoch->slots[slot].epoch, &is_free, now,
                                                     memory_order_seq_cst, memory_order_relaxed)) {
+            epoch->slots[slot].visits++;
             return slot;
         }
     }

@@ -28,7 +28,8 @@ struct fi_epoch_node {
 /* A cache line for each, so that readers do not disturb each other. */
 struct fi_epoch_slot {
     _Atomic uint64_t epoch; /* counter when its reader entered; 0: free */
-    uint64_t padding[7];
+    uint64_t visits;        /* how often it was taken; of its reader */
+    uint64_t padding[6];
 };
 
 /* Embedded in the caller's memory; the members are the implementation's. */
@@ -46,6 +47,13 @@ void fi_epoch_deinit(struct fi_epoch *epoch);
 /* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which is passed the
  * result. Calls may nest. Never waits. */
 size_t fi_epoch_enter(struct fi_epoch *epoch);
+/* How often somebody has entered there, the caller included: for what is to be done once in so many
+ * times, without a counter that threads share. 0 if it found no slot. Requires: inside. */
+static inline uint64_t
+fi_epoch_visits(const struct fi_epoch *epoch, size_t slot)
+{
+    return slot == FI_EPOCH_SLOTS ? 0 : epoch->slots[slot].visits;
+}
 void fi_epoch_leave(struct fi_epoch *epoch, size_t slot);
 
 /* release(node) will be called once, by any thread that reclaims, when no thread can use the
