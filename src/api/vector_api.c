@@ -68,7 +68,8 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
                        (int)FIRN_METRIC_COSINE == (int)FI_VECTOR_COSINE,
                    "metrics have the same numbers");
     firn_search_options given = FIRN_SEARCH_OPTIONS_INIT;
-    struct fi_search_request request = {.column = column, .query = query, .dimensions = dimensions};
+    struct fi_search_request request = {
+        .column = column, .query = query, .dimensions = dimensions, .query_count = 1};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(table, TABLE, err);
