@@ -239,6 +239,7 @@ set(FIRN_COLD_FILES
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
+    instance/db_log.c # once a sync, which takes nearly all of its time
     store/db_keyspace.c
     store/db_layout.c
     upkeep/db_maintain.c

@@ -254,7 +254,7 @@ four_of(const float *numbers)
 uint64_t
 fi_vector_code_near(const struct fi_vector_code_query *query,
                     const struct fi_vector_code_limit *limit, firn_slice block, size_t word,
-                    uint64_t wanted)
+                    uint64_t wanted, bool is_first)
 {
     const size_t stride = query->stride;
     const size_t rows = (block.size - TRAILER) / (stride + PER_ROW);
@@ -267,7 +267,7 @@ fi_vector_code_near(const struct fi_vector_code_query *query,
         const uint8_t *const four[4] = {first, first + stride, first + 2 * stride,
                                         first + 3 * stride};
         int32x4 products;
-        for (size_t at = 0; at < 4 * stride; at += 64) {
+        for (size_t at = 0; is_first && at < 4 * stride; at += 64) {
             __builtin_prefetch((const void *)((uintptr_t)first + AHEAD + at));
         }
         if ((wanted >> i & 15) == 0) {

@@ -52,9 +52,10 @@ void fi_vector_code_set_limit(const struct fi_vector_code_query *query,
                               enum fi_vector_metric metric, double most,
                               struct fi_vector_code_limit *out);
 /* Which of the rows 64 word to 64 word + 63 of a block that are wanted may be at the distance of
- * the limit, or nearer. A row whose bit is not set is certainly not, or it is not in the block. */
+ * the limit, or nearer. A row whose bit is not set is certainly not, or it is not in the block.
+ * is_first: no query was compared with these rows just before, so they come from memory. */
 uint64_t fi_vector_code_near(const struct fi_vector_code_query *query,
                              const struct fi_vector_code_limit *limit, firn_slice block,
-                             size_t word, uint64_t wanted);
+                             size_t word, uint64_t wanted, bool is_first);
 
 #endif

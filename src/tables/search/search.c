@@ -307,7 +307,8 @@ near_by_codes(struct search *search, struct worker *worker, size_t query, size_t
         fi_vector_code_set_limit(&measure->code, measure->metric, most, &found->limit);
         found->most = most;
     }
-    return fi_vector_code_near(&measure->code, &found->limit, worker->code.block, word, bits);
+    return fi_vector_code_near(&measure->code, &found->limit, worker->code.block, word, bits,
+                               query == 0);
 }
 
 /* Finds or makes the codes of a batch; takes rows whose vectors are null out of `wanted`. */
@@ -335,8 +336,8 @@ prepare_codes(struct search *search, struct worker *worker, struct batch *batch,
     }
     place.run = count == batch->vectors.count ? place.run : NULL;
     if (place.run != NULL || search->request->query_count >= QUERIES_CODED) {
-        fi_search_code_make(&worker->code, &place, &batch->vectors, wanted,
-                            search->request->dimensions);
+        return fi_search_code_make(&worker->code, &place, &batch->vectors, wanted,
+                                   search->request->dimensions, err);
     }
     return FIRN_OK;
 }
@@ -749,28 +750,40 @@ search_one(struct firn_table *table, const struct fi_search_request *request,
     return FIRN_OK;
 }
 
-/* The results of several queries: of each alone where it may use graphs or sources, else of many by
- * one pass over all rows. */
+/* How many queries from the first one of a request on can be answered by one pass over all rows:
+ * those that no graph serves; 0: the first one is better answered alone. */
+static size_t
+count_together(const struct fi_search_request *request, const struct fi_schema *schema)
+{
+    struct fi_search_request one = *request;
+    size_t count = 0;
+    while (request->sources == NULL && count < request->query_count && count < QUERIES_MAX &&
+           !may_have_graphs(schema, &one)) {
+        count++;
+        one.query += one.dimensions;
+    }
+    return count;
+}
+
 static int
 search_each(struct firn_table *table, const struct fi_search_request *request,
             struct fi_schema *schema, struct firn_snapshot *snapshot,
             struct firn_search_result **out, firn_error *err)
 {
-    const size_t count = request->query_count;
-    struct fi_search_request part = *request;
-    struct fi_search_graphs graphs = {.damaged = 0};
+    struct fi_search_request rest = *request;
     int rc = FIRN_OK;
-    for (size_t i = 0; rc == FIRN_OK && i < count; i += part.query_count) {
-        part.query = request->query + i * request->dimensions;
-        part.query_count = 1;
-        if (count == 1 || request->sources != NULL || may_have_graphs(schema, &part)) {
-            rc = search_one(table, &part, schema, snapshot, &out[i], err);
-        } else {
-            bool lacks;
-            part.query_count = count - i < QUERIES_MAX ? count - i : QUERIES_MAX;
-            rc = search_in(table, &part, BY_ALL_ROWS, &graphs, schema, snapshot, &out[i], &lacks,
-                           err);
-        }
+    while (rc == FIRN_OK && rest.query_count > 0) {
+        struct fi_search_request part = rest;
+        struct fi_search_graphs graphs = {.damaged = 0};
+        const size_t together = count_together(&rest, schema);
+        bool lacks;
+        part.query_count = together > 0 ? together : 1;
+        rc = together > 1
+                 ? search_in(table, &part, BY_ALL_ROWS, &graphs, schema, snapshot, out, &lacks, err)
+                 : search_one(table, &part, schema, snapshot, out, err);
+        out += part.query_count;
+        rest.query += part.query_count * rest.dimensions;
+        rest.query_count -= part.query_count;
     }
     return rc;
 }
@@ -782,7 +795,9 @@ fi_search_run(struct firn_table *table, const struct fi_search_request *request,
     struct fi_schema *schema = NULL;
     struct firn_snapshot *own_snapshot = NULL;
     int rc;
-    memset(out, 0, request->query_count * sizeof *out);
+    for (size_t i = 0; i < request->query_count; i++) {
+        out[i] = NULL;
+    }
     DCHECK(request->txn == NULL || request->snapshot == NULL);
     struct firn_snapshot *snapshot =
         request->txn != NULL ? fi_txn_snapshot(request->txn) : request->snapshot;

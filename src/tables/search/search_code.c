@@ -15,7 +15,7 @@
  *      because of the condition or because the piece ends, the others' values are unknown, and the
  *      codes are of use to this search alone.
  *
- * Failure: none. Without memory there are no codes, and vectors are compared.
+ * Memory: of each thread up to MADE_MAX; codes of larger batches are not made.
  */
 #include "search/search_internal.h"
 
@@ -56,14 +56,18 @@ fi_search_code_find(struct fi_search_code *code, const struct fi_search_place *p
     return true;
 }
 
-void
+int
 fi_search_code_make(struct fi_search_code *code, const struct fi_search_place *place,
-                    const struct fi_chunk_values *vectors, const uint64_t *rows, size_t dimensions)
+                    const struct fi_chunk_values *vectors, const uint64_t *rows, size_t dimensions,
+                    firn_error *err)
 {
     const size_t size = fi_vector_code_size(vectors->count, dimensions);
     DCHECK(code->block.size == 0);
-    if (size > MADE_MAX || fi_buf_set_size(&code->made, size) != FIRN_OK) {
-        return;
+    if (size > MADE_MAX) {
+        return FIRN_OK;
+    }
+    if (fi_buf_set_size(&code->made, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a search");
     }
     fi_vector_code_write(vectors->as.bytes, rows, vectors->count, dimensions, code->made.data);
     code->block = fi_buf_slice(&code->made);
@@ -71,6 +75,7 @@ fi_search_code_make(struct fi_search_code *code, const struct fi_search_place *p
         fi_column_derived_keep(place->run, place->group, place->column, place->row / FI_CHUNK_BLOCK,
                                code->block);
     }
+    return FIRN_OK;
 }
 
 void

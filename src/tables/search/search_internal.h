@@ -67,11 +67,12 @@ struct fi_search_place {
 bool fi_search_code_fits(const struct fi_lsm_pieces *pieces, size_t dimensions);
 /* The codes that an earlier search has kept, if there are any. */
 bool fi_search_code_find(struct fi_search_code *code, const struct fi_search_place *place);
-/* Makes those of some rows, if there is memory. The cache keeps them, if the place is one: then
- * they must be all rows of the batch whose vectors are not null (C1). */
-void fi_search_code_make(struct fi_search_code *code, const struct fi_search_place *place,
-                         const struct fi_chunk_values *vectors, const uint64_t *rows,
-                         size_t dimensions);
+/* Makes those of some rows, unless they take too much memory. The cache keeps them, if the place is
+ * one: then they must be all rows of the batch whose vectors are not null (C1). */
+FIRN_MUST_CHECK int fi_search_code_make(struct fi_search_code *code,
+                                        const struct fi_search_place *place,
+                                        const struct fi_chunk_values *vectors, const uint64_t *rows,
+                                        size_t dimensions, firn_error *err);
 /* There are none afterwards. */
 void fi_search_code_drop(struct fi_search_code *code);
 void fi_search_code_deinit(struct fi_search_code *code);

@@ -93,7 +93,8 @@ compare(struct rig *rig, enum fi_vector_metric metric, const float *query)
         fi_vector_code_set_limit(&q, metric, most, &limit);
         for (size_t i = 0; i < rig->count; i++) {
             const bool is_there = (rig->rows[i / 64] >> i % 64 & 1) != 0;
-            const uint64_t near = fi_vector_code_near(&q, &limit, block, i / 64, rig->rows[i / 64]);
+            const uint64_t near =
+                fi_vector_code_near(&q, &limit, block, i / 64, rig->rows[i / 64], i % 2 == 0);
             const bool is_near = (near >> i % 64 & 1) != 0;
             const double d = is_there ? distance(rig, metric, query, i) : 0;
             if (is_there && (!isfinite(d) || d <= most) && !is_near) {
@@ -167,7 +168,7 @@ what_is_not_finite_or_of_another_size_is_near(void **state)
         struct fi_vector_code_limit limit;
         fi_vector_code_set_limit(&q, metric, metric == FI_VECTOR_DOT ? -1000 : 0, &limit);
         assert_int_equal(
-            fi_vector_code_near(&q, &limit, firn_bytes(rig.block, rig.size), 0, UINT64_MAX),
+            fi_vector_code_near(&q, &limit, firn_bytes(rig.block, rig.size), 0, UINT64_MAX, true),
             (1U << rows) - 1);
     }
     end(&rig);
