@@ -13,7 +13,9 @@
  * offset. */
 enum { OFFSET_BITS = 48 };
 #define DERIVED (UINT64_C(1) << 63)
-#define BUDGET_PART 4 /* of the budget that a search may take for what it derives */
+/* One in so many bytes of the budget may be derived by a search: what it is derived from needs room,
+ * too. */
+#define BUDGET_PART 6
 
 bool
 fi_column_derived_fits(const struct fi_run *run, uint64_t bytes)

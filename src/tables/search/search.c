@@ -45,14 +45,17 @@
 enum {
     FOUR = 4,
     QUERIES_MAX = 256, /* of which each batch is compared with all */
-    QUERIES_CODED = 4  /* so many make codes for themselves */
+    QUERIES_CODED = 4, /* so many make codes for themselves */
+    TESTED_MIN = 4096  /* rows whose codes say whether those of others are worth it */
 };
 
 /* What one thread has found for one query. */
 struct found {
     struct fi_search_top top;
     struct fi_vector_code_limit limit;
-    double most; /* of which limit is */
+    double most;     /* of which limit is */
+    uint64_t tested; /* rows whose codes were compared */
+    uint64_t near;   /* rows that these did not exclude */
     uint64_t judged;
 };
 
@@ -300,15 +303,19 @@ near_by_codes(struct search *search, struct worker *worker, size_t query, size_t
     const struct fi_search_measure *measure = &search->measures[query];
     struct found *found = &worker->found[query];
     const double most = present_most(search, worker, query);
-    if (!measure->has_code || worker->code.block.size == 0 || !(most <= (double)__DBL_MAX__)) {
+    if (!measure->has_code || worker->code.block.size == 0 || !(most <= (double)__DBL_MAX__) ||
+        (found->tested >= TESTED_MIN && found->near > found->tested / 2)) {
         return bits;
     }
     if (most < found->most) {
         fi_vector_code_set_limit(&measure->code, measure->metric, most, &found->limit);
         found->most = most;
     }
-    return fi_vector_code_near(&measure->code, &found->limit, worker->code.block, word, bits,
-                               query == 0);
+    const uint64_t near = fi_vector_code_near(&measure->code, &found->limit, worker->code.block,
+                                              word, bits, query == 0);
+    found->tested += (uint64_t)fi_count_bits(bits);
+    found->near += (uint64_t)fi_count_bits(near);
+    return near;
 }
 
 /* Finds or makes the codes of a batch; takes rows whose vectors are null out of `wanted`. */
@@ -334,8 +341,12 @@ prepare_codes(struct search *search, struct worker *worker, struct batch *batch,
         count += (uint64_t)fi_count_bits(wanted[i]);
         wanted[i] &= batch->vectors.valid != NULL ? batch->vectors.valid[i] : UINT64_MAX;
     }
-    place.run = count == batch->vectors.count ? place.run : NULL;
-    if (place.run != NULL || search->request->query_count >= QUERIES_CODED) {
+    const bool has_many = search->request->query_count >= QUERIES_CODED;
+    if (count != batch->vectors.count ||
+        !(has_many || fi_query_visit_was_used(batch->rows, search->schema->key_count))) {
+        place.run = NULL;
+    }
+    if (place.run != NULL || has_many) {
         return fi_search_code_make(&worker->code, &place, &batch->vectors, wanted,
                                    search->request->dimensions, err);
     }

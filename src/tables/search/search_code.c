@@ -3,10 +3,11 @@
  * search/search_code.c: the codes of a batch of rows, which show that most rows are too far.
  *
  * A search that reads all vectors waits for memory. Codes (vector/vector_code.h) are a quarter as
- * long. So the first search that reads a block of vectors makes codes of it, and the cache keeps
- * them with the blocks of the run (column/column.h); later searches read only the codes, and the
- * vectors of the few rows that these do not exclude. If the codes of all rows would take too much
- * of the cache, none are kept.
+ * long. So a search that finds a block of vectors in the cache, where others have used it, makes
+ * codes of it, and the cache keeps them with the blocks of the run (column/column.h). Later
+ * searches read only the codes, and the vectors of the few rows that these do not exclude. If the
+ * codes of all rows would take too much of the cache, none are kept. Where codes exclude less than
+ * half of the rows, a search goes on without them.
  *
  * A search for several queries at once makes codes for itself, also of rows that are not in a run:
  * comparing codes takes a fraction of the time of comparing vectors even in the processor's cache.
