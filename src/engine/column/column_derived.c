@@ -13,8 +13,8 @@
  * offset. */
 enum { OFFSET_BITS = 48 };
 #define DERIVED (UINT64_C(1) << 63)
-/* One in so many bytes of the budget may be derived by a search: what it is derived from needs room,
- * too. */
+/* One in so many bytes of the budget may be derived by a search: what it is derived from needs
+ * room, too. */
 #define BUDGET_PART 6
 
 bool
