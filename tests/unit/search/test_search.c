@@ -659,7 +659,7 @@ hundreds_of_queries_have_the_answers_of_each(void **state)
             OK(firn_store_compact(rig.store, NULL, &err));
         }
         options.where = round == 1 ? "kind = 4" : NULL;
-        options.k = round == 2 ? 300 : 10;
+        options.k = round == 2 ? 40 : 10;
         OK(firn_table_search_many(rig.table, "v", queries, QUERIES, N, &options, all, &err));
         for (size_t i = 0; i < QUERIES; i++) {
             if (i % 20 == 0 || i + 1 == QUERIES) {
