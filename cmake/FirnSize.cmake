@@ -142,6 +142,7 @@ set(FIRN_COLD_FILES
     block/block_verify.c
     run/run_check.c
     run/run_origin.c
+    run/run_output.c # once a block, which is compressed and written
     run/run_summary.c
     run/run_text.c
     run/run_value_cell.c
@@ -225,6 +226,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_sort.c
     csv/csv_sniff.c
     instance/db_handles.c
+    instance/db_turn.c # once a memtable
     instance/db_memory.c
     difference/difference_content.c
     difference/difference_lines.c
@@ -237,6 +239,7 @@ set(FIRN_COLD_FILES
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
+    instance/db_log.c # once a sync, which takes nearly all of its time
     store/db_keyspace.c
     store/db_layout.c
     upkeep/db_maintain.c

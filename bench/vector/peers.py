@@ -6,6 +6,7 @@
 #     peers.py truth DATA METRIC K                              writes DATA/truth.ivecs and DATA/truth-{50,10,1}.ivecs
 #     peers.py version ENGINE
 #     peers.py exact ENGINE DATA METRIC K SECONDS               each query over all rows
+#     peers.py batch faiss DATA METRIC K SECONDS                200 queries in one call
 #     peers.py index ENGINE INDEX DATA METRIC M EF_CONSTRUCTION THREADS
 #     peers.py sweep ENGINE INDEX DATA METRIC K SECONDS SHARE EF...
 #     peers.py serve ENGINE INDEX DATA METRIC K EF
@@ -170,6 +171,30 @@ def exact(engine, data, metric, k, seconds):
     measure(engine, "exact", 1, ask, queries, wanted, k, seconds)
 
 
+BATCH = 200
+
+
+def batch(engine, data, metric, k, seconds):
+    import faiss
+
+    base = normalized(read_fvecs(f"{data}/base.fvecs"), metric)
+    queries = normalized(read_fvecs(f"{data}/query.fvecs"), metric)
+    wanted = read_fvecs(f"{data}/truth.ivecs", np.int32)
+    faiss.omp_set_num_threads(1)
+    index = faiss.IndexFlatL2(base.shape[1]) if metric == "l2" else faiss.IndexFlatIP(base.shape[1])
+    index.add(base)
+    parts = [slice(i, i + BATCH) for i in range(0, len(queries) - BATCH + 1, BATCH)]
+    found = index.search(queries[parts[0]], k)[1]
+    hits = sum(len(set(map(int, row)) & set(map(int, true[:k]))) for row, true in zip(found, wanted))
+    calls = 0
+    clock = Clock()
+    while clock.taken()[0] < seconds or calls < 3:
+        index.search(queries[parts[calls % len(parts)]], k)
+        calls += 1
+    wall, cpu = clock.taken()
+    line(engine, "batch", 1, calls * BATCH / wall, calls * BATCH / cpu, "queries/s", hits / (k * BATCH))
+
+
 class Faiss:
     def __init__(self, metric, _engine):
         import faiss
@@ -283,6 +308,9 @@ def main(what, *arguments):
     elif what == "exact":
         engine, data, metric, k, seconds = arguments
         exact(engine, data, metric, int(k), float(seconds))
+    elif what == "batch":
+        engine, data, metric, k, seconds = arguments
+        batch(engine, data, metric, int(k), float(seconds))
     elif what in ("index", "sweep", "serve", "open"):
         graph(what, *arguments)
     else:

@@ -65,6 +65,12 @@ def rows_of(figures, data):
     for share in (50, 10, 1):
         yield f"{share} % of the rows, recall 0.95, queries/s", lambda e, c, s=share: figures.at_recall(data, e, f"filter-{s}", 0.95, c), True
     yield "exact, queries/s", lambda e, c: figures.median(data, e, "exact", None, c), True
+    yield (
+        "exact, without an index, queries/s",
+        lambda e, c: figures.median(data, e, "flat" if e == "firn" else "exact", None, c),
+        True,
+    )
+    yield "exact, without an index, 200 queries at once, queries/s", lambda e, c: figures.median(data, e, "batch", None, c), True
     yield "memory, bytes a vector", lambda e, c: figures.median(data, e, "memory", None, c), False
     yield "open and first query, ms", lambda e, c: figures.median(data, e, "open", None, c), False
 

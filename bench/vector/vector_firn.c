@@ -5,6 +5,8 @@
  *
  *     bench_vector_firn load STORE DATA MEMORY_MIB
  *     bench_vector_firn exact STORE DATA MEMORY_MIB METRIC K SECONDS      each query over all rows, one thread
+ *     bench_vector_firn flat STORE DATA MEMORY_MIB METRIC K SECONDS       the same, of a store without an index
+ *     bench_vector_firn batch STORE DATA MEMORY_MIB METRIC K SECONDS      200 queries in one call
  *     bench_vector_firn index STORE DATA MEMORY_MIB METRIC M EF_CONSTRUCTION THREADS
  *     bench_vector_firn sweep STORE DATA MEMORY_MIB METRIC K SECONDS SHARE EF...
  *                                   walks by graphs among SHARE percent of the rows, for so many seconds with each ef
@@ -195,14 +197,8 @@ struct searching {
 };
 
 static void
-search(struct searching *searching, size_t query)
+count_hits(struct searching *searching, size_t i, const firn_search_result *result)
 {
-    firn_search_result *result;
-    check(searching->queries.count > 0 ? FIRN_OK : FIRN_INVALID);
-    const size_t i = query % searching->queries.count;
-    const size_t n = searching->queries.dimensions;
-    check(firn_table_search(searching->table, "v", searching->queries.numbers + i * n, n,
-                            &searching->options, &result, &err));
     for (size_t k = 0; i < searching->truth.count && k < searching->options.k; k++) {
         const int64_t wanted =
             (int64_t)searching->truth.numbers[i * searching->truth.dimensions + k];
@@ -211,7 +207,37 @@ search(struct searching *searching, size_t query)
             searching->hits += firn_search_result_key(result, r, NULL)[0].as.i64 == wanted;
         }
     }
+}
+
+static void
+search(struct searching *searching, size_t query)
+{
+    firn_search_result *result;
+    check(searching->queries.count > 0 ? FIRN_OK : FIRN_INVALID);
+    const size_t i = query % searching->queries.count;
+    const size_t n = searching->queries.dimensions;
+    check(firn_table_search(searching->table, "v", searching->queries.numbers + i * n, n,
+                            &searching->options, &result, &err));
+    count_hits(searching, i, result);
     firn_search_result_destroy(result);
+}
+
+enum { BATCH = 200 };
+
+/* One call for BATCH queries. */
+static void
+search_batch(struct searching *searching, size_t query)
+{
+    firn_search_result *results[BATCH];
+    const size_t n = searching->queries.dimensions;
+    check(searching->queries.count >= BATCH ? FIRN_OK : FIRN_INVALID);
+    const size_t first = query % (searching->queries.count / BATCH) * BATCH;
+    check(firn_table_search_many(searching->table, "v", searching->queries.numbers + first * n,
+                                 BATCH, n, &searching->options, results, &err));
+    for (size_t i = 0; i < BATCH; i++) {
+        count_hits(searching, first + i, results[i]);
+        firn_search_result_destroy(results[i]);
+    }
 }
 
 static double
@@ -243,7 +269,8 @@ begin(struct searching *searching, char **argv, firn_store *store)
 
 /* Searches for the queries over and over, for so many seconds. */
 static void
-measure(struct searching *searching, const char *workload, const char *parameter, double seconds)
+measure(struct searching *searching, const char *workload, const char *parameter, double seconds,
+        size_t queries)
 {
     const double begun = now();
     const double begun_cpu = cpu();
@@ -251,10 +278,11 @@ measure(struct searching *searching, const char *workload, const char *parameter
     searching->hits = 0;
     searching->wanted = 0;
     do {
-        search(searching, count++);
+        (queries > 1 ? search_batch : search)(searching, count++);
     } while (now() - begun < seconds || count < 3);
-    print_line(workload, parameter, (double)count / (now() - begun),
-               (double)count / (cpu() - begun_cpu), "queries/s", recall_of(searching));
+    const double asked = (double)(count * queries);
+    print_line(workload, parameter, asked / (now() - begun), asked / (cpu() - begun_cpu),
+               "queries/s", recall_of(searching));
 }
 
 /* Begins searches at a snapshot with queries and their truth. */
@@ -281,7 +309,7 @@ end_measuring(struct searching *searching, firn_snapshot *snapshot, firn_store *
 }
 
 static void
-exact(char **argv)
+exact(char **argv, const char *workload, size_t queries)
 {
     struct searching searching;
     firn_store *store = open_store(argv[2], argv[4]);
@@ -290,7 +318,7 @@ exact(char **argv)
     for (size_t i = 0; i < 10; i++) {
         search(&searching, i);
     }
-    measure(&searching, "exact", "1", strtod(argv[7], NULL));
+    measure(&searching, workload, "1", strtod(argv[7], NULL), queries);
     end_measuring(&searching, snapshot, store);
 }
 
@@ -317,7 +345,7 @@ sweep(int argc, char **argv)
              q++) {
             search(&searching, q);
         }
-        measure(&searching, workload, argv[i], strtod(argv[7], NULL));
+        measure(&searching, workload, argv[i], strtod(argv[7], NULL), 1);
     }
     end_measuring(&searching, snapshot, store);
 }
@@ -435,8 +463,10 @@ main(int argc, char **argv)
     const char *what = argc > 4 ? argv[1] : "";
     if (argc == 5 && strcmp(what, "load") == 0) {
         load(argv);
-    } else if (argc == 8 && strcmp(what, "exact") == 0) {
-        exact(argv);
+    } else if (argc == 8 && (strcmp(what, "exact") == 0 || strcmp(what, "flat") == 0)) {
+        exact(argv, what, 1);
+    } else if (argc == 8 && strcmp(what, "batch") == 0) {
+        exact(argv, what, BATCH);
     } else if (argc == 9 && strcmp(what, "index") == 0) {
         build_index(argv);
     } else if (argc > 9 && strcmp(what, "sweep") == 0) {
@@ -448,8 +478,9 @@ main(int argc, char **argv)
     } else if (argc == 6 && strcmp(what, "churn") == 0) {
         churn(argv);
     } else {
-        (void)fprintf(stderr, "usage: bench_vector_firn load|exact|index|sweep|serve|open|churn "
-                              "STORE DATA MEMORY_MIB ...\n");
+        (void)fprintf(stderr,
+                      "usage: bench_vector_firn load|exact|flat|batch|index|sweep|serve|open|churn "
+                      "STORE DATA MEMORY_MIB ...\n");
         return 2;
     }
     return 0;

@@ -1276,33 +1276,33 @@ class table
     search(const std::string &column, const std::vector<float> &vector,
            const search_query &what = {}) const
     {
-        firn_error err;
         firn_search_result *out = nullptr;
         static const float none = 0;
-        std::vector<firn_value> parameters = detail::raw(what.parameters);
-        std::vector<const char *> columns;
-        for (const std::string &name : what.columns) {
-            columns.push_back(name.c_str());
-        }
-        firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
-        options.txn = what.in != nullptr ? what.in->raw() : nullptr;
-        options.snapshot = what.at != nullptr ? what.at->raw() : nullptr;
-        options.k = what.k;
-        options.metric = what.metric;
-        options.where = text(what.where);
-        options.parameters = parameters.empty() ? nullptr : parameters.data();
-        options.parameter_count = parameters.size();
-        options.columns = columns.empty() ? nullptr : columns.data();
-        options.column_count = columns.size();
-        options.exact = what.exact;
-        options.ef = what.ef;
-        options.recall = what.recall;
-        options.threads = what.threads;
-        detail::check(firn_table_search(handle_, column.c_str(),
-                                        vector.empty() ? &none : vector.data(), vector.size(),
-                                        &options, &out, &err),
-                      err);
+        with_options(what, [&](const firn_search_options &options, firn_error &err) {
+            return firn_table_search(handle_, column.c_str(),
+                                     vector.empty() ? &none : vector.data(), vector.size(),
+                                     &options, &out, &err);
+        });
         return search_result(out);
+    }
+    // The same for several vectors of so many numbers, which follow each other: a result for each.
+    // Without an index this takes a fraction of the time of as many searches.
+    std::vector<search_result>
+    search_many(const std::string &column, const std::vector<float> &vectors,
+                std::size_t dimensions, const search_query &what = {}) const
+    {
+        const std::size_t count = dimensions > 0 ? vectors.size() / dimensions : 0;
+        std::vector<firn_search_result *> out(count);
+        std::vector<search_result> results;
+        results.reserve(count);
+        with_options(what, [&](const firn_search_options &options, firn_error &err) {
+            return firn_table_search_many(handle_, column.c_str(), vectors.data(), count,
+                                          dimensions, &options, out.data(), &err);
+        });
+        for (firn_search_result *result : out) {
+            results.push_back(search_result(result));
+        }
+        return results;
     }
     firn_table *
     raw() const noexcept
@@ -1337,6 +1337,32 @@ class table
     friend class store;
     explicit table(firn_table *handle) noexcept : handle_(handle)
     {
+    }
+    template <class Call>
+    static void
+    with_options(const search_query &what, Call call)
+    {
+        firn_error err;
+        std::vector<firn_value> parameters = detail::raw(what.parameters);
+        std::vector<const char *> columns;
+        for (const std::string &name : what.columns) {
+            columns.push_back(name.c_str());
+        }
+        firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+        options.txn = what.in != nullptr ? what.in->raw() : nullptr;
+        options.snapshot = what.at != nullptr ? what.at->raw() : nullptr;
+        options.k = what.k;
+        options.metric = what.metric;
+        options.where = text(what.where);
+        options.parameters = parameters.empty() ? nullptr : parameters.data();
+        options.parameter_count = parameters.size();
+        options.columns = columns.empty() ? nullptr : columns.data();
+        options.column_count = columns.size();
+        options.exact = what.exact;
+        options.ef = what.ef;
+        options.recall = what.recall;
+        options.threads = what.threads;
+        detail::check(call(options, err), err);
     }
     static const char *
     text(const std::string &what) noexcept

@@ -48,7 +48,7 @@ typedef enum firn_metric {
 /* "l2", "dot", "cosine"; NULL for a number that is no metric. */
 FIRN_API const char *firn_metric_name(firn_metric metric);
 
-enum { FIRN_SEARCH_K_MAX = 1000000 };
+enum { FIRN_SEARCH_K_MAX = 1000000, FIRN_SEARCH_QUERIES_MAX = 65536 };
 
 typedef struct firn_search_options {
     size_t size; /* sizeof(firn_search_options) */
@@ -119,6 +119,16 @@ FIRN_API FIRN_MUST_CHECK int firn_table_search(firn_table *table, const char *co
                                                const float *query, size_t dimensions,
                                                const firn_search_options *options,
                                                firn_search_result **out, firn_error *err);
+/* The same for several queries at once, which all see the same state: query i is the `dimensions` numbers from
+ * queries[i * dimensions] on. Puts the result that firn_table_search has for query i into out[i], which has room for
+ * query_count; after a failure all are NULL. Without an index, rows are read once for up to 256 queries, which takes a
+ * fraction of the time of as many searches; with one, the queries are answered one after the other. on_progress
+ * counts each pass over the rows anew. FIRN_LIMIT for more than 65,536 queries. */
+FIRN_API FIRN_MUST_CHECK int firn_table_search_many(firn_table *table, const char *column,
+                                                    const float *queries, size_t query_count,
+                                                    size_t dimensions,
+                                                    const firn_search_options *options,
+                                                    firn_search_result **out, firn_error *err);
 /* Frees a result. NULL is allowed. */
 FIRN_API void firn_search_result_destroy(firn_search_result *result);
 /* How many rows were found. */

@@ -58,30 +58,58 @@ take_options(const firn_search_options *given, struct fi_search_request *out, fi
     return FIRN_OK;
 }
 
-int
-firn_table_search(firn_table *table, const char *column, const float *query, size_t dimensions,
-                  const firn_search_options *options, firn_search_result **out, firn_error *err)
+/* Searches for the queries of a request, which has these and the column alone. */
+static int
+search_for(firn_table *table, struct fi_search_request *request, const firn_search_options *options,
+           firn_search_result **out, firn_error *err)
 {
-    API_ANY_ERROR(err);
     _Static_assert((int)FIRN_METRIC_L2 == (int)FI_VECTOR_L2 &&
                        (int)FIRN_METRIC_DOT == (int)FI_VECTOR_DOT &&
                        (int)FIRN_METRIC_COSINE == (int)FI_VECTOR_COSINE,
                    "metrics have the same numbers");
     firn_search_options given = FIRN_SEARCH_OPTIONS_INIT;
-    struct fi_search_request request = {.column = column, .query = query, .dimensions = dimensions};
-    API_REQUIRE(out != NULL, err, "out must not be NULL");
-    *out = NULL;
     API_OPEN(table, TABLE, err);
-    API_REQUIRE(column != NULL, err, "column must not be NULL");
-    API_REQUIRE(query != NULL, err, "query must not be NULL");
+    API_REQUIRE(request->column != NULL, err, "column must not be NULL");
+    API_REQUIRE(request->query != NULL || request->query_count == 0, err, "query must not be NULL");
     int rc = fi_api_options_read(&given, sizeof given, options, err);
-    rc = rc == FIRN_OK ? take_options(&given, &request, err) : rc;
+    rc = rc == FIRN_OK ? take_options(&given, request, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
-    API_OPEN_IF_ANY(request.snapshot, SNAPSHOT, err);
-    API_ENTER_IF_ANY(request.txn, TXN, err);
-    return fi_api_handle_left(request.txn, fi_search_run(table, &request, out, err), err);
+    API_OPEN_IF_ANY(request->snapshot, SNAPSHOT, err);
+    API_ENTER_IF_ANY(request->txn, TXN, err);
+    return fi_api_handle_left(request->txn, fi_search_run(table, request, out, err), err);
+}
+
+int
+firn_table_search(firn_table *table, const char *column, const float *query, size_t dimensions,
+                  const firn_search_options *options, firn_search_result **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_search_request request = {
+        .column = column, .query = query, .dimensions = dimensions, .query_count = 1};
+    API_REQUIRE(out != NULL, err, "out must not be NULL");
+    *out = NULL;
+    return search_for(table, &request, options, out, err);
+}
+
+int
+firn_table_search_many(firn_table *table, const char *column, const float *queries,
+                       size_t query_count, size_t dimensions, const firn_search_options *options,
+                       firn_search_result **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    struct fi_search_request request = {
+        .column = column, .query = queries, .dimensions = dimensions, .query_count = query_count};
+    API_REQUIRE(out != NULL || query_count == 0, err, "out must not be NULL");
+    if (query_count > FIRN_SEARCH_QUERIES_MAX) {
+        return fi_error_set(err, FIRN_LIMIT, "a search has at most %d queries, not %zu",
+                            FIRN_SEARCH_QUERIES_MAX, query_count);
+    }
+    for (size_t i = 0; i < query_count; i++) {
+        out[i] = NULL;
+    }
+    return search_for(table, &request, options, out, err);
 }
 
 int

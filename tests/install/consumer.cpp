@@ -273,6 +273,11 @@ asks_tables()
     require(found.size() == 2 && found.key(0).integer() == 1 && found.distance(0) == 0 &&
                 found.at(0, 0).bytes() == "east" && found.distance(1) == 1,
             "search");
+    std::vector<firn::search_result> many = points.search_many("at", {1, 0, 0, 1}, 2, near);
+    require(many.size() == 2 && many[0].key(0).integer() == 1 && many[1].key(0).integer() == 0 &&
+                many[1].size() == 2,
+            "a search for two vectors");
+    require(points.search_many("at", {}, 2).empty(), "a search for no vectors");
     try {
         points.search("at", {1, 0, 0});
         require(false, "a search of another length");

@@ -790,6 +790,11 @@ static PyMethodDef methods[] = {
               "columns=None, exact=False, ef=0, recall=0.0, "
               "threads=0) -> list[Hit]\n\nThe k rows whose vectors are nearest. query: a numpy "
               "array, array.array, buffer or list of numbers."),
+    FP_METHOD("search_many", fp_search_many, FP_KEYWORDS,
+              "search_many(column, queries, k=10, *, metric='cosine', where=None, params=(), "
+              "exact=False, ef=0, recall=0.0, threads=0) -> Neighbors\n\nThe k nearest rows of "
+              "each query. queries: a 2-dimensional array of numbers, or a sequence of vectors. "
+              "Without an index, this takes a fraction of the time of as many searches."),
     FP_METHOD("add_column", table_add_column, METH_VARARGS,
               "add_column(definition)\n\nAdds a column, such as 'price decimal(12, 2) default 0'."),
     FP_METHOD("drop_column", table_drop_column, METH_VARARGS,

@@ -110,6 +110,7 @@ Py_ssize_t fp_scan_count(PyObject *self);
 int fp_scan_has_rows(PyObject *self);
 
 PyObject *fp_search(PyObject *self, PyObject *args, PyObject *keywords);
+PyObject *fp_search_many(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_search_add_index(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_exchange_import(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_exchange_export(PyObject *self, PyObject *args, PyObject *keywords);

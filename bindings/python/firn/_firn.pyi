@@ -23,6 +23,7 @@ from ._results import (
     LockedCheckResult,
     LockedRemoteCheck,
     Logged,
+    Neighbors,
     Notice,
     Progress,
     Pruned,
@@ -279,6 +280,20 @@ class Table:
         recall: float = 0.0,
         threads: int = 0,
     ) -> list[Hit]: ...
+    def search_many(
+        self,
+        column: str,
+        queries: Union[Buffer, Sequence[Union[Buffer, Sequence[float]]]],
+        k: int = 10,
+        *,
+        metric: Optional[_Metric] = None,
+        where: Optional[str] = None,
+        params: Optional[Iterable[Any]] = (),
+        exact: bool = False,
+        ef: int = 0,
+        recall: float = 0.0,
+        threads: int = 0,
+    ) -> Neighbors: ...
     def add_column(self, definition: str, /) -> None: ...
     def drop_column(self, name: str, /) -> None: ...
     def rename_column(self, name: str, new_name: str, /) -> None: ...

@@ -114,6 +114,17 @@ class Hit(NamedTuple):
     row: dict[str, Any]
 
 
+class Neighbors(NamedTuple):
+    """What a search for several queries found: a row of each for a query, nearest first.
+
+    distances: a 2-dimensional memoryview of floats, as numpy.asarray takes it without a copy; inf where fewer rows were found than
+    for other queries. keys: the same of whole numbers, with -1 there, if the primary key is one; otherwise a list of lists of tuples.
+    """
+
+    distances: memoryview
+    keys: Any
+
+
 class RowDifference(NamedTuple):
     """A row that differs between two states: kind is added, removed or changed."""
 

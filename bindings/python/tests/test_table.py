@@ -325,6 +325,37 @@ def test_searches(store):
         table.search("vec", "1,2,3,4")
 
 
+def test_searches_for_several_queries(store):
+    table = store.create_table("docs", "id i64, lang text, vec vector(2), primary key (id)")
+    assert table.search_many("vec", [[1, 1]]).distances.tolist() == []
+    table.load({"id": i, "lang": "en" if i % 2 else "fr", "vec": [i, 1]} for i in range(200))
+    queries = [[100, 1], [3.25, 1], [-7, 1]]
+    found = table.search_many("vec", queries, 2, metric="l2")
+    assert found.distances.shape == found.keys.shape == (3, 2)
+    assert found.keys.tolist() == [[100, 99], [3, 4], [0, 1]] and found.distances.tolist() == [[0, 1], [0.0625, 0.5625], [49, 64]]
+    flat = memoryview(array.array("f", sum(queries, []))).cast("B").cast("f", (3, 2))
+    for same in (flat, [array.array("f", query) for query in queries], tuple(map(tuple, queries))):
+        assert table.search_many("vec", same, 2, metric="l2").keys == found.keys
+    few = table.search_many("vec", queries, 3, metric="l2", where="id = ? or id < 0", params=[5])
+    assert few.keys.tolist() == [[5], [5], [5]]
+    assert table.search_many("vec", [], 3).keys.tolist() == [] == table.search_many("vec", queries, 0).keys.tolist()
+    words = store.create_table("words", "lang text, word text, vec vector(2), primary key (lang, word)")
+    words.insert({"lang": "en", "word": "tea", "vec": [1, 2]})
+    assert words.search_many("vec", queries).keys == [[("en", "tea")]] * 3
+    for wrong in ([[1, 2, 3]], [[1, float("nan")]]):
+        with pytest.raises(firn.Invalid):
+            table.search_many("vec", wrong)
+    for wrong, error in (([[1, 2], [1]], ValueError), ([1, 2], TypeError), (5, TypeError), ([b"123"], ValueError)):
+        with pytest.raises(error):
+            table.search_many("vec", wrong)
+    numpy = pytest.importorskip("numpy", reason="no numpy")
+    for kind in (numpy.float32, numpy.float64):
+        again = table.search_many("vec", numpy.array(queries, dtype=kind), 2, metric="l2")
+        assert numpy.asarray(again.distances).shape == (3, 2) and again.keys == found.keys
+    turned = numpy.array([[100, 3.25, -7], [1, 1, 1]], dtype=numpy.float32).T
+    assert table.search_many("vec", turned, 2, metric="l2").keys == found.keys
+
+
 def test_numbers_that_are_not_negative(store):
     table = store.create_table("v", "id i64, vec vector(2), primary key (id)")
     for wrong, name in ((lambda: table.scan(limit=-1), "limit"), (lambda: table.scan(offset=-1), "offset"), (lambda: table.scan(threads=-1), "threads"),

@@ -44,6 +44,8 @@ def tables(store: firn.Store) -> list[firn.Hit]:
         print(row, number, rows)
     result: firn.ImportResult = table.import_text("file.csv", on_reject=lambda line, text, why: None)
     assert result.rows >= 0 and store.sql("SELECT 1").fetchone()
+    many: firn.Neighbors = table.search_many("vec", [[1.0, 2.0]], 3, metric="l2")
+    assert many.distances.shape == (1, 1)
     return table.search("vec", [1.0, 2.0], 3, metric="l2", columns=["name"])
 
 

@@ -115,6 +115,16 @@ int fi_column_explain(const struct fi_run *run, size_t group, uint32_t column, f
  * FIRN_NOT_FOUND: the column has none. Any thread. */
 FIRN_MUST_CHECK int fi_column_read_large(struct fi_run *run, size_t group, uint32_t column,
                                          struct fi_buf *out, firn_error *err);
+/* What a user has derived from a block of a chunk: bytes that the cache keeps as if they were
+ * another block of the run, as long as it has room. All users must derive the same. Any thread. */
+/* Whether so many bytes for all runs of a search are few enough to be kept. */
+bool fi_column_derived_fits(const struct fi_run *run, uint64_t bytes);
+/* Pins them, 64-byte aligned; false: they are not there. */
+bool fi_column_derived_find(struct fi_run *run, size_t group, uint32_t column, size_t block,
+                            struct fi_column_pin *out);
+/* Keeps a copy, if there is room. Nothing if the group has no chunk of the column. */
+void fi_column_derived_keep(struct fi_run *run, size_t group, uint32_t column, size_t block,
+                            firn_slice bytes);
 /* The hidden columns: sequence (U64), kind (U64: enum fi_entry_kind), expiry (U64, or null),
  * operands of merges (BYTES, as in the value of an entry, or null). A group has no chunk of one if
  * all rows have the same value: the group's one sequence, PUT, null. */

@@ -122,67 +122,61 @@ prefetch(const uint8_t *at)
 
 /* ---- f32: any processor ---- */
 
-/* What a register would be: loops over it become those of the instructions that every processor of
- * its kind has. */
-enum { LANES = 8 };
-struct lanes {
-    float at[LANES];
-};
+/* For processors that are in use no more, where others have better sets. */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define LAST __attribute__((cold))
+#else
+#define LAST
+#endif
 
-INLINE struct lanes
+/* Four numbers: a register where the processor has them. */
+enum { LANES = 4 };
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+
+INLINE lanes
 zero_portable(void)
 {
-    return (struct lanes){.at = {0}};
+    return (lanes){0};
 }
 
-INLINE struct lanes
+INLINE lanes
 load_portable(const uint8_t *from)
 {
-    struct lanes lanes;
-    memcpy(lanes.at, from, sizeof lanes.at);
-    return lanes;
+    lanes value;
+    memcpy(&value, from, sizeof value);
+    return value;
 }
 
-INLINE struct lanes
+INLINE lanes
 part_portable(const uint8_t *from, size_t count)
 {
-    struct lanes lanes = zero_portable();
+    lanes value = {0};
     DCHECK(count < LANES);
-    memcpy(lanes.at, from, count * sizeof(float));
-    return lanes;
+    memcpy(&value, from, count * sizeof(float));
+    return value;
 }
 
-INLINE struct lanes
-l2_step_portable(struct lanes sum, struct lanes a, struct lanes b)
+INLINE lanes
+l2_step_portable(lanes sum, lanes a, lanes b)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        float step = a.at[i] - b.at[i];
-        sum.at[i] += step * step;
-    }
-    return sum;
+    return sum + (a - b) * (a - b);
 }
 
-INLINE struct lanes
-dot_step_portable(struct lanes sum, struct lanes a, struct lanes b)
+INLINE lanes
+dot_step_portable(lanes sum, lanes a, lanes b)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        sum.at[i] += a.at[i] * b.at[i];
-    }
-    return sum;
+    return sum + a * b;
 }
 
 INLINE void
-sum_portable(const struct lanes sums[4], float out[4])
+sum_portable(const lanes sums[4], float out[4])
 {
     for (size_t k = 0; k < 4; k++) {
-        out[k] = 0;
-        for (size_t i = 0; i < LANES; i++) {
-            out[k] += sums[k].at[i];
-        }
+        out[k] = (sums[k][0] + sums[k][1]) + (sums[k][2] + sums[k][3]);
     }
 }
 
-FLOAT_KERNELS(portable, , struct lanes, LANES)
+FLOAT_KERNELS(portable, LAST, lanes, LANES)
 
 #if defined(__x86_64__)
 

@@ -97,6 +97,9 @@ const uint64_t *fi_query_visit_wanted(const struct fi_query_rows *rows);
  * count have a meaning. */
 FIRN_MUST_CHECK int fi_query_visit_column(struct fi_query_rows *rows, size_t i,
                                           struct fi_chunk_values *out, firn_error *err);
+/* Whether the values of such a column, once they were read, are of use again: they were in the
+ * cache because others had used them, or they came from elsewhere. */
+bool fi_query_visit_was_used(const struct fi_query_rows *rows, size_t i);
 /* Where the batch is stored: its first row is row *out_row of a group of a run, which lives as long
  * as the scan. false: the rows were merged, or read one by one. *out_is_loose: it may have rows
  * that the scan does not see. */

@@ -33,6 +33,15 @@ fi_query_visit_column(struct fi_query_rows *rows, size_t i, struct fi_chunk_valu
 }
 
 bool
+fi_query_visit_was_used(const struct fi_query_rows *rows, size_t i)
+{
+    const struct fi_query_plan *plan = rows->worker->input->plan;
+    const struct fi_column_pin *pin =
+        fi_query_source_pin(rows->worker->source, plan->values[i].column);
+    return pin == NULL || fi_block_cache_was_found(&pin->pin);
+}
+
+bool
 fi_query_visit_place(const struct fi_query_rows *rows, struct fi_run **out_run, size_t *out_group,
                      size_t *out_row, bool *out_is_loose)
 {

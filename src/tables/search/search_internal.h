@@ -9,9 +9,13 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "column/column.h"
 #include "graph/graph.h"
 #include "search/search_run.h"
 #include "search/search_source.h"
+#include "vector/vector_code.h"
+
+struct fi_lsm_pieces;
 
 /* ---- distances: search_measure.c ---- */
 
@@ -27,10 +31,12 @@ struct fi_search_measure {
     double wrong;          /* the relative error of a kernel's sum */
     double vanished;       /* the further error due to numbers that were too small */
     float *own;            /* compared, if it is not the query */
+    bool has_code;         /* can be compared with codes: */
+    struct fi_vector_code_query code;
 };
-/* Borrows the query until deinit. FIRN_NO_MEMORY. Requires: it is finite. */
+/* Borrows query i of the request until deinit. FIRN_NO_MEMORY. Requires: it is finite. */
 FIRN_MUST_CHECK int fi_search_measure_init(struct fi_search_measure *measure,
-                                           const struct fi_search_request *request,
+                                           const struct fi_search_request *request, size_t i,
                                            firn_error *err);
 /* A zeroed one is fine. */
 void fi_search_measure_deinit(struct fi_search_measure *measure);
@@ -40,6 +46,36 @@ unsigned fi_search_measure_four(const struct fi_search_measure *measure, const v
                                 double most);
 /* The distance of a vector. NaN or infinity: the vector is not finite. */
 double fi_search_measure_exact(const struct fi_search_measure *measure, const void *row);
+
+/* ---- codes of rows: search_code.c ---- */
+
+/* The codes of a batch of rows, in the cache or in memory of its own. One thread's; zeroed at
+ * first. */
+struct fi_search_code {
+    firn_slice block; /* empty: there are none */
+    struct fi_column_pin pin;
+    struct fi_buf made;
+};
+/* Where a batch is: from row `row` of a group of a run on. run: NULL, if it is nowhere. */
+struct fi_search_place {
+    struct fi_run *run;
+    size_t group;
+    size_t row;
+    uint32_t column;
+};
+/* Whether the codes of all rows that a search reads directly may be kept. */
+bool fi_search_code_fits(const struct fi_lsm_pieces *pieces, size_t dimensions);
+/* The codes that an earlier search has kept, if there are any. */
+bool fi_search_code_find(struct fi_search_code *code, const struct fi_search_place *place);
+/* Makes those of some rows, unless they take too much memory. The cache keeps them, if the place is
+ * one: then they must be all rows of the batch whose vectors are not null (C1). */
+FIRN_MUST_CHECK int fi_search_code_make(struct fi_search_code *code,
+                                        const struct fi_search_place *place,
+                                        const struct fi_chunk_values *vectors, const uint64_t *rows,
+                                        size_t dimensions, firn_error *err);
+/* There are none afterwards. */
+void fi_search_code_drop(struct fi_search_code *code);
+void fi_search_code_deinit(struct fi_search_code *code);
 
 /* ---- the nearest: search_top.c ---- */
 
@@ -67,7 +103,6 @@ FIRN_MUST_CHECK int fi_search_top_join(struct fi_search_top *tops, size_t count,
 
 /* ---- runs with sources: search_source.c ---- */
 
-struct fi_lsm_pieces;
 /* The runs of a search that have a source. NULL: none has. */
 struct fi_search_source_set;
 /* pieces: those of the query; NULL: rows are read one by one. column: its number. */

@@ -39,19 +39,25 @@
 
 int
 fi_search_measure_init(struct fi_search_measure *measure, const struct fi_search_request *request,
-                       firn_error *err)
+                       size_t i, firn_error *err)
 {
     const size_t n = request->dimensions;
+    const float *query = request->query + i * n;
     *measure = (struct fi_search_measure){.metric = request->metric,
                                           .dimensions = n,
                                           .kernels = fi_vector_distance_kernels(),
-                                          .query = request->query,
-                                          .compared = request->query,
-                                          .squares = fi_vector_distance_squares(request->query, n),
+                                          .query = query,
+                                          .compared = query,
+                                          .squares = fi_vector_distance_squares(query, n),
                                           .wrong = ((double)n + 8) * 0x1p-24,
                                           .vanished = (double)n * 0x1p-120};
     DCHECK(n > 0 && n <= FI_VECTOR_DIMENSIONS_MAX);
     measure->length = fi_vector_distance_root(measure->squares);
+    measure->code.codes = fi_alloc(fi_vector_code_stride(n));
+    if (measure->code.codes == NULL) {
+        return fi_error_no_memory(err, "a search");
+    }
+    measure->has_code = fi_vector_code_query_init(&measure->code, query, n);
     if (request->metric != FI_VECTOR_COSINE || measure->squares <= 0) {
         return FIRN_OK;
     }
@@ -59,8 +65,8 @@ fi_search_measure_init(struct fi_search_measure *measure, const struct fi_search
     if (measure->own == NULL) {
         return fi_error_no_memory(err, "a search");
     }
-    for (size_t i = 0; i < n; i++) {
-        measure->own[i] = (float)((double)request->query[i] / measure->length);
+    for (size_t k = 0; k < n; k++) {
+        measure->own[k] = (float)((double)query[k] / measure->length);
     }
     measure->compared = measure->own;
     return FIRN_OK;
@@ -70,6 +76,7 @@ void
 fi_search_measure_deinit(struct fi_search_measure *measure)
 {
     fi_free(measure->own);
+    fi_free(measure->code.codes);
     *measure = (struct fi_search_measure){.own = NULL};
 }
 

@@ -18,8 +18,9 @@ struct fi_search_request {
     struct firn_txn *txn;           /* its state, with its writes; or */
     struct firn_snapshot *snapshot; /* both NULL: now */
     const char *column;
-    const float *query; /* of so many numbers */
+    const float *query; /* of so many numbers; the next query follows it */
     size_t dimensions;
+    size_t query_count; /* at least 1 */
     size_t k;
     enum fi_vector_metric metric;
     const char *where; /* as in fi_query_options, with its parameters */
@@ -37,7 +38,8 @@ struct fi_search_request {
     void *progress_ctx;
 };
 
-/* FIRN_NOT_FOUND, FIRN_INVALID, FIRN_LIMIT as firn_table_search. */
+/* Makes a result for each query, all in one state. After a failure they are NULL. FIRN_NOT_FOUND,
+ * FIRN_INVALID, FIRN_LIMIT as firn_table_search. */
 FIRN_MUST_CHECK int fi_search_run(struct firn_table *table, const struct fi_search_request *request,
                                   struct firn_search_result **out, firn_error *err);
 

@@ -458,6 +458,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_open, opened.store, "t", &table_out)                                              \
     X(firn_table_rename_column, opened.table, "v", "w")                                            \
     X(firn_table_search, opened.table, "v", &query, 1, NULL, OUT(firn_search_result))              \
+    X(firn_table_search_many, opened.table, "v", &query, 1, 1, NULL, OUT(firn_search_result))      \
     X(firn_table_set_bloom_filter, opened.table, "v", true)                                        \
     X(firn_table_set_default, opened.table, "v", NULL)                                             \
     X(firn_table_stats, opened.table, NULL, OUT(firn_table_statistics))                            \

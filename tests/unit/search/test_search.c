@@ -117,6 +117,51 @@ measure_all(const struct rig *rig, const float *query, const firn_search_options
 }
 
 static void
+check_same(const firn_search_result *a, const firn_search_result *b)
+{
+    assert_int_equal(firn_search_result_count(a), firn_search_result_count(b));
+    for (size_t i = 0; i < firn_search_result_count(a); i++) {
+        assert_true(firn_search_result_distance(a, i) == firn_search_result_distance(b, i));
+        assert_int_equal(firn_search_result_key(a, i, NULL)[0].as.i64,
+                         firn_search_result_key(b, i, NULL)[0].as.i64);
+        assert_int_equal(firn_search_result_values(a, i, NULL)[0].as.i64,
+                         firn_search_result_values(b, i, NULL)[0].as.i64);
+    }
+}
+
+/* Of several queries at once each has the answer that it has alone: `wanted`, of the first and the last one. */
+static void
+check_many(const struct rig *rig, const float *query, firn_search_options options,
+           const firn_search_result *wanted)
+{
+    enum { MANY = 7 };
+    float queries[MANY * DIMENSIONS_MAX] = {0};
+    firn_search_result *all[MANY];
+    const size_t n = rig->n;
+    const size_t count = 1 + (size_t)options.k % MANY;
+    for (size_t i = 0; i < n; i++) {
+        queries[n + i] = -query[i];
+        queries[2 * n + i] = query[n - 1 - i];
+        queries[4 * n + i] = query[i] / 2;
+        queries[5 * n + i] = (float)i;
+        queries[(count - 1) * n + i] = query[i];
+        queries[i] = query[i];
+    }
+    OK(firn_table_search_many(rig->table, "v", queries, count, n, &options, all, &err));
+    check_same(all[0], wanted);
+    check_same(all[count - 1], wanted);
+    for (size_t i = 1; i + 1 < count; i++) {
+        firn_search_result *alone;
+        OK(firn_table_search(rig->table, "v", queries + i * n, n, &options, &alone, &err));
+        check_same(all[i], alone);
+        firn_search_result_destroy(alone);
+    }
+    for (size_t i = 0; i < count; i++) {
+        firn_search_result_destroy(all[i]);
+    }
+}
+
+static void
 check_search(const struct rig *rig, const float *query, firn_search_options options)
 {
     static const char *const columns[] = {"kind", "v", "id"};
@@ -148,6 +193,7 @@ check_search(const struct rig *rig, const float *query, firn_search_options opti
     firn_search_result_get_stats(result, &stats);
     assert_true(options.k == 0 || stats.rows_measured == count);
     assert_true(stats.rows_judged <= stats.rows_measured);
+    check_many(rig, query, options, result);
     firn_search_result_destroy(result);
     free(all);
 }
@@ -565,6 +611,81 @@ distances_are_as_the_metrics_say(void **state)
     assert_true(firn_rrf(NULL, 0, 60) == 0);
 }
 
+/* ---- several queries ---- */
+
+/* More queries than one pass over the rows has, with and without an index, over runs, rows in memory and a deleted one. */
+static void
+hundreds_of_queries_have_the_answers_of_each(void **state)
+{
+    enum { QUERIES = 300, N = 12, ROWS = 5000 };
+    struct test_random random;
+    struct rig rig;
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    static float queries[QUERIES * N];
+    static firn_search_result *all[QUERIES];
+    firn_txn *txn = NULL;
+    firn_row_options row_options = FIRN_ROW_OPTIONS_INIT;
+    test_random_init(&random, __func__, 7);
+    begin(&rig, "id i64 primary key, kind i32, v vector(12)", N);
+    for (int64_t id = 0; id < ROWS; id++) {
+        float vector[N];
+        if (id % 1000 == 0) {
+            OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+            row_options.txn = txn;
+        }
+        fill_vector(&random, 0, N, vector);
+        firn_value row[] = {firn_i64(id), firn_i64(id % 10), vector_of(vector, N)};
+        OK(firn_table_insert(rig.table, &row_options, row, 3, &err));
+        if (id % 1000 == 999) {
+            OK(firn_txn_commit(txn, NULL, &err));
+            firn_txn_close(txn);
+        }
+        if (id == 3999) {
+            OK(firn_store_flush(rig.store, &err));
+        }
+    }
+    OK(firn_table_delete(rig.table, NULL, (const firn_value[]){firn_i64(17)}, 1, &err));
+    for (size_t i = 0; i < QUERIES; i++) {
+        fill_vector(&random, 0, N, queries + i * N);
+    }
+    options.columns = (const char *const[]){"kind"};
+    options.column_count = 1;
+    for (unsigned round = 0; round < 4; round++) {
+        if (round == 3) {
+            index.name = "near";
+            index.column = "v";
+            OK(firn_table_add_vector_index(rig.table, &index, &err));
+            OK(firn_store_compact(rig.store, NULL, &err));
+        }
+        options.where = round == 1 ? "kind = 4" : NULL;
+        options.k = round == 2 ? 40 : 10;
+        OK(firn_table_search_many(rig.table, "v", queries, QUERIES, N, &options, all, &err));
+        for (size_t i = 0; i < QUERIES; i++) {
+            if (i % 20 == 0 || i + 1 == QUERIES) {
+                firn_search_result *alone;
+                OK(firn_table_search(rig.table, "v", queries + i * N, N, &options, &alone, &err));
+                check_same(all[i], alone);
+                firn_search_result_destroy(alone);
+            }
+            firn_search_result_destroy(all[i]);
+        }
+    }
+    OK(firn_table_search_many(rig.table, "v", NULL, 0, N, &options, NULL, &err));
+    queries[QUERIES * N - 1] = NAN;
+    all[0] = all[QUERIES - 1] = (firn_search_result *)&rig;
+    assert_int_equal(
+        firn_table_search_many(rig.table, "v", queries, QUERIES, N, &options, all, &err),
+        FIRN_INVALID);
+    assert_true(all[0] == NULL && all[QUERIES - 1] == NULL);
+    assert_int_equal(firn_table_search_many(rig.table, "v", NULL, 1, N, &options, all, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_table_search_many(rig.table, "v", queries, FIRN_SEARCH_QUERIES_MAX + 1, N,
+                                            &options, all, &err),
+                     FIRN_LIMIT);
+    end(&rig);
+}
+
 /* ---- threads ---- */
 
 struct beside {
@@ -690,6 +811,21 @@ search_without_memory(const struct rig *rig)
             firn_search_result_destroy(result);
         }
     }
+    struct test_fault fault = {.n = 0};
+    options.where = NULL;
+    while (test_fault_next(&fault)) {
+        firn_search_result *all[5];
+        const float queries[5][2] = {{1, 0.5F}, {0, 1}, {9, 9}, {0, 0}, {-1, 2}};
+        test_fault_allocation(&fault);
+        int rc = firn_table_search_many(rig->table, "v", queries[0], 5, 2, &options, all, &err);
+        test_fault_end(&fault);
+        test_fault_expect(&fault, rc, FIRN_NO_MEMORY);
+        for (size_t i = 0; i < 5; i++) {
+            assert_true((rc == FIRN_OK) == (all[i] != NULL));
+            assert_true(rc != FIRN_OK || firn_search_result_count(all[i]) == 7);
+            firn_search_result_destroy(all[i]);
+        }
+    }
 }
 
 static void
@@ -727,6 +863,7 @@ main(void)
         cmocka_unit_test(a_transaction_finds_its_own_rows_and_nobody_else_does),
         cmocka_unit_test(keys_of_any_columns_and_names_in_quotes),
         cmocka_unit_test(columns_that_came_later_and_rows_that_expire),
+        cmocka_unit_test(hundreds_of_queries_have_the_answers_of_each),
         cmocka_unit_test(searches_find_what_measuring_every_row_finds),
         cmocka_unit_test(many_row_groups_are_searched_by_many_threads),
         cmocka_unit_test(threads_search_beside_writes_flushes_and_merges),

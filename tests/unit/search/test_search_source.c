@@ -185,6 +185,7 @@ check_search(firn_table *table, struct test_random *random, enum way way, bool h
     struct fi_search_request request = {
         .column = "v",
         .query = query,
+        .query_count = 1,
         .dimensions = N,
         .k = test_random_below(random, 3) == 0 ? 2000 : 1 + test_random_below(random, 12),
         .metric = (enum fi_vector_metric)(1 + test_random_below(random, 3)),
