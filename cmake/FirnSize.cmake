@@ -142,7 +142,6 @@ set(FIRN_COLD_FILES
     block/block_verify.c
     run/run_check.c
     run/run_origin.c
-    run/run_output.c # once a block, which is compressed and written
     run/run_summary.c
     run/run_text.c
     run/run_value_cell.c
@@ -150,6 +149,7 @@ set(FIRN_COLD_FILES
     chunk/chunk_open.c
     column/column_check.c
     column/column_chunks.c
+    column/column_derived.c
     column/column_filter.c
     column/column_index.c
     column/column_layout.c
@@ -181,6 +181,7 @@ set(FIRN_COLD_FILES
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
+    memtable/memtable_pool.c
     merge/merge_ranges.c
     merge/merge_snapshot_mark.c
     lsm/lsm.c
@@ -198,6 +199,7 @@ set(FIRN_COLD_FILES
     row/row_estimate.c
     run/run_value_writer.c
     run/run_pieces.c # the disk takes nearly all of its time
+    txn/txn_cursor.c
     txn/txn_merge.c
     txn/txn_conflict.c
     block/block_descriptor.c
@@ -226,7 +228,6 @@ set(FIRN_COLD_FILES
     compaction/compaction_sort.c
     csv/csv_sniff.c
     instance/db_handles.c
-    instance/db_turn.c # once a memtable
     instance/db_memory.c
     difference/difference_content.c
     difference/difference_lines.c
@@ -239,7 +240,6 @@ set(FIRN_COLD_FILES
     store/db_holder.c
     store/db_image.c
     instance/db_jobs.c
-    instance/db_log.c # once a sync, which takes nearly all of its time
     store/db_keyspace.c
     store/db_layout.c
     upkeep/db_maintain.c
@@ -262,6 +262,7 @@ set(FIRN_COLD_FILES
     version/version_values.c
     # tables
     csv/csv_infer.c
+    csv/csv_writer.c # formatting numbers takes longer
     json/json_reader.c
     json/json_writer.c
     vectorfile/vectorfile.c

@@ -103,7 +103,7 @@ firn_table_search_many(firn_table *table, const char *column, const float *queri
         .column = column, .query = queries, .dimensions = dimensions, .query_count = query_count};
     API_REQUIRE(out != NULL || query_count == 0, err, "out must not be NULL");
     if (query_count > FIRN_SEARCH_QUERIES_MAX) {
-        return fi_error_set(err, FIRN_LIMIT, "a search has at most %d queries, not %zu",
+        return fi_error_set(err, FIRN_LIMIT, "at most %d queries a search, not %zu",
                             FIRN_SEARCH_QUERIES_MAX, query_count);
     }
     for (size_t i = 0; i < query_count; i++) {

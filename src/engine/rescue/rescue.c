@@ -400,3 +400,14 @@ fi_rescue_is_own_name(const char *name)
            strcmp(name, FI_STOREFILE_LOCK_NAME) == 0 ||
            strcmp(name, FI_STOREFILE_RESERVE_NAME) == 0;
 }
+
+int
+fi_rescue_sift(int rc, const firn_error *found, bool *out_is_sound, firn_error *err)
+{
+    *out_is_sound = rc == FIRN_OK;
+    if (rc == FIRN_OK || fi_rescue_is_finding(rc)) {
+        return FIRN_OK;
+    }
+    fi_error_copy(err, found);
+    return rc;
+}

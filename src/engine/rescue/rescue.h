@@ -77,16 +77,8 @@ fi_rescue_is_finding(int rc)
 
 /* The result of reading, of which `found` is the error: FIRN_OK if it was read or is damaged, which
  * *out_is_sound shows; any other failure is copied to *err and returned. */
-FIRN_MUST_CHECK static inline int
-fi_rescue_sift(int rc, const firn_error *found, bool *out_is_sound, firn_error *err)
-{
-    *out_is_sound = rc == FIRN_OK;
-    if (rc == FIRN_OK || fi_rescue_is_finding(rc)) {
-        return FIRN_OK;
-    }
-    fi_error_copy(err, found);
-    return rc;
-}
+FIRN_MUST_CHECK int fi_rescue_sift(int rc, const firn_error *found, bool *out_is_sound,
+                                   firn_error *err);
 
 /* ---- rescue_salvage.c ---- */
 

@@ -371,7 +371,8 @@ is_taken(const struct fi_version_hot *hot, const struct fi_version_hot_get *get,
            get->key.size + value_size <= hot->table_size_max / ENTRY_PART;
 }
 
-void
+/* Small: it is called little once an entry is there. */
+__attribute__((cold)) void
 fi_version_hot_offer(const struct fi_version *version, struct fi_epoch *epoch,
                      const struct fi_version_hot_get *get, uint64_t sequence, firn_slice value)
 {

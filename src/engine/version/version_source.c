@@ -37,8 +37,7 @@ open_run(void *ctx, const struct fi_merge_level_run *run, struct fi_run **out, f
         return FIRN_OK;
     }
     if (is_refused(state, run->run)) {
-        return fi_error_set(err, FIRN_CORRUPT,
-                            "a run could not be read when the cursor was created");
+        return fi_error_set(err, FIRN_CORRUPT, "a run could not be read when the cursor began");
     }
     int rc = fi_version_file_pin(run->run, &state->handle, err);
     if (rc == FIRN_OK) {

@@ -4,10 +4,16 @@
  * does not inline lead here; a static inline function would have a copy in each file that calls it.
  */
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
 
+extern inline int fi_vec_reserve(void *array, size_t count, size_t *capacity, size_t size,
+                                 firn_error *err);
+
 extern inline int fi_buf_assign(struct fi_buf *buf, firn_slice slice);
+
+extern inline bool fi_hash_equal(const firn_hash *a, const firn_hash *b);
 
 extern inline int fi_slice_compare(firn_slice a, firn_slice b);
 extern inline bool fi_slice_equal(firn_slice a, firn_slice b);

@@ -64,7 +64,7 @@ const uint8_t *fi_zeros(void);
 FIRN_MUST_CHECK int fi_vec_grow(void *array, size_t count, size_t *capacity, size_t size,
                                 firn_error *err);
 
-FIRN_MUST_CHECK static inline int
+FIRN_MUST_CHECK inline int
 fi_vec_reserve(void *array, size_t count, size_t *capacity, size_t size, firn_error *err)
 {
     return count <= *capacity ? FIRN_OK : fi_vec_grow(array, count, capacity, size, err);

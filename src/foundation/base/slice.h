@@ -62,7 +62,7 @@ fi_slice_is_word(firn_slice text, const char *word)
     return is_same;
 }
 
-static inline bool
+inline bool
 fi_hash_equal(const firn_hash *a, const firn_hash *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;

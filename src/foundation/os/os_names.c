@@ -7,6 +7,8 @@
  */
 #include "os/os_names.h"
 
+#include <string.h>
+
 struct listing {
     bool (*keep)(const struct fi_os_dirent *entry);
     struct fi_buf *names;
@@ -28,4 +30,20 @@ fi_os_names_list(struct fi_os_dir *dir, bool (*keep)(const struct fi_os_dirent *
     struct listing listing = {keep, out};
     int rc = fi_os_dir_list(dir, os_names_visit, &listing, err);
     return rc == FIRN_NO_MEMORY ? fi_error_no_memory(err, "the names of files") : rc;
+}
+
+const char *
+fi_os_names_next(const struct fi_buf *names, const char *before)
+{
+    size_t at =
+        before == NULL ? 0 : (size_t)(before + strlen(before) + 1 - (const char *)names->data);
+    return at < names->size ? (const char *)names->data + at : NULL;
+}
+
+bool
+fi_os_names_end_with(const char *name, const char *end)
+{
+    size_t size = strlen(name);
+    size_t end_size = strlen(end);
+    return size > end_size && strcmp(name + size - end_size, end) == 0;
 }

@@ -6,8 +6,6 @@
 #ifndef FIRN_OS_OS_NAMES_H
 #define FIRN_OS_OS_NAMES_H
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "os/os.h"
 
@@ -17,22 +15,10 @@ FIRN_MUST_CHECK int fi_os_names_list(struct fi_os_dir *dir,
                                      struct fi_buf *out, firn_error *err);
 
 /* The name after `before` in such a list, or the first one if that is NULL; NULL: the list ends. */
-static inline const char *
-fi_os_names_next(const struct fi_buf *names, const char *before)
-{
-    size_t at =
-        before == NULL ? 0 : (size_t)(before + strlen(before) + 1 - (const char *)names->data);
-    return at < names->size ? (const char *)names->data + at : NULL;
-}
+const char *fi_os_names_next(const struct fi_buf *names, const char *before);
 
 /* Whether the name ends so, and is not only that. */
-static inline bool
-fi_os_names_end_with(const char *name, const char *end)
-{
-    size_t size = strlen(name);
-    size_t end_size = strlen(end);
-    return size > end_size && strcmp(name + size - end_size, end) == 0;
-}
+bool fi_os_names_end_with(const char *name, const char *end);
 
 /* Whether the entry is a file, as far as the listing says, and complete: files have another name,
  * which ends with ".tmp", until they are. */

@@ -63,13 +63,16 @@ fi_catalog_names_add(struct fi_catalog_names *names, firn_slice path)
     if (name.size == 0 || names->is_full) {
         return; /* the root has no name */
     }
-    const uint8_t *point = memrchr(name.data, '.', name.size);
+    size_t point = name.size;
+    while (point > 0 && name.data[point - 1] != '.') {
+        point--;
+    }
     names_add(names, name, OF_ENTRY);
-    if (point != NULL) {
+    if (point > 0) {
         uint8_t ending[1 + FI_TREE_NAME_SIZE_MAX] = {'*'};
-        const size_t size = name.size - (size_t)(point - name.data);
+        const size_t size = name.size - (point - 1);
         DCHECK(size < sizeof ending);
-        memcpy(ending + 1, point, size);
+        memcpy(ending + 1, name.data + point - 1, size);
         names_add(names, firn_bytes(ending, 1 + size), OF_ENTRY);
     }
 }
