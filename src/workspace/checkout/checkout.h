@@ -72,6 +72,7 @@ struct fi_checkout_counts {
     uint64_t removed;
     uint64_t same;        /* if count_same */
     uint64_t directories; /* added, removed or with other metadata; not those that stay */
+    uint64_t times;       /* of these, with another time and nothing else */
     uint64_t incomplete;
     uint64_t left_alone;   /* entries that rules leave out now, and that stay as they are */
     uint64_t not_restored; /* entries that stay as they are for another reason */

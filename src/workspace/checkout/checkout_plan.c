@@ -387,6 +387,7 @@ count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change 
         bool dir_differs = change->kind != FI_DIFFERENCE_WALK_CHANGED || change->what != 0;
         bool has_dir = (change->before != NULL && !was_file) || (change->after != NULL && !is_file);
         counts->directories += has_dir && dir_differs ? 1 : 0;
+        counts->times += fi_difference_walk_is_dir_time(change) ? 1 : 0;
     }
     if (fi_checkout_walk_needs_content(change)) {
         counts->bytes += change->after->size;
@@ -609,7 +610,7 @@ fi_checkout_plan_recount(struct fi_checkout *checkout, firn_error *err)
     struct fi_difference_walk_options options = fi_checkout_walk_options(checkout);
     options.with_same = checkout->options.count_same;
     counts->added = counts->changed = counts->removed = 0;
-    counts->same = counts->directories = counts->left_files = 0;
+    counts->same = counts->directories = counts->times = counts->left_files = 0;
     return fi_difference_walk(&checkout->options.before, &checkout->options.after, &options,
                               count_change, checkout, err);
 }

@@ -191,7 +191,7 @@ struct fi_ws_rules {
 /* How saves are made today, according to the caller. */
 struct fi_ws_rules_today {
     bool gitignore;
-    bool is_asked_for; /* paths are named: the rules of the last restore do not count */
+    bool is_asked_for; /* the rules of the last restore do not count */
     uint64_t file_size_max;
 };
 
@@ -200,6 +200,8 @@ struct fi_ws_rules_today {
 FIRN_MUST_CHECK int fi_ws_rules_load(struct fi_objects *objects,
                                      const struct fi_catalog_record *record,
                                      struct fi_ws_rules *out, firn_error *err);
+/* Whether the rules of two checkpoints are the same, but for the paths that were forgotten. */
+bool fi_ws_rules_are_same(const struct fi_catalog_record *a, const struct fi_catalog_record *b);
 /* The rules for a scan of the disk that is compared with a checkpoint, or restored to it:
  * - in sets those of the checkpoint, one plain set if its record names none, those of a second one,
  *   which may be NULL, and, if nothing was saved since the last restore, those of its safety

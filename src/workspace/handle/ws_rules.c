@@ -110,6 +110,14 @@ ws_rules_load(struct fi_objects *objects, const struct fi_catalog_record *record
     return FIRN_OK;
 }
 
+bool
+fi_ws_rules_are_same(const struct fi_catalog_record *a, const struct fi_catalog_record *b)
+{
+    return a->has_rules == b->has_rules &&
+           (a->has_rules ? fi_hash_equal(&a->rules, &b->rules)
+                         : a->include_deps == b->include_deps && a->is_narrow == b->is_narrow);
+}
+
 /* Adds the sets of a further checkpoint, at index i of *rules, as far as they are not those of the
  * first. */
 static int
@@ -117,11 +125,9 @@ load_more(struct fi_objects *objects, const struct fi_catalog_record *first,
           const struct fi_catalog_record *further, size_t i, struct fi_ws_rules *rules,
           firn_error *err)
 {
-    bool is_same = first->has_rules == further->has_rules &&
-                   (first->has_rules ? fi_hash_equal(&first->rules, &further->rules)
-                                     : first->include_deps == further->include_deps &&
-                                           first->is_narrow == further->is_narrow);
-    int rc = is_same ? FIRN_OK : ws_rules_load(objects, further, &rules->bytes[i], rules, err);
+    int rc = fi_ws_rules_are_same(first, further)
+                 ? FIRN_OK
+                 : ws_rules_load(objects, further, &rules->bytes[i], rules, err);
     return rc == FIRN_OK && !fi_slice_equal(first->forgotten, further->forgotten)
                ? exclude_forgotten(further, &rules->forgotten[i], rules, err)
                : rc;

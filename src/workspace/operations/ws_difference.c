@@ -305,10 +305,9 @@ compare_with_disk(struct difference *difference, struct fi_ws_opened *opened,
     fi_ws_save_repositories_init(&repositories, &options->callbacks,
                                  before->has_repositories ? &callbacks : NULL);
     const struct fi_ws_compare_options given = {
-        options->threads,
-        {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &callbacks,
-        false};
+        .threads = options->threads,
+        .today = {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
+        .callbacks = &callbacks};
     int rc = fi_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;

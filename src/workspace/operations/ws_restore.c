@@ -65,8 +65,6 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
                       firn_error *err)
 {
     struct fi_ws_compare compare = {0};
-    struct fi_ws_restore_unsaved unsaved;
-    firn_callbacks callbacks;
     struct fi_checkout_stores stores = {.root = restoring->opened->root,
                                         .lock_timeout_ms = restoring->ws->lock_timeout_ms,
                                         .is_dry = true};
@@ -74,17 +72,9 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     int rc;
     DCHECK(restoring->options->dry_run && restoring->target == NULL);
     DCHECK(dry->record != NULL && dry->choose != NULL);
-    fi_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
-    const struct fi_ws_compare_options given = {
-        restoring->options->threads, fi_ws_restoring_today(restoring), &callbacks, false};
-    FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened, dry->record,
-                                          dry->second, &given, err));
-    FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
-    struct fi_checkout_options options = fi_ws_restoring_apply_options(
-        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    options.unsaved_why = fi_ws_restore_unsaved_why;
-    options.holds_unsaved = fi_ws_restore_unsaved_holds;
-    options.unsaved = &unsaved;
+    struct fi_checkout_options options;
+    FI_TRY(fi_ws_restoring_compare(restoring, dry->record, dry->second,
+                                   &restoring->options->callbacks, &compare, &options, err));
     FI_TRY(dry->choose(dry->ctx, &compare, &options, err));
     FI_TRY(fi_checkout_stores_find(&stores, fi_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
@@ -95,7 +85,6 @@ fi_ws_restore_dry_run(struct fi_ws_restoring *restoring, const struct fi_ws_rest
     rc = foretell_store(restoring->opened, err);
 out:
     fi_checkout_stores_deinit(&stores);
-    fi_ws_restore_unsaved_deinit(&unsaved);
     fi_checkout_destroy(checkout);
     fi_ws_compare_deinit(&compare);
     return rc;
@@ -160,7 +149,7 @@ into_directory(struct fi_ws_restoring *restoring, firn_error *err)
     struct fi_difference_walk_side nothing = {.source = trees};
     struct fi_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
     struct fi_checkout_options options = fi_ws_restoring_apply_options(
-        restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after);
+        restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after, NULL);
     FI_TRY(fi_checkout_create(&options, &checkout, err));
     FI_TRY(fi_checkout_plan(checkout, err));
     if (restoring->options->dry_run) {
@@ -254,7 +243,8 @@ static int
 restore_in_place(struct fi_ws_restoring *restoring, firn_error *err)
 {
     const struct fi_ws_step *step = restoring->step;
-    int rc = once(restoring, err);
+    int rc = fi_ws_edits_look(restoring, err);
+    rc = rc == FIRN_OK ? once(restoring, err) : rc;
     while (rc == FIRN_OK && step != NULL && restoring->is_idle && step->has_next &&
            (step->is_clean || !step->has_here) && restoring->options->path_count == 0 &&
            !restoring->options->git) {
@@ -437,11 +427,12 @@ restore_repositories_only(struct fi_ws_restoring *restoring, const char *referen
 }
 
 static int
-ws_restore(struct firn_ws *ws, struct request request,
+ws_restore(struct firn_ws *ws, enum operation operation, const char *reference,
            const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
            firn_error *err)
 {
     *out = (firn_workspace_restore_result)FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    struct request request = {.operation = operation, .reference = reference};
     struct fi_ws_opened opened;
     struct fi_ws_restoring restoring = {.ws = ws,
                                         .opened = &opened,
@@ -491,44 +482,39 @@ fi_ws_restore(struct firn_ws *ws, const char *reference,
               const firn_workspace_restore_options *options, firn_workspace_restore_result *out,
               firn_error *err)
 {
-    const struct request request = {.operation = RESTORE, .reference = reference};
     firn_workspace_restore_options given = *options;
     for (size_t i = 0; i < given.path_count; i++) {
         if (given.paths[i].size == 0) { /* the root: everything */
             given.path_count = 0;
         }
     }
-    return ws_restore(ws, request, &given, out, err);
+    return ws_restore(ws, RESTORE, reference, &given, out, err);
 }
 
 int
 fi_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *options,
                    firn_workspace_restore_result *out, firn_error *err)
 {
-    const struct request request = {.operation = UNDO};
-    return ws_restore(ws, request, options, out, err);
+    return ws_restore(ws, UNDO, NULL, options, out, err);
 }
 
 int
 fi_ws_restore_redo(struct firn_ws *ws, const firn_workspace_restore_options *options,
                    firn_workspace_restore_result *out, firn_error *err)
 {
-    const struct request request = {.operation = REDO};
-    return ws_restore(ws, request, options, out, err);
+    return ws_restore(ws, REDO, NULL, options, out, err);
 }
 
 int
 fi_ws_restore_take_back(struct firn_ws *ws, const firn_workspace_restore_options *options,
                         firn_workspace_restore_result *out, firn_error *err)
 {
-    const struct request request = {.operation = TAKE_BACK};
-    return ws_restore(ws, request, options, out, err);
+    return ws_restore(ws, TAKE_BACK, NULL, options, out, err);
 }
 
 int
 fi_ws_restore_resume(struct firn_ws *ws, const firn_workspace_restore_options *options,
                      firn_workspace_restore_result *out, firn_error *err)
 {
-    const struct request request = {.operation = RESUME};
-    return ws_restore(ws, request, options, out, err);
+    return ws_restore(ws, RESUME, NULL, options, out, err);
 }

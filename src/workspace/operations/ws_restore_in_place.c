@@ -299,11 +299,8 @@ apply_tree(struct in_place *in_place, firn_error *err)
     struct fi_difference_walk_side before_side = {.source = trees,
                                                   .root = &in_place->tree.scan.root};
     struct fi_difference_walk_side after_side = {.source = trees, .root = &restoring->record.root};
-    struct fi_checkout_options options =
-        fi_ws_restoring_apply_options(restoring, opened->root, &before_side, &after_side);
-    options.unsaved_why = fi_ws_restore_unsaved_why;
-    options.holds_unsaved = fi_ws_restore_unsaved_holds;
-    options.unsaved = &in_place->unsaved;
+    struct fi_checkout_options options = fi_ws_restoring_apply_options(
+        restoring, opened->root, &before_side, &after_side, &in_place->unsaved);
     FI_TRY(fi_ws_choose_resolve(restoring, &before_side, &options, err));
     FI_TRY(begin_journal(in_place, err));
     if (restoring->target == NULL) {

@@ -70,10 +70,9 @@ ws_status_compare(struct firn_ws *ws, struct fi_ws_opened *opened,
                                  record->has_repositories ? &callbacks : NULL);
     FI_TRY(fi_tree_filter_init(&filter, options->paths, options->path_count, err));
     const struct fi_ws_compare_options given = {
-        options->threads,
-        {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
-        &callbacks,
-        false};
+        .threads = options->threads,
+        .today = {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
+        .callbacks = &callbacks};
     FI_TRY(fi_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->compare = &compare;
     status->result->is_watched = compare.is_watched;

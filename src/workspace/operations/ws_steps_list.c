@@ -103,8 +103,8 @@ list_opened(struct listing *listing, firn_error *err)
     if (restoring->step->has_here) {
         FI_TRY(fi_ws_given_checkpoint(restoring->ws, &restoring->step->here,
                                       &listing->result->checkpoint, err));
-        FI_TRY(fi_ws_edits_inspect(restoring, &listing->options->callbacks,
-                                   &listing->result->is_unsaved, &listing->free, err));
+        FI_TRY(fi_ws_edits_inspect(restoring, false, &listing->result->is_unsaved, &listing->free,
+                                   err));
     }
     rc = list_steps(listing, err);
 out:

@@ -211,11 +211,12 @@ struct fi_ws_compare {
     struct fi_difference_walk_side disk_side;
     bool is_watched; /* a watch has answered */
 
-    /* Of fi_ws_compare_init alone: what rules leave out, and the last look at such an entry. */
-    struct fi_ws_restore_unsaved unsaved;
+    struct fi_ws_restore_unsaved unsaved; /* what rules leave out */
     firn_callbacks callbacks;
     struct fi_os_dir *root; /* borrowed */
-    struct fi_os_dir *dir;  /* of dir_path, if has_dir; NULL: it does not exist */
+
+    /* Unless it is for a restore: the last look at such an entry. */
+    struct fi_os_dir *dir; /* of dir_path, if has_dir; NULL: it does not exist */
     struct fi_buf dir_path;
     bool has_dir;
     struct fi_buf told; /* the excluded entry that was reported last */
@@ -226,6 +227,10 @@ struct fi_ws_compare_options {
     struct fi_ws_rules_today today;
     const firn_callbacks *callbacks;
     bool names_only; /* as in fi_scan_options */
+    /* As a restore would: what the rules of the checkpoint exclude is missing too, and what those
+     * of a second one do, unless that is NULL. */
+    bool is_for_restore;
+    const struct fi_catalog_record *second;
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
@@ -236,17 +241,9 @@ FIRN_MUST_CHECK int fi_ws_compare_init(struct fi_ws_compare *out, struct firn_ws
                                        const struct fi_catalog_record *record,
                                        const struct fi_ws_compare_options *options,
                                        firn_error *err);
-/* Scans as a restore would: what the rules of the checkpoint exclude is missing too, and what the
- * rules of second exclude, if it is not NULL. */
-FIRN_MUST_CHECK int fi_ws_compare_init_for_restore(struct fi_ws_compare *out, struct firn_ws *ws,
-                                                   struct fi_ws_opened *opened,
-                                                   const struct fi_catalog_record *record,
-                                                   const struct fi_catalog_record *second,
-                                                   const struct fi_ws_compare_options *options,
-                                                   firn_error *err);
 void fi_ws_compare_deinit(struct fi_ws_compare *compare);
 /* Whether a change is none, because the entry is on the disk, and only missing on its side because
- * today's rules exclude it. Requires: fi_ws_compare_init; the scan is over; one thread at a
+ * today's rules exclude it. Requires: it is not for a restore; the scan is over; one thread at a
  * time. */
 FIRN_MUST_CHECK int fi_ws_compare_is_left_alone(struct fi_ws_compare *compare,
                                                 const struct fi_difference_walk_change *change,

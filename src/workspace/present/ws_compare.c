@@ -24,14 +24,6 @@
 #include "threads/os_callback.h"
 #include "watchlink/watchlink.h"
 
-/* The arguments of an init. */
-struct request {
-    struct firn_ws *ws;
-    struct fi_ws_opened *opened;
-    const struct fi_catalog_record *record;
-    struct fi_ws_compare_options options;
-};
-
 /* One scan, without what a watch reports as unchanged. *err is not NULL. */
 static int
 scan_watched(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
@@ -73,10 +65,9 @@ ws_compare_scan(struct fi_ws_compare *compare, struct fi_ws_opened *opened,
 
 /* Asks the watch of the workspace, if there is one. */
 static int
-query_watch(const struct request *request, const struct fi_scan_options *options,
+query_watch(struct firn_ws *ws, struct fi_ws_opened *opened, const struct fi_scan_options *options,
             struct fi_watchlink **out, firn_error *err)
 {
-    struct fi_ws_opened *opened = request->opened;
     struct fi_catalog_record newest;
     struct fi_buf bytes = {0};
     *out = NULL;
@@ -86,49 +77,10 @@ query_watch(const struct request *request, const struct fi_scan_options *options
                                                      .include_deps = options->include_deps,
                                                      .gitignore = options->gitignore,
                                                      .file_size_max = options->file_size_max};
-        rc = fi_watchlink_begin(request->ws, opened, &watched, out, err);
+        rc = fi_watchlink_begin(ws, opened, &watched, out, err);
     }
     fi_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-/* Requires: the rules are loaded. */
-static int
-ws_compare_fill(struct fi_ws_compare *out, const struct request *request, bool is_for_restore,
-                firn_error *err)
-{
-    struct fi_ws_opened *opened = request->opened;
-    const struct fi_tree_source *stored = fi_objects_trees(opened->objects);
-    struct fi_watchlink *watched = NULL;
-    int rc;
-    firn_error own_err;
-    err = err != NULL ? err : &own_err;
-    DCHECK(out->treesink == NULL && out->disk_side.root == NULL);
-    FI_TRY(fi_objects_treesink_create(request->ws->os, &out->treesink, err));
-    struct fi_scan_options options =
-        fi_ws_scan_options_of(opened, out->rules.include_deps, false, request->options.threads,
-                              is_for_restore ? request->options.callbacks : &out->callbacks);
-    options.file_size_max = out->rules.file_size_max;
-    options.gitignore = out->rules.gitignore;
-    options.names_only = request->options.names_only;
-    if (is_for_restore) {
-        options.stored_rules = &out->rules.sets;
-    } else {
-        FI_TRY(fi_ws_save_tree_last(opened, &options.last, err));
-        FI_TRY(query_watch(request, &options, &watched, err));
-        out->is_watched = watched != NULL;
-    }
-    FI_TRY(ws_compare_scan(out, opened, &options, watched, err));
-    if (!is_for_restore) {
-        FI_TRY(fi_ws_restore_unsaved_check(&out->unsaved, err));
-    }
-    out->now = fi_objects_treesink_source(out->treesink, stored);
-    out->checkpoint_side =
-        (struct fi_difference_walk_side){.source = stored, .root = &request->record->root};
-    out->disk_side = (struct fi_difference_walk_side){.source = &out->now, .root = &out->scan.root};
-out:
-    fi_watchlink_end(watched);
-    return rc;
 }
 
 int
@@ -136,23 +88,37 @@ fi_ws_compare_init(struct fi_ws_compare *out, struct firn_ws *ws, struct fi_ws_o
                    const struct fi_catalog_record *record,
                    const struct fi_ws_compare_options *options, firn_error *err)
 {
-    const struct request request = {ws, opened, record, *options};
+    const struct fi_tree_source *stored = fi_objects_trees(opened->objects);
+    struct fi_watchlink *watched = NULL;
+    int rc;
+    firn_error own_err;
+    err = err != NULL ? err : &own_err;
     *out = (struct fi_ws_compare){.root = opened->root};
     fi_ws_restore_unsaved_init(&out->unsaved, options->callbacks, &out->callbacks);
-    int rc = fi_ws_rules_load_today(opened, record, NULL, &options->today, &out->rules, err);
-    return rc == FIRN_OK ? ws_compare_fill(out, &request, false, err) : rc;
-}
-
-int
-fi_ws_compare_init_for_restore(struct fi_ws_compare *out, struct firn_ws *ws,
-                               struct fi_ws_opened *opened, const struct fi_catalog_record *record,
-                               const struct fi_catalog_record *second,
-                               const struct fi_ws_compare_options *options, firn_error *err)
-{
-    const struct request request = {ws, opened, record, *options};
-    *out = (struct fi_ws_compare){0};
-    int rc = fi_ws_rules_load_today(opened, record, second, &options->today, &out->rules, err);
-    return rc == FIRN_OK ? ws_compare_fill(out, &request, true, err) : rc;
+    FI_TRY(
+        fi_ws_rules_load_today(opened, record, options->second, &options->today, &out->rules, err));
+    FI_TRY(fi_objects_treesink_create(ws->os, &out->treesink, err));
+    struct fi_scan_options scan = fi_ws_scan_options_of(opened, out->rules.include_deps, false,
+                                                        options->threads, &out->callbacks);
+    scan.file_size_max = out->rules.file_size_max;
+    scan.gitignore = out->rules.gitignore;
+    scan.names_only = options->names_only;
+    if (options->is_for_restore) {
+        scan.stored_rules = &out->rules.sets;
+    } else {
+        FI_TRY(fi_ws_save_tree_last(opened, &scan.last, err));
+        FI_TRY(query_watch(ws, opened, &scan, &watched, err));
+        out->is_watched = watched != NULL;
+    }
+    FI_TRY(ws_compare_scan(out, opened, &scan, watched, err));
+    FI_TRY(fi_ws_restore_unsaved_check(&out->unsaved, err));
+    out->now = fi_objects_treesink_source(out->treesink, stored);
+    out->checkpoint_side =
+        (struct fi_difference_walk_side){.source = stored, .root = &record->root};
+    out->disk_side = (struct fi_difference_walk_side){.source = &out->now, .root = &out->scan.root};
+out:
+    fi_watchlink_end(watched);
+    return rc;
 }
 
 /* ---- what rules exclude ---- */

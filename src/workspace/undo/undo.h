@@ -14,6 +14,7 @@
 #include "difference/difference.h"
 #include "firn/workspace.h"
 #include "handle/ws_opened.h"
+#include "present/present.h"
 
 /* The paths to which a step is limited (ws_paths.c). Zeroed: to none. */
 struct fi_ws_paths {
@@ -80,6 +81,9 @@ struct fi_ws_restoring {
     struct fi_catalog_undo_line line; /* before this restore */
     struct fi_ws_step *step;          /* NULL: it is none; borrowed */
     bool is_idle;                     /* nothing, not even a directory, had to change */
+    /* Nothing on the disk differs from the present state, whatever the rules of the last restore
+     * exclude: they do not count (ws_edits.c). */
+    bool is_at_state;
     bool is_of_line; /* the record is that of a line of a remote (catalog_lines.c) */
     int64_t turn_ns; /* the undo of a turn: when that began; 0: it is none, or that is not known */
 };
@@ -150,6 +154,10 @@ FIRN_MUST_CHECK int fi_ws_choose_next(struct fi_ws_restoring *restoring, firn_er
 FIRN_MUST_CHECK int fi_ws_choose_resolve(struct fi_ws_restoring *restoring,
                                          const struct fi_difference_walk_side *before,
                                          struct fi_checkout_options *options, firn_error *err);
+/* Moves *at to the newest state, at or before it, that was made no later than a time and was not
+ * deleted, and reads its record into *restoring. */
+FIRN_MUST_CHECK int fi_ws_choose_by_time(struct fi_ws_restoring *restoring, int64_t time_ns,
+                                         size_t *at, firn_error *err);
 /* Reads the record of the present state of the line for the step, if it was not deleted (has_here).
  * Requires: the line is loaded and not empty. */
 FIRN_MUST_CHECK int fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err);
@@ -193,6 +201,9 @@ FIRN_MUST_CHECK int fi_ws_edits_differ(struct fi_ws_restoring *restoring,
                                        const struct fi_difference_walk_side *before,
                                        const struct fi_checkout_options *options,
                                        struct fi_tree_filter *filter, bool *out, firn_error *err);
+/* Finds out for a step whether the rules of the last restore count (is_at_state). Does nothing for
+ * a restore that is no step. */
+FIRN_MUST_CHECK int fi_ws_edits_look(struct fi_ws_restoring *restoring, firn_error *err);
 /* How many steps, to either side of the present state, are limited to paths at which the directory
  * has no edits: they can be taken before the edits are. */
 struct fi_ws_edits_free {
@@ -200,10 +211,10 @@ struct fi_ws_edits_free {
     size_t ahead;
 };
 /* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
- * fi_ws_edits_differ says. out_free may be NULL. Requires: has_here. */
-FIRN_MUST_CHECK int fi_ws_edits_inspect(struct fi_ws_restoring *restoring,
-                                        const firn_callbacks *callbacks, bool *out_differs,
-                                        struct fi_ws_edits_free *out_free, firn_error *err);
+ * fi_ws_edits_differ says. Quiet: without notices. out_free may be NULL. Requires: has_here. */
+FIRN_MUST_CHECK int fi_ws_edits_inspect(struct fi_ws_restoring *restoring, bool is_quiet,
+                                        bool *out_differs, struct fi_ws_edits_free *out_free,
+                                        firn_error *err);
 
 /* ---- steps that change facts (ws_facts.c, ws_facts_take.c) ---- */
 
@@ -266,11 +277,20 @@ FIRN_MUST_CHECK int fi_ws_steps_report(struct fi_ws_restoring *restoring, firn_e
 /* ---- from a request to a checkout, and back (ws_restoring.c) ---- */
 
 /* The options of the checkout for a restore; fi_ws_restoring_report fills result from the
- * checkout's counts. */
+ * checkout's counts. unsaved: what the scan of the disk left out; may be NULL. */
 struct fi_checkout_options
 fi_ws_restoring_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,
                               const struct fi_difference_walk_side *before,
-                              const struct fi_difference_walk_side *after);
+                              const struct fi_difference_walk_side *after,
+                              struct fi_ws_restore_unsaved *unsaved);
+/* Scans the disk as a restore to a checkpoint would, and stores nothing (fi_ws_compare_init).
+ * *out_options is for a checkout of that checkpoint. The caller deinits *out, also after a
+ * failure. */
+FIRN_MUST_CHECK int
+fi_ws_restoring_compare(struct fi_ws_restoring *restoring, const struct fi_catalog_record *record,
+                        const struct fi_catalog_record *second, const firn_callbacks *callbacks,
+                        struct fi_ws_compare *out, struct fi_checkout_options *out_options,
+                        firn_error *err);
 /* The name of a checkpoint for users: its number, or the start of its id for a safety
  * checkpoint. */
 enum { FI_WS_RESTORING_NAME_SIZE = 24 };

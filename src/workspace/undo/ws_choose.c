@@ -109,10 +109,9 @@ fi_ws_choose_read_here(struct fi_ws_restoring *restoring, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Moves *at to the newest state, at or before it, that was made no later than a time and was not
- * deleted. */
-static int
-find_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
+int
+fi_ws_choose_by_time(struct fi_ws_restoring *restoring, int64_t time_ns, size_t *at,
+                     firn_error *err)
 {
     const struct fi_catalog_undo_line *line = &restoring->line;
     int rc = FIRN_NOT_FOUND;
@@ -180,7 +179,7 @@ choose_turn(struct fi_ws_restoring *restoring, size_t from, int64_t *out_begun_n
         *out_begun_ns =
             is_known ? *out_begun_ns : fi_catalog_undo_line_at(&restoring->line, at)->time_ns;
         step->to = at - 1;
-        rc = find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &step->to, err);
+        rc = fi_ws_choose_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &step->to, err);
     }
     step->has_next = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -215,7 +214,7 @@ find_open_state(struct fi_ws_restoring *restoring, firn_error *err)
     int rc = FIRN_NOT_FOUND;
     step->open_to = restoring->line.cursor;
     if (step->open_ns != 0) {
-        rc = find_by_time(restoring, step->open_ns, &step->open_to, err);
+        rc = fi_ws_choose_by_time(restoring, step->open_ns, &step->open_to, err);
     }
     step->open_ns = rc == FIRN_OK ? step->open_ns : 0;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;

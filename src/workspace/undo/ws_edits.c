@@ -8,6 +8,12 @@
  * reads only directories that differ; only if they do is a checkout planned, which knows what it
  * would leave as it is.
  *
+ * What the rules of the last restore exclude is left alone until the next save (ws_rules.c), even
+ * if the state that it led to does not exclude it. A redo past an older state with such rules would
+ * therefore leave out what the undo had changed. So these rules do not count for a step if the
+ * directory is at the present state without them too: then everything that they protect is in a
+ * checkpoint.
+ *
  * A step that is limited to paths (ws_paths.c) can be taken before the edits are, if none is at its
  * paths.
  */
@@ -16,7 +22,6 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog_undo_line.h"
-#include "present/present.h"
 #include "undo/undo.h"
 
 /* Whether a directory above a path is not there any more. */
@@ -71,7 +76,7 @@ fi_ws_edits_differ(struct fi_ws_restoring *restoring, const struct fi_difference
     FI_TRY(fi_checkout_create(&quiet, &apply, err));
     FI_TRY(fi_checkout_plan(apply, err));
     const struct fi_checkout_counts *counts = fi_checkout_counts(apply);
-    *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
+    *out = counts->added + counts->changed + counts->removed + counts->directories > counts->times;
     step->edits.added = counts->added;
     step->edits.changed = counts->changed;
     step->edits.removed = counts->removed;
@@ -132,25 +137,17 @@ out:
 }
 
 int
-fi_ws_edits_inspect(struct fi_ws_restoring *restoring, const firn_callbacks *outer,
-                    bool *out_differs, struct fi_ws_edits_free *out_free, firn_error *err)
+fi_ws_edits_inspect(struct fi_ws_restoring *restoring, bool is_quiet, bool *out_differs,
+                    struct fi_ws_edits_free *out_free, firn_error *err)
 {
     struct fi_ws_compare compare = {0};
-    struct fi_ws_restore_unsaved unsaved;
-    firn_callbacks callbacks;
+    firn_callbacks callbacks = restoring->options->callbacks;
     int rc;
     DCHECK(restoring->step->has_here);
-    fi_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
-    const struct fi_ws_compare_options given = {
-        restoring->options->threads, fi_ws_restoring_today(restoring), &callbacks, false};
-    FI_TRY(fi_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                          &restoring->step->here, NULL, &given, err));
-    FI_TRY(fi_ws_restore_unsaved_check(&unsaved, err));
-    struct fi_checkout_options options = fi_ws_restoring_apply_options(
-        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    options.unsaved_why = fi_ws_restore_unsaved_why;
-    options.holds_unsaved = fi_ws_restore_unsaved_holds;
-    options.unsaved = &unsaved;
+    callbacks.on_notice = is_quiet ? NULL : callbacks.on_notice;
+    struct fi_checkout_options options;
+    FI_TRY(fi_ws_restoring_compare(restoring, &restoring->step->here, NULL, &callbacks, &compare,
+                                   &options, err));
     FI_TRY(fi_ws_edits_differ(restoring, &compare.disk_side, &options, NULL, out_differs, err));
     if (*out_differs && out_free != NULL) {
         const firn_workspace_step edits = restoring->step->edits;
@@ -159,7 +156,28 @@ fi_ws_edits_inspect(struct fi_ws_restoring *restoring, const firn_callbacks *out
         restoring->step->edits = edits;
     }
 out:
-    fi_ws_restore_unsaved_deinit(&unsaved);
     fi_ws_compare_deinit(&compare);
     return rc;
+}
+
+int
+fi_ws_edits_look(struct fi_ws_restoring *restoring, firn_error *err)
+{
+    const struct fi_catalog_record *here = fi_ws_undo_line_here(restoring);
+    struct fi_catalog_record last;
+    struct fi_buf bytes = {0};
+    bool differs;
+    if (here == NULL || restoring->journal.state == FI_CATALOG_JOURNAL_NONE) {
+        return FIRN_OK;
+    }
+    int rc = fi_checkout_recover_record(restoring->opened, restoring->journal.before, &bytes, &last,
+                                        err);
+    if (rc == FIRN_OK && !fi_ws_rules_are_same(here, &last)) {
+        restoring->is_at_state = true; /* for this look */
+        rc = fi_ws_edits_inspect(restoring, true, &differs, NULL, err);
+        restoring->is_at_state = rc == FIRN_OK && !differs;
+    }
+    fi_buf_deinit(&bytes);
+    /* What is damaged is for the step to say, if it needs it. */
+    return rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT ? FIRN_OK : rc;
 }

@@ -215,26 +215,6 @@ take_all(struct taking *taking, firn_error *err)
     return rc;
 }
 
-/* Where the line stands now: its state, or the last one before that was not deleted. */
-static int
-give_checkpoint(struct fi_ws_restoring *restoring, firn_error *err)
-{
-    const struct fi_catalog_undo_line *line = &restoring->line;
-    struct fi_ws_opened *opened = restoring->opened;
-    struct fi_catalog_record record;
-    struct fi_buf bytes = {0};
-    int rc = FIRN_NOT_FOUND;
-    for (size_t i = restoring->step->to + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
-        rc = fi_catalog_get(opened->catalog, opened->workspace.number,
-                            fi_catalog_undo_line_at(line, i)->order, &bytes, &record, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = fi_ws_given_checkpoint(restoring->ws, &record, &restoring->result->checkpoint, err);
-    }
-    fi_buf_deinit(&bytes);
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
 static int
 ws_facts_take(struct taking *taking, firn_error *err)
 {
@@ -251,20 +231,24 @@ ws_facts_take(struct taking *taking, firn_error *err)
     }
     result->not_restored = taking->left;
     result->unchanged = restoring->step->has_here ? restoring->step->here.files : 0;
-    return give_checkpoint(restoring, err);
+    /* Where the line stands now: its state, or the last one before that was not deleted. */
+    size_t at = restoring->step->to;
+    int rc = fi_ws_choose_by_time(restoring, INT64_MAX, &at, err);
+    if (rc == FIRN_OK) {
+        rc = fi_ws_given_checkpoint(restoring->ws, &restoring->record, &result->checkpoint, err);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
 fi_ws_facts_take(struct fi_ws_restoring *restoring, bool *out_differs, firn_error *err)
 {
     struct taking taking = {.restoring = restoring, .now_ns = fi_os_now_ns(restoring->ws->os)};
-    const firn_callbacks quiet = {.on_progress = restoring->options->callbacks.on_progress,
-                                  .ctx = restoring->options->callbacks.ctx};
     int rc = FIRN_OK;
     DCHECK(restoring->step->facts_at != 0 && !fi_ws_undo_line_is_turn(restoring));
     *out_differs = false;
     if (restoring->step->has_here) {
-        FI_TRY(fi_ws_edits_inspect(restoring, &quiet, out_differs, NULL, err));
+        FI_TRY(fi_ws_edits_inspect(restoring, true, out_differs, NULL, err));
     }
     if (*out_differs) {
         restoring->step->to = restoring->line.cursor;

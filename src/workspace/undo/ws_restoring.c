@@ -17,27 +17,50 @@
 struct fi_checkout_options
 fi_ws_restoring_apply_options(struct fi_ws_restoring *restoring, struct fi_os_dir *root,
                               const struct fi_difference_walk_side *before,
-                              const struct fi_difference_walk_side *after)
+                              const struct fi_difference_walk_side *after,
+                              struct fi_ws_restore_unsaved *unsaved)
 {
     bool is_filtered = restoring->filter.count > 0;
-    return (struct fi_checkout_options){.root = root,
-                                        .objects = restoring->opened->objects,
-                                        .before = *before,
-                                        .after = *after,
-                                        .filter = is_filtered ? &restoring->filter : NULL,
-                                        .count_same = is_filtered,
-                                        .threads = restoring->options->threads,
-                                        .is_foreign = restoring->opened->is_foreign,
-                                        .callbacks = restoring->options->callbacks,
-                                        .visit = restoring->options->on_change};
+    return (struct fi_checkout_options){
+        .root = root,
+        .objects = restoring->opened->objects,
+        .before = *before,
+        .after = *after,
+        .filter = is_filtered ? &restoring->filter : NULL,
+        .count_same = is_filtered,
+        .threads = restoring->options->threads,
+        .is_foreign = restoring->opened->is_foreign,
+        .callbacks = restoring->options->callbacks,
+        .unsaved_why = unsaved != NULL ? fi_ws_restore_unsaved_why : NULL,
+        .holds_unsaved = unsaved != NULL ? fi_ws_restore_unsaved_holds : NULL,
+        .unsaved = unsaved,
+        .visit = restoring->options->on_change};
 }
 
 struct fi_ws_rules_today
 fi_ws_restoring_today(const struct fi_ws_restoring *restoring)
 {
     return (struct fi_ws_rules_today){.gitignore = restoring->options->gitignore,
-                                      .is_asked_for = restoring->options->path_count > 0,
+                                      .is_asked_for = restoring->options->path_count > 0 ||
+                                                      restoring->is_at_state,
                                       .file_size_max = restoring->options->file_size_max};
+}
+
+int
+fi_ws_restoring_compare(struct fi_ws_restoring *restoring, const struct fi_catalog_record *record,
+                        const struct fi_catalog_record *second, const firn_callbacks *callbacks,
+                        struct fi_ws_compare *out, struct fi_checkout_options *out_options,
+                        firn_error *err)
+{
+    const struct fi_ws_compare_options given = {.threads = restoring->options->threads,
+                                                .today = fi_ws_restoring_today(restoring),
+                                                .callbacks = callbacks,
+                                                .is_for_restore = true,
+                                                .second = second};
+    FI_TRY_RETURN(fi_ws_compare_init(out, restoring->ws, restoring->opened, record, &given, err));
+    *out_options = fi_ws_restoring_apply_options(
+        restoring, restoring->opened->root, &out->disk_side, &out->checkpoint_side, &out->unsaved);
+    return FIRN_OK;
 }
 
 void

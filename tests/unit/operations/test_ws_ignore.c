@@ -496,6 +496,72 @@ what_is_excluded_today_is_not_overwritten(void **state)
     ws_world_close(&world);
 }
 
+/* Undo and redo to a checkpoint that must have these files; NULL: no such file. */
+static void
+assert_step(struct ws_world *world, bool forward, uint64_t number, const char *rules,
+            const char *one, const char *two)
+{
+    const char *const names[] = {".firnignore", "one", "two"};
+    const char *const texts[] = {rules, one, two};
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    int rc = forward ? fi_ws_restore_redo(world->ws, &options, &result, &world->err)
+                     : fi_ws_restore_undo(world->ws, &options, &result, &world->err);
+    assert_int_equal(rc, FIRN_OK);
+    assert_int_equal(result.steps, 1);
+    assert_int_equal(result.checkpoint->number, number);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(test_file_exists(world->tree.root, names[i]), texts[i] != NULL);
+        if (texts[i] != NULL) {
+            assert_content(world, "", names[i], texts[i]);
+        }
+    }
+}
+
+/* Older states exclude files that newer ones have: redoes bring back what undoes took of them. */
+static void
+rules_of_older_states_do_not_stop_a_redo(void **state)
+{
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    struct ws_world world;
+    ws_world_open_memory(&world, 411);
+    scan_put_text(&world.tree, ".firnignore", "one\ntwo\n");
+    scan_put_text(&world.tree, "one", "1");
+    scan_put_text(&world.tree, "two", "1");
+    ws_save(&world);
+    scan_remove_file(&world.tree, ".firnignore");
+    ws_save(&world);
+    scan_put_text(&world.tree, "one", "2");
+    ws_save(&world);
+    scan_remove_file(&world.tree, "two");
+    ws_save(&world);
+    for (int round = 0; round < 2; round++) {
+        assert_step(&world, false, 3, NULL, "2", "1");
+        assert_step(&world, false, 2, NULL, "1", "1");
+        assert_step(&world, false, 1, "one\ntwo\n", "1", "1");
+        assert_step(&world, true, 2, NULL, "1", "1");
+        assert_step(&world, true, 3, NULL, "2", "1");
+        assert_step(&world, true, 4, NULL, "2", NULL);
+        assert_int_equal(fi_ws_restore_redo(world.ws, &options, &result, &world.err),
+                         FIRN_NOT_FOUND);
+    }
+
+    /* What is in no checkpoint stays, and so does what was excluded with it. */
+    for (uint64_t number = 3; number > 0; number--) {
+        assert_int_equal(fi_ws_restore_undo(world.ws, &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(result.checkpoint->number, number);
+    }
+    scan_put_text(&world.tree, "one", "mine");
+    assert_step(&world, true, 2, NULL, "mine", "1");
+    while (fi_ws_restore_redo(world.ws, &options, &result, &world.err) == FIRN_OK) {
+        assert_true(result.left_alone > 0);
+    }
+    assert_content(&world, "", "one", "mine");
+    assert_content(&world, "", "two", "1");
+    ws_world_close(&world);
+}
+
 static void
 rules_are_stored_once_and_only_where_there_are_some(void **state)
 {
@@ -735,6 +801,7 @@ main(void)
         cmocka_unit_test(a_restore_leaves_alone_what_rules_exclude),
         cmocka_unit_test(a_rule_that_is_gone_today_counts_for_the_checkpoint_that_had_it),
         cmocka_unit_test(what_is_excluded_today_is_not_overwritten),
+        cmocka_unit_test(rules_of_older_states_do_not_stop_a_redo),
         cmocka_unit_test(rules_are_stored_once_and_only_where_there_are_some),
         cmocka_unit_test(threads_make_no_difference),
         cmocka_unit_test(any_allocation_under_rules_may_fail),

@@ -7,7 +7,8 @@
  * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
  * leave every file that is there and excluded as it is, and count those of which the checkpoint has
  * another version. What the last restore left alone is excluded until the next save: the rule files may
- * be gone. Which rule excludes what is rules.c's word, which
+ * be gone. An undo or a redo may change such a file if the state that it leaves has it as it is: then it
+ * is in a checkpoint. Which rule excludes what is rules.c's word, which
  * test_ignore_git.c holds against git: here it is about what follows from it. In between checkpoints
  * are deleted and their space is given back, which must leave the rules of the others.
  *
@@ -246,13 +247,13 @@ take_out_excluded(struct model *model, struct checkpoint *checkpoint, bool exclu
 /* ---- steps ---- */
 
 static void
-save(struct model *model)
+save(struct model *model, bool gitignore)
 {
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
     struct files now;
     bool excluded[PATH_COUNT];
-    options.gitignore = below(model, 3) == 0;
+    options.gitignore = gitignore;
     options.threads = 2;
     read_disk(model, &now);
     assert_int_equal(fi_ws_save(model->world.ws, &options, &result, &model->world.err), FIRN_OK);
@@ -380,7 +381,7 @@ step(struct model *model)
             edit(model);
         }
     } else if (what < 7) {
-        save(model);
+        save(model, below(model, 3) == 0);
     } else if (what < 9 || !model->has_safety) {
         restore_any(model);
     } else if (what < 10) {
@@ -400,7 +401,7 @@ run(uint64_t seed, uint64_t steps, uint64_t *out_stayed, uint64_t *out_left_alon
     test_random_init(&model->random, "ws_ignore_model", seed);
     ws_world_open_memory(&model->world, seed);
     edit(model);
-    save(model);
+    save(model, below(model, 3) == 0);
     for (uint64_t i = 0; i < steps; i++) {
         step(model);
     }
@@ -424,13 +425,15 @@ restores_do_what_the_rules_of_both_days_say(void **state)
     }
     print_message("%llu stayed, %llu files left alone\n", (unsigned long long)stayed,
                   (unsigned long long)left_alone);
-    assert_true(stayed > 10 && left_alone > 100);
+    /* One short seed may reach too little. */
+    assert_true((seeds == 1 && !is_long) || (stayed > 10 && left_alone > 100));
 }
 
 /* ---- undo and redo ---- */
 
+/* *state: the number of the checkpoint that is the present state. */
 static int
-step_of_line(struct model *model, bool forward)
+step_of_line(struct model *model, bool forward, uint64_t *state)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
@@ -440,13 +443,17 @@ step_of_line(struct model *model, bool forward)
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
     }
+    *state = rc == FIRN_OK ? result.checkpoint->number : *state;
     return rc;
 }
 
-/* A step that leaves alone what any rule has excluded since the last save. */
+/* A step that leaves alone what any rule has excluded since the last save, unless the state that it
+ * leaves has it. *stays: what was left alone at any time. */
 static bool
-step_beside_excluded(struct model *model, bool forward, struct checkpoint *all)
+step_beside_excluded(struct model *model, bool forward, struct checkpoint *all, uint64_t *state,
+                     bool stays[PATH_COUNT])
 {
+    const struct files *here = &model->checkpoints[*state - 1].files;
     struct files now;
     struct files then;
     bool excluded[PATH_COUNT];
@@ -454,12 +461,15 @@ step_beside_excluded(struct model *model, bool forward, struct checkpoint *all)
     struct rules today = todays_rules(&now, false);
     add_set(all, &today);
     take_out_excluded(model, all, excluded);
-    bool is_done = step_of_line(model, forward) == FIRN_OK;
+    bool is_done = step_of_line(model, forward, state) == FIRN_OK;
     read_disk(model, &then);
     for (size_t i = 0; i < PATH_COUNT; i++) {
-        if (excluded[i] && now.text[i][0] != '\0' && strcmp(now.text[i], then.text[i]) != 0) {
-            fail_msg("'%s' was excluded, and is '%s' instead of '%s'", PATHS[i], then.text[i],
-                     now.text[i]);
+        if (excluded[i] && now.text[i][0] != '\0' && strcmp(now.text[i], here->text[i]) != 0) {
+            stays[i] = true;
+            if (strcmp(now.text[i], then.text[i]) != 0) {
+                fail_msg("'%s' was excluded, and is '%s' instead of '%s'", PATHS[i], then.text[i],
+                         now.text[i]);
+            }
         }
     }
     return is_done;
@@ -484,32 +494,35 @@ redoes_bring_back_what_undoes_took(void **state)
             for (uint64_t edits = 1 + below(model, 4); edits > 0; edits--) {
                 edit(model);
             }
-            ws_save(&model->world);
+            save(model, false);
         }
         read_disk(model, &before);
+        uint64_t state_now = model->count;
+        bool stays[PATH_COUNT] = {false};
         uint64_t steps = 0;
         for (uint64_t limit = 1 + below(model, 6); steps < limit; steps++) {
-            if (!step_beside_excluded(model, false, all)) {
+            if (!step_beside_excluded(model, false, all, &state_now, stays)) {
                 break;
             }
         }
         undone += steps;
         for (; steps > 0; steps--) {
-            assert_true(step_beside_excluded(model, true, all));
+            assert_true(step_beside_excluded(model, true, all, &state_now, stays));
         }
-        assert_false(step_beside_excluded(model, true, all));
+        assert_false(step_beside_excluded(model, true, all, &state_now, stays));
         read_disk(model, &after);
         bool excluded[PATH_COUNT];
         take_out_excluded(model, all, excluded);
         for (size_t i = 0; i < PATH_COUNT; i++) {
-            if (excluded[i] &&
-                before.text[i][0] == '\0') { /* an undo may have brought it, and then it stays */
-                memset(after.text[i], 0, TEXT_SIZE);
+            /* An undo may have brought it, and then it stays. */
+            if (stays[i] || (excluded[i] && before.text[i][0] == '\0')) {
+                memcpy(after.text[i], before.text[i], TEXT_SIZE);
             }
         }
         assert_files(&after, &before);
         ws_assert_check_clean(&model->world);
         ws_world_close(&model->world);
+        free(model->checkpoints);
         free(model);
         free(all);
     }
