@@ -20,7 +20,7 @@ struct fi_search_request {
     const char *column;
     const float *query; /* of so many numbers; the next query follows it */
     size_t dimensions;
-    size_t query_count; /* at least 1 */
+    size_t query_count;
     size_t k;
     enum fi_vector_metric metric;
     const char *where; /* as in fi_query_options, with its parameters */

@@ -223,6 +223,7 @@ rows_graph_search(struct firn_db *db, const float *query, bool is_exact,
 {
     struct firn_table *table;
     const struct fi_search_request request = {.column = "v",
+                                              .query_count = 1,
                                               .query = query,
                                               .dimensions = ROWS_GRAPH_DIMENSIONS,
                                               .k = ROWS_GRAPH_K,
