@@ -506,19 +506,23 @@ redoes_bring_back_what_undoes_took(void **state)
             }
         }
         undone += steps;
-        for (; steps > 0; steps--) {
-            assert_true(step_beside_excluded(model, true, all, &state_now, stays));
+        uint64_t redone = 0;
+        while (step_beside_excluded(model, true, all, &state_now, stays)) {
+            redone++;
         }
-        assert_false(step_beside_excluded(model, true, all, &state_now, stays));
         read_disk(model, &after);
         bool excluded[PATH_COUNT];
+        bool differs = false; /* in files that rules left alone */
         take_out_excluded(model, all, excluded);
         for (size_t i = 0; i < PATH_COUNT; i++) {
             /* An undo may have brought it, and then it stays. */
             if (stays[i] || (excluded[i] && before.text[i][0] == '\0')) {
+                differs = differs || stays[i] || after.text[i][0] != '\0';
                 memcpy(after.text[i], before.text[i], TEXT_SIZE);
             }
         }
+        /* A state that differs from the one before in such files alone is passed over. */
+        assert_true(redone == steps || (differs && redone < steps));
         assert_files(&after, &before);
         ws_assert_check_clean(&model->world);
         ws_world_close(&model->world);
