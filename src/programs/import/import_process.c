@@ -231,6 +231,7 @@ fi_import_process_end(struct fi_import_process *process, firn_error *err)
     }
     process->pid = -1;
     process->buffer = NULL;
+    process->answer = (struct fi_import_process_text){.data = NULL};
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return FIRN_OK;
     }
