@@ -47,7 +47,7 @@ fi_slice_last_component(firn_slice path)
     while (at > 0 && path.data[at - 1] != '/') {
         at--;
     }
-    return (firn_slice){path.data + at, path.size - at};
+    return at == 0 ? path : (firn_slice){path.data + at, path.size - at}; /* data may be NULL */
 }
 
 /* Whether a text is an ASCII word, in any case. word: in lower case. */
