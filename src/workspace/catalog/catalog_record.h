@@ -51,6 +51,7 @@ struct fi_catalog_record {
     bool include_deps;
     bool is_narrow; /* without include_deps and rules: today's default exclusions, not the first */
     bool has_rules;
+    bool has_repositories;
     uint64_t order;  /* among all checkpoints of the workspace, from 1 */
     uint64_t number; /* 0 for safety checkpoints */
     int64_t created_ns;
@@ -71,7 +72,6 @@ struct fi_catalog_record {
     firn_workspace_git git;
     firn_workspace_run run; /* these two: the command is empty if there was none */
     firn_workspace_run tried;
-    bool has_repositories;
     firn_hash repositories; /* the object of their directory; zeros unless has_repositories */
 };
 
