@@ -11,6 +11,9 @@
  * snapshot of now does not (version_history.c). Then the newest of what they and the levels have
  * counts.
  *
+ * Between memtables and runs, a get that copies a whole value asks the hot entries of the version,
+ * which know what its runs answer for popular keys (version/version_hot.h).
+ *
  * A get is inside the epoch from loading the state to copying the value; it takes no lock and no
  * reference. Reading a run may go to the disk meanwhile, which only delays the release of replaced
  * objects.
@@ -312,14 +315,14 @@ wants_hot(const struct query *query)
     return query->out != NULL && query->pinned == NULL && query->columns == NULL;
 }
 
-/* query_version through the version's hot entries. visits counts gets. */
+/* query_version, unless hot entries have the answer. visits: of the epoch's slot. */
 static inline int
 query_hot(struct query *query, struct fi_lsm *lsm, struct fi_version *version, uint64_t visits,
           enum answer *out)
 {
     struct fi_version_hot_get get = {query->key, query->snapshot, visits, 0};
     firn_slice value;
-    if (!fi_version_hot_begin(version, lsm->options.cache, &get)) {
+    if (!fi_version_hot_wants(version, lsm->options.cache, &get)) {
         return query_version(query, version, out);
     }
     if (fi_version_hot_find(version, &get, &value)) {

@@ -166,16 +166,7 @@ fi_memtable_decode(const uint8_t *at, struct fi_entry *out)
 static inline uint64_t
 fi_memtable_head(firn_slice key, size_t offset)
 {
-    if (key.size <= offset) {
-        return 0;
-    }
-    size_t left = key.size - offset;
-    if (left >= 8) {
-        return fi_load_be64(key.data + offset);
-    }
-    uint8_t padded[8] = {0};
-    memcpy(padded, key.data + offset, left);
-    return fi_load_be64(padded);
+    return key.size <= offset ? 0 : fi_slice_head(firn_bytes(key.data + offset, key.size - offset));
 }
 
 /* ---- the protocol of (I2) ---- */

@@ -16,21 +16,6 @@
 #include <emmintrin.h>
 #endif
 
-/* The first 8 bytes of what is left of a key, as a number of the same order; shorter ones are
- * filled up with zeros. */
-static inline uint64_t
-fi_row_heads_of(firn_slice rest)
-{
-    uint8_t bytes[8] = {0};
-    if (rest.size >= sizeof bytes) {
-        return fi_load_be64(rest.data);
-    }
-    if (rest.size > 0) {
-        memcpy(bytes, rest.data, rest.size);
-    }
-    return fi_load_be64(bytes);
-}
-
 static inline uint64_t
 fi_row_heads_at(const uint8_t *heads, size_t i)
 {

@@ -66,7 +66,7 @@ check_separator(const struct fi_row_index *index, size_t i, size_t rest_at, size
     }
     struct fi_row_index_separator separator;
     fi_row_index_separator(index, i, &separator);
-    return fi_row_heads_at(index->heads, i) == fi_row_heads_of(separator.rest)
+    return fi_row_heads_at(index->heads, i) == fi_slice_head(separator.rest)
                ? FIRN_OK
                : row_index_refuse("a head is not that of its separator", err);
 }
@@ -230,7 +230,7 @@ fi_row_index_find(const struct fi_row_index *index, firn_slice key, uint64_t seq
     if (relation != AMONG) {
         return relation == BEFORE_ALL ? 0 : count;
     }
-    uint64_t head = fi_row_heads_of(rest);
+    uint64_t head = fi_slice_head(rest);
     size_t low = heads_below(index, head);
     if (low == count || fi_row_heads_at(index->heads, low) != head) {
         DCHECK(is_count_before(index, low, rest, sequence));
@@ -253,7 +253,7 @@ fi_row_index_prefetch(const struct fi_row_index *index, firn_slice key)
     if (index->tops == NULL || relate(index, key, &rest) != AMONG) {
         return;
     }
-    size_t tops = tops_below(index, fi_row_heads_of(rest));
+    size_t tops = tops_below(index, fi_slice_head(rest));
     if (tops > 0) {
         const uint8_t *heads = index->heads + (tops - 1) * FI_ROW_INDEX_STEP * HEAD_SIZE;
         for (unsigned line = 0; line < LINES; line++) {
@@ -370,7 +370,7 @@ encode_separators(const struct fi_row_index_builder *builder, size_t shared, uin
         memcpy(bytes, builder->separators.data + i * SEPARATOR_SIZE, SEPARATOR_SIZE);
         fi_store_le32(bytes + 8, (uint32_t)rest_at);
         fi_store_le32(bytes + 12, (uint32_t)rest.size);
-        fi_store_le64(heads + i * HEAD_SIZE, fi_row_heads_of(rest));
+        fi_store_le64(heads + i * HEAD_SIZE, fi_slice_head(rest));
         memcpy(rests + rest_at, rest.data, rest.size);
         rest_at += rest.size;
     }

@@ -58,7 +58,7 @@ fi_version_unref(struct fi_version *version)
 static size_t
 runs_from(const struct fi_version_level *level, firn_slice key)
 {
-    uint64_t head = fi_version_head(key);
+    uint64_t head = fi_slice_head(key);
     size_t low = 0;
     size_t high = level->count;
     FI_SEARCH_FIRST(low, high, i,

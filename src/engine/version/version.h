@@ -9,10 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/buf.h"
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "base/snapshot.h"
@@ -44,20 +42,6 @@ struct fi_version {
     _Atomic uint64_t skipped_by;          /* see version_history.c */
     _Atomic(struct fi_version_hot *) hot; /* version_hot.h; NULL: none */
 };
-
-/* The first eight bytes of a key, as a number: keys whose heads differ have the order of these. */
-static inline uint64_t
-fi_version_head(firn_slice key)
-{
-    uint8_t padded[8] = {0};
-    if (key.size >= sizeof padded) {
-        return fi_load_be64(key.data);
-    }
-    if (key.size > 0) {
-        memcpy(padded, key.data, key.size);
-    }
-    return fi_load_be64(padded);
-}
 
 static inline struct fi_version_file *
 fi_version_file(const struct fi_version_level *level, size_t i)

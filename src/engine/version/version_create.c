@@ -137,7 +137,7 @@ fi_version_create(const struct fi_version_change *change, struct fi_version **ou
             return rc;
         }
         for (size_t i = 0; i < level->count; i++) {
-            heads[i] = fi_version_head(level->runs[i].lower);
+            heads[i] = fi_slice_head(level->runs[i].lower);
         }
         runs += level->count;
         heads += level->count;

@@ -59,24 +59,23 @@ enum {
     ENTRY_PART = 16, /* an entry may have one of so many bytes of the largest table */
     BUDGET_PART = 16,
     TABLE_SIZE_MAX = 4 << 20,
+    COUNT = 256,    /* gets of a count */
+    USEFUL_PART = 8 /* of which one of so many must find an entry */
+};
+
 /* Binary logarithms: of so many gets one lets a version begin; one is counted; one looks for an
-     * entry even if that was no use lately; one is offered if it was. */
+ * entry even if that was no use lately; one is offered if it was. */
 #ifdef FIRN_DEBUG /* tests are short, and have small caches */
-    BEGIN_EVERY = 4,
-    COUNT_EVERY = 1,
-    TRY_EVERY = 1,
-    OFFER_EVERY = 0,
-    TABLE_SIZE_MIN = 4 << 10,
+enum { BEGIN_EVERY = 4, COUNT_EVERY = 1, TRY_EVERY = 1, OFFER_EVERY = 0, TABLE_SIZE_MIN = 4 << 10 };
 #else
+enum {
     BEGIN_EVERY = 12,
     COUNT_EVERY = 6,
     TRY_EVERY = 4,
     OFFER_EVERY = 2,
-    TABLE_SIZE_MIN = 16 << 10,
-#endif
-    COUNT = 256,    /* gets of a count */
-    USEFUL_PART = 8 /* of which one of so many must find an entry */
+    TABLE_SIZE_MIN = 16 << 10
 };
+#endif
 
 struct entry {
     uint64_t sequence;
@@ -371,7 +370,7 @@ is_taken(const struct fi_version_hot *hot, const struct fi_version_hot_get *get,
            get->key.size + value_size <= hot->table_size_max / ENTRY_PART;
 }
 
-/* Small: it is called little once an entry is there. */
+/* Small: hot keys come here only until they have an entry. */
 __attribute__((cold)) void
 fi_version_hot_offer(const struct fi_version *version, struct fi_epoch *epoch,
                      const struct fi_version_hot_get *get, uint64_t sequence, firn_slice value)
@@ -448,7 +447,7 @@ begin(struct fi_version *version, struct fi_block_cache *cache)
 }
 
 bool
-fi_version_hot_begin(struct fi_version *version, struct fi_block_cache *cache,
+fi_version_hot_wants(struct fi_version *version, struct fi_block_cache *cache,
                      struct fi_version_hot_get *get)
 {
     const struct fi_version_hot *hot = hot_of(version);

@@ -21,13 +21,13 @@ struct fi_version_hot_get {
     firn_slice key;
     const struct fi_snapshot *snapshot;
     uint64_t number; /* of this get among those of the thread, or so: fi_epoch_visits */
-    uint64_t hash;   /* set by begin */
+    uint64_t hash;   /* set by wants */
 };
 
-/* Whether to call find for this get, and offer if that is in vain. Now and then lets the version
- * begin to keep hot entries, in memory that is part of the cache's budget, if there is enough. The
- * cache must outlive the version. */
-bool fi_version_hot_begin(struct fi_version *version, struct fi_block_cache *cache,
+/* Whether to call find for this get, and offer if find returns false. At one get in some thousands
+ * a version without hot entries begins to keep them, in memory that is part of the cache's budget,
+ * if there is enough. The cache must outlive the version. */
+bool fi_version_hot_wants(struct fi_version *version, struct fi_block_cache *cache,
                           struct fi_version_hot_get *get);
 /* Gives the value of the newest put of the key in the version's runs that the snapshot sees, if it
  * is known to be that. false: ask the runs. *out is borrowed until the caller leaves the epoch. */

@@ -9,7 +9,23 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "firn/types.h"
+
+/* The first eight bytes as a number, shorter slices filled up with zeros: slices whose heads differ
+ * have the order of these. */
+static inline uint64_t
+fi_slice_head(firn_slice slice)
+{
+    uint8_t padded[8] = {0};
+    if (slice.size >= sizeof padded) {
+        return fi_load_be64(slice.data);
+    }
+    if (slice.size > 0) {
+        memcpy(padded, slice.data, slice.size);
+    }
+    return fi_load_be64(padded);
+}
 
 /* Byte order; if one slice is a prefix of the other, the shorter comes first. The order of keys and
  * names. */

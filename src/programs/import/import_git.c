@@ -123,7 +123,7 @@ import_git_put(struct git *git, size_t size, const unsigned modes[2], hex hashes
     }
     if (modes[1] != 0 && (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT)) {
         fi_import_target_miss(&git->target, path, code != FIRN_INVALID, err->text);
-        /* NULL: it was asked nothing yet. */
+        /* NULL: there is no process that has answered. */
         const char *answer = git->objects.answer.data;
         if (code != FIRN_CORRUPT || (answer != NULL && strstr(answer, " missing\n") == NULL)) {
             (void)fi_import_process_end(&git->objects, err); /* it may still answer */

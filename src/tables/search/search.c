@@ -366,8 +366,8 @@ measure_batch(struct search *search, struct worker *worker, struct batch *batch,
             FI_TRY_RETURN(measure_word(search, worker, batch, i, word, near, err));
         }
     }
-    worker->measured +=
-        measured; /* once a batch: other threads' counts may be in the same cache line */
+    /* Once a batch: other threads' counts may be in the same cache line. */
+    worker->measured += measured;
     return FIRN_OK;
 }
 

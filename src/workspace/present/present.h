@@ -211,7 +211,7 @@ struct fi_ws_compare {
     struct fi_difference_walk_side disk_side;
     bool is_watched; /* a watch has answered */
 
-    struct fi_ws_restore_unsaved unsaved; /* what rules leave out */
+    struct fi_ws_restore_unsaved unsaved; /* of a restore: what the scan left out */
     firn_callbacks callbacks;
     struct fi_os_dir *root; /* borrowed */
 

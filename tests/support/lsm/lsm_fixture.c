@@ -9,6 +9,7 @@
 #include "flat_views.h"
 #include "lsm/lsm_internal.h"
 #include "row/row.h"
+#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 static const struct fi_run_kind *const test_kinds[] = {&fi_row_kind, NULL};
@@ -99,6 +100,28 @@ fixture_deinit(struct fixture *fixture)
     fi_block_cache_destroy(fixture->cache);
     fi_os_dir_close(fixture->dir);
     free(fixture->records);
+}
+
+void
+fixture_init_in_memory(struct fixture *fixture, size_t cache_bytes)
+{
+    struct fi_os *os;
+    firn_error err;
+    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
+    fixture_init(fixture, os);
+    if (cache_bytes > 0) {
+        fi_block_cache_destroy(fixture->cache);
+        TEST_OK(fi_block_cache_create(os, cache_bytes, &fixture->cache, &err), &err);
+        fixture->options.cache = fixture->cache;
+    }
+}
+
+void
+fixture_deinit_in_memory(struct fixture *fixture)
+{
+    struct fi_os *os = fixture->os;
+    fixture_deinit(fixture);
+    fi_sim_memory_destroy(os);
 }
 
 static uint64_t

@@ -73,6 +73,10 @@ struct fixture {
 /* Options for small runs and many levels. */
 void fixture_init(struct fixture *fixture, struct fi_os *os);
 void fixture_deinit(struct fixture *fixture);
+/* The same on a file system in memory, which is the fixture's, and with a cache of so many bytes; 0:
+ * a small one. */
+void fixture_init_in_memory(struct fixture *fixture, size_t cache_bytes);
+void fixture_deinit_in_memory(struct fixture *fixture);
 /* Opens the trees and replays what the log has beyond them. Returns what open did. */
 int fixture_open(struct fixture *fixture, firn_error *err);
 /* Closes, or abandons; memtables are gone. */

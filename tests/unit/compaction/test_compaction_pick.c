@@ -7,7 +7,6 @@
 
 #include "compaction/compaction_internal.h"
 #include "merge/merge.h"
-#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 static struct fixture fixture;
@@ -15,19 +14,14 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
-    firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
+    fixture_init_in_memory(&fixture, 0);
     return 0;
 }
 
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

@@ -7,7 +7,6 @@
 #include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 #include "version/version.h"
@@ -17,10 +16,8 @@ static struct fixture fixture;
 static int
 set_up(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
+    fixture_init_in_memory(&fixture, 0);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
 }
@@ -28,9 +25,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

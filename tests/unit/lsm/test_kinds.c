@@ -11,7 +11,6 @@
 #include "lsm/lsm_internal.h"
 #include "rescue/rescue_internal.h"
 #include "row/row.h"
-#include "sim/sim_memory.h"
 #include "support/lsm/twin_kind.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
@@ -23,10 +22,8 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
+    fixture_init_in_memory(&fixture, 0);
     fixture.options.kinds = twin_kinds;
     fixture.tree_kinds[TWINS] = &twin_kind;
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -36,9 +33,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

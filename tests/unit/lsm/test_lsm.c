@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "lsm/lsm_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 static struct fixture fixture;
@@ -14,10 +13,8 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
+    fixture_init_in_memory(&fixture, 0);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
 }
@@ -25,9 +22,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

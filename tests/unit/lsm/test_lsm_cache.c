@@ -5,7 +5,6 @@
 #include "support/lsm/lsm_fixture.h"
 
 #include "lsm/lsm_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_os.h"
 
 enum { VALUE_SIZE = 900, BLOCKS_MIN = FIXTURE_KEYS * VALUE_SIZE / 4096, MISSES_OF_OPENING = 2 };
@@ -15,13 +14,8 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
-    fi_block_cache_destroy(fixture.cache);
-    TEST_OK(fi_block_cache_create(os, 2 << 20, &fixture.cache, &err), &err);
-    fixture.options.cache = fixture.cache;
+    fixture_init_in_memory(&fixture, 2 << 20);
     fixture.options.run_bytes_target = 1 << 20;
     fixture.options.level_bytes_base = 1 << 20;
     TEST_OK(fixture_open(&fixture, &err), &err);
@@ -31,9 +25,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

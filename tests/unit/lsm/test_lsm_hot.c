@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lsm/lsm_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_os.h"
 #include "support/test_random.h"
 #include "version/version_hot.h"
@@ -19,13 +18,8 @@ static struct fixture fixture;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
-    fi_block_cache_destroy(fixture.cache);
-    TEST_OK(fi_block_cache_create(os, CACHE_SIZE, &fixture.cache, &err), &err);
-    fixture.options.cache = fixture.cache;
+    fixture_init_in_memory(&fixture, CACHE_SIZE);
     TEST_OK(fixture_open(&fixture, &err), &err);
     return 0;
 }
@@ -33,9 +27,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 
@@ -66,7 +58,7 @@ hot_keys(size_t view)
         firn_slice value;
         /* Number 0 is of a get that always asks, and is never the one that lets a version begin. */
         struct fi_version_hot_get get = {fixture_key(i, memory), &snapshot, 0, 0};
-        found += fi_version_hot_begin(now->version, fixture.cache, &get) &&
+        found += fi_version_hot_wants(now->version, fixture.cache, &get) &&
                  fi_version_hot_find(now->version, &get, &value);
     }
     return found;

@@ -9,7 +9,6 @@
 #include "compaction/compaction.h"
 #include "firn/store.h"
 #include "lsm/lsm_internal.h"
-#include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_os.h"
 
@@ -21,10 +20,8 @@ static struct fi_os_dir *runs;
 static int
 setup(void **state)
 {
-    struct fi_os *os;
     firn_error err;
-    TEST_OK(fi_sim_memory_create(1, &os, &err), &err);
-    fixture_init(&fixture, os);
+    fixture_init_in_memory(&fixture, 0);
     fixture.separates = true;
     fixture.options.value_file_bytes_target = 64 << 10;
     fixture.options.value_file_bytes_small = 1;
@@ -36,10 +33,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    struct fi_os *os = fixture.os;
     fi_os_dir_close(runs);
-    fixture_deinit(&fixture);
-    fi_sim_memory_destroy(os);
+    fixture_deinit_in_memory(&fixture);
     return 0;
 }
 

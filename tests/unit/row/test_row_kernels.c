@@ -3,6 +3,7 @@
  * unit/row: the kernels of the searches against their plain twins: every tag at every place, heads
  * of many distributions.
  */
+#include "base/slice.h"
 #include "row/row_heads.h"
 #include "support/test.h"
 #include "support/test_random.h"
@@ -135,11 +136,11 @@ heads_have_the_order_of_their_keys(void **state)
 {
     static const char *const keys[] = {"", "\001", "a", "ab", "abcdefgh", "abcdefgi", "b", "\377"};
     for (size_t i = 0; i + 1 < sizeof keys / sizeof keys[0]; i++) {
-        assert_true(fi_row_heads_of(firn_str(keys[i])) < fi_row_heads_of(firn_str(keys[i + 1])));
+        assert_true(fi_slice_head(firn_str(keys[i])) < fi_slice_head(firn_str(keys[i + 1])));
         assert_true(fi_row_heads_short_of(firn_str(keys[i])) <=
                     fi_row_heads_short_of(firn_str(keys[i + 1])));
     }
-    assert_int_equal(fi_row_heads_of(firn_str("a")), fi_row_heads_of(firn_bytes("a\0\0", 3)));
+    assert_int_equal(fi_slice_head(firn_str("a")), fi_slice_head(firn_bytes("a\0\0", 3)));
     assert_int_equal(fi_row_heads_short_of(firn_str("a")), 'a' << 8);
     assert_int_equal(fi_row_heads_short_of(firn_str("abc")), 'a' << 8 | 'b');
 }
