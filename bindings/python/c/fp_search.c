@@ -169,7 +169,7 @@ fp_search(PyObject *object, PyObject *args, PyObject *keywords)
         (bytes = fp_vector_bytes(call.query)) != NULL) {
         const size_t size = (size_t)PyBytes_Size(bytes);
         if (size % sizeof(float) != 0) {
-            fp_raise(FIRN_INVALID, NULL);
+            fp_raise_text(FIRN_INVALID, "a vector of f32 has a multiple of 4 bytes, not %zu", size);
         } else if (search_run(self, &call, bytes, 1, size / sizeof(float), &result)) {
             out = hits(self, call.names, result);
         }

@@ -345,6 +345,8 @@ def test_searches_for_several_queries(store):
     for wrong in ([[1, 2, 3]], [[1, float("nan")]]):
         with pytest.raises(firn.Invalid):
             table.search_many("vec", wrong)
+    with pytest.raises(firn.Invalid, match="multiple of 4 bytes, not 3"):
+        table.search("vec", b"123")
     for wrong, error in (([[1, 2], [1]], ValueError), ([1, 2], TypeError), (5, TypeError), ([b"123"], ValueError)):
         with pytest.raises(error):
             table.search_many("vec", wrong)
