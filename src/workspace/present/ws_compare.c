@@ -94,10 +94,7 @@ fi_ws_compare_init(struct fi_ws_compare *out, struct firn_ws *ws, struct fi_ws_o
     firn_error own_err;
     err = err != NULL ? err : &own_err;
     *out = (struct fi_ws_compare){.root = opened->root};
-    out->callbacks = *options->callbacks;
-    if (options->is_for_restore) {
-        fi_ws_restore_unsaved_init(&out->unsaved, options->callbacks, &out->callbacks);
-    }
+    fi_ws_restore_unsaved_init(&out->unsaved, options->callbacks, &out->callbacks);
     FI_TRY(
         fi_ws_rules_load_today(opened, record, options->second, &options->today, &out->rules, err));
     FI_TRY(fi_objects_treesink_create(ws->os, &out->treesink, err));
