@@ -223,7 +223,7 @@ read_origin(struct fi_rescue_gather *gather, struct fi_rescue_run *run, firn_err
     const struct fi_run_kind *kind = run->kind;
     DCHECK(run->is_present && kind != NULL);
     char name[FI_VERSION_FILE_NAME_SIZE];
-    struct fi_run_origin origin;
+    struct fi_run_origin origin = {0};
     struct fi_run *open = NULL;
     firn_error found;
     bool is_sound;
