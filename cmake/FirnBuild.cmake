@@ -55,10 +55,11 @@ endif()
 
 # Across files: gcc's optimized builds look at the whole of libfirn.so when it is linked (firn_optimize_whole). Objects have
 # ordinary code beside what that takes, and all else, the program, tests and examples, is linked from it; so is whoever takes
-# the archive, which has nothing else (cmake/FirnLibrary.cmake).
+# the archive, which has nothing else (cmake/FirnLibrary.cmake). That code has a section for each function, so a program that is
+# linked with --gc-sections has only those that it reaches.
 set(FIRN_LTO_FLAGS "")
 if(FIRN_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT FIRN_SANITIZE)
-  set(FIRN_LTO_FLAGS -flto=auto -ffat-lto-objects)
+  set(FIRN_LTO_FLAGS -flto=auto -ffat-lto-objects -ffunction-sections -fdata-sections)
   add_link_options($<IF:$<BOOL:$<TARGET_PROPERTY:FIRN_WHOLE>>,-flto=auto,-fno-lto>)
 endif()
 
@@ -66,7 +67,7 @@ endif()
 function(firn_optimize_whole target)
   set_target_properties(${target} PROPERTIES FIRN_WHOLE ON)
   if(FIRN_LTO_FLAGS)
-    target_link_options(${target} PRIVATE -flto-partition=one)
+    target_link_options(${target} PRIVATE -flto-partition=one -fno-function-sections -fno-data-sections)
   endif()
 endfunction()
 

@@ -662,6 +662,8 @@ export class Table {
   count (where?: string, parameters?: Value[]): Promise<number>
   /** The rows whose vectors are nearest to the query; row has the key and options.columns. */
   search (column: string, query: Float32Array | number[], options?: SearchOptions): Promise<Array<{ distance: number, row: Row }>>
+  /** The same for many queries at once, in their order. Without an index all rows are read once for up to 256 queries. */
+  searchMany (column: string, queries: Array<Float32Array | number[]>, options?: SearchOptions): Promise<Array<Array<{ distance: number, row: Row }>>>
   [Symbol.asyncIterator] (): Scan<Row>
 
   /** Inserts the rows of a file of CSV or JSON lines in one commit. */

@@ -426,13 +426,23 @@ class Table {
     return Number(row.n)
   }
 
-  /** The rows whose vectors are nearest to the query: [{ distance, row }], where row has the key and options.columns. */
-  async search (column, query, options) {
+  async #search (column, queries, options) {
     options = object(options, accepted.search)
     const columns = options.columns ?? []
-    const found = await native.search(this[handle], this.#in, column, query, options.k, choice(metrics, options.metric, 'metric'), options.where, options.parameters,
+    const found = await native.search(this[handle], this.#in, column, queries, options.k, choice(metrics, options.metric, 'metric'), options.where, options.parameters,
       columns, options.exact, options.ef, options.recall, options.threads, this.#numbers)
-    return found.map(([distance, key, values]) => ({ distance, row: Object.assign(rowOf(this.key, key), rowOf(columns, values)) }))
+    return found.map((rows) => rows.map(([distance, key, values]) => ({ distance, row: Object.assign(rowOf(this.key, key), rowOf(columns, values)) })))
+  }
+
+  /** The rows whose vectors are nearest to the query: [{ distance, row }], where row has the key and options.columns. */
+  async search (column, query, options) {
+    const [found] = await this.#search(column, [query], options)
+    return found
+  }
+
+  /** The same for many queries at once: an array of such arrays. Without an index all rows are read once for up to 256 queries. */
+  searchMany (column, queries, options) {
+    return this.#search(column, queries, options)
   }
 
   [Symbol.asyncIterator] () {

@@ -371,22 +371,67 @@ struct search_call {
     struct handle *handle;
     struct handle *context;
     const char *column;
-    firn_value query;
+    float *queries; /* one after the other */
+    size_t query_count;
+    size_t dimensions;
     firn_search_options options;
     const firn_table_column **key;
     const firn_table_column **columns;
     bool as_numbers;
-    firn_search_result *result;
+    firn_search_result **results; /* query_count */
 };
 
-/* search(table, context, column, query, k, metric, where, parameters, columns, exact, ef, recall, threads, numbers) */
+/* Reads an array of vectors of one length. */
+static bool
+queries_parse(struct args *args, napi_value js, struct search_call *self)
+{
+    firn_table_column vector;
+    firn_value query;
+    napi_value element;
+    uint32_t count;
+    uint32_t i;
+    memset(&vector, 0, sizeof(vector));
+    vector.name = "query";
+    vector.type = FIRN_TYPE_VECTOR;
+    if (napi_get_array_length(args->env, js, &count) != napi_ok) {
+        return throw_invalid(args, "queries must be an array of vectors");
+    }
+    self->query_count = count;
+    for (i = 0; i < count; i++) {
+        if (napi_get_element(args->env, js, i, &element) != napi_ok ||
+            !value_from_js(args, element, &vector, &query)) {
+            return false;
+        }
+        if (query.type != FIRN_TYPE_VECTOR) {
+            return throw_invalid(args, "a query must be a vector");
+        }
+        if (i == 0) {
+            self->dimensions = query.as.bytes.size / sizeof(float);
+            if (self->dimensions > SIZE_MAX / sizeof(float) / count) {
+                return throw_no_memory(args->instance);
+            }
+            self->queries =
+                arena_take(&args->call->arena, count * self->dimensions * sizeof(float) + 1);
+            self->results = arena_take(&args->call->arena, count * sizeof(firn_search_result *));
+            if (self->queries == NULL || self->results == NULL) {
+                return throw_no_memory(args->instance);
+            }
+            memset(self->results, 0, count * sizeof(firn_search_result *));
+        } else if (query.as.bytes.size != self->dimensions * sizeof(float)) {
+            return throw_invalid(args, "queries must be vectors of one length");
+        }
+        memcpy(self->queries + i * self->dimensions, query.as.bytes.data, query.as.bytes.size);
+    }
+    return true;
+}
+
+/* search(table, context, column, queries, k, metric, where, parameters, columns, exact, ef, recall, threads, numbers) */
 static bool
 search_parse(struct args *args, struct call *call)
 {
     struct search_call *self = (struct search_call *)(void *)call;
     firn_search_options init = FIRN_SEARCH_OPTIONS_INIT;
     firn_search_options *options = &self->options;
-    firn_table_column vector;
     const firn_table_def *def;
     firn_value *parameters;
     size_t key_count;
@@ -394,14 +439,10 @@ search_parse(struct args *args, struct call *call)
     uint64_t threads;
     int metric;
     *options = init;
-    memset(&vector, 0, sizeof(vector));
-    vector.name = "query";
-    vector.type = FIRN_TYPE_VECTOR;
     if (!arg_handle(args, 0, HANDLE_TABLE, &self->handle) ||
         !arg_context(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, self->handle, &self->context) ||
         !arg_text(args, 2, "column", &self->column) || args->count < 4 ||
-        !value_from_js(args, args->values[3], &vector, &self->query) ||
-        !arg_u64(args, 4, "k", 10, &options->k) ||
+        !queries_parse(args, args->values[3], self) || !arg_u64(args, 4, "k", 10, &options->k) ||
         !arg_enum(args, 5, "metric", FIRN_METRIC_COSINE, &metric) ||
         !arg_text_or_none(args, 6, "where", &options->where) ||
         !arg_values(args, 7, NULL, 0, &parameters, &options->parameter_count) ||
@@ -412,9 +453,8 @@ search_parse(struct args *args, struct call *call)
         !arg_bool(args, 13, "asNumbers", &self->as_numbers)) {
         return false;
     }
-    if (self->query.type != FIRN_TYPE_VECTOR || ef > UINT32_MAX || threads > 1024) {
-        return throw_invalid(args,
-                             "the query must be a vector, and ef and threads within their limits");
+    if (ef > UINT32_MAX || threads > 1024) {
+        return throw_invalid(args, "ef and threads must be within their limits");
     }
     options->parameters = parameters;
     options->metric = metric == 0 ? FIRN_METRIC_COSINE : (firn_metric)metric;
@@ -436,10 +476,12 @@ static int
 search_run(struct call *call, firn_error *err)
 {
     struct search_call *self = (struct search_call *)(void *)call;
-    firn_slice bytes = self->query.as.bytes; /* in the arena, so aligned */
-    return firn_table_search(((struct table_object *)self->handle->object)->table, self->column,
-                             (const float *)(const void *)bytes.data, bytes.size / sizeof(float),
-                             &self->options, &self->result, err);
+    if (self->query_count == 0) {
+        return FIRN_OK;
+    }
+    return firn_table_search_many(((struct table_object *)self->handle->object)->table,
+                                  self->column, self->queries, self->query_count, self->dimensions,
+                                  &self->options, self->results, err);
 }
 
 static bool
@@ -462,10 +504,9 @@ values_to_js(napi_env env, struct search_call *self, const firn_value *values, s
 
 /* An array of [distance, key, values]. */
 static napi_value
-search_finish(napi_env env, struct call *call)
+result_to_js(napi_env env, struct search_call *self, const firn_search_result *result)
 {
-    struct search_call *self = (struct search_call *)(void *)call;
-    size_t count = firn_search_result_count(self->result);
+    size_t count = firn_search_result_count(result);
     napi_value array = NULL;
     uint32_t i;
     (void)napi_create_array_with_length(env, count, &array);
@@ -473,15 +514,15 @@ search_finish(napi_env env, struct call *call)
         napi_value triple = NULL;
         napi_value part = NULL;
         size_t parts = 0;
-        const firn_value *values = firn_search_result_key(self->result, i, &parts);
+        const firn_value *values = firn_search_result_key(result, i, &parts);
         (void)napi_create_array_with_length(env, 3, &triple);
         if (triple == NULL || !values_to_js(env, self, values, parts, self->key, &part)) {
             return NULL;
         }
         (void)napi_set_element(env, triple, 0,
-                               make_number(env, firn_search_result_distance(self->result, i)));
+                               make_number(env, firn_search_result_distance(result, i)));
         (void)napi_set_element(env, triple, 1, part);
-        values = firn_search_result_values(self->result, i, &parts);
+        values = firn_search_result_values(result, i, &parts);
         if (!values_to_js(env, self, values, parts, self->columns, &part)) {
             return NULL;
         }
@@ -491,10 +532,31 @@ search_finish(napi_env env, struct call *call)
     return array;
 }
 
+/* An array with such an array for each query. */
+static napi_value
+search_finish(napi_env env, struct call *call)
+{
+    struct search_call *self = (struct search_call *)(void *)call;
+    napi_value array = NULL;
+    uint32_t i;
+    (void)napi_create_array_with_length(env, self->query_count, &array);
+    for (i = 0; array != NULL && i < self->query_count; i++) {
+        napi_value found = result_to_js(env, self, self->results[i]);
+        if (found == NULL || napi_set_element(env, array, i, found) != napi_ok) {
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static void
 search_release(struct call *call)
 {
-    firn_search_result_destroy(((struct search_call *)(void *)call)->result);
+    struct search_call *self = (struct search_call *)(void *)call;
+    size_t i;
+    for (i = 0; self->results != NULL && i < self->query_count; i++) {
+        firn_search_result_destroy(self->results[i]);
+    }
 }
 
 const struct call_kind scan_calls[] = {{"scanOpen", sizeof(struct scan_open_call), 0,

@@ -121,6 +121,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Table.scan': (o) => table.scan(o),
     'Table.batches': (o) => table.batches(o),
     'Table.search': (o) => table.search('v', [1], o),
+    'Table.searchMany': (o) => table.searchMany('v', [[1]], o),
     'Table.importText': (o) => table.importText(at('none'), o),
     'Table.exportText': (o) => table.exportText(at('new'), o),
     'Table.check': (o) => table.check(o),

@@ -197,6 +197,18 @@ test('vector search finds what an exact comparison finds', async (t) => {
   await assert.rejects(docs.search('v', 'text'), code('FIRN_INVALID'))
   await assert.rejects(docs.search('v', query, { metric: 'manhattan' }), code('FIRN_INVALID'))
   await assert.rejects(docs.search('none', query), code('FIRN_NOT_FOUND'))
+
+  const queries = [query, Float32Array.from({ length: 8 }, random), [...rows[3].v]]
+  for (const options of [{ k: 3, metric: 'l2', exact: true, columns: ['title'] }, { k: 4, metric: 'dot' }, { where: 'id < 2', metric: 'l2' }]) {
+    const many = await docs.searchMany('v', queries, options)
+    assert.deepStrictEqual(many, await Promise.all(queries.map((one) => docs.search('v', one, options))))
+  }
+  assert.strictEqual((await docs.searchMany('v', queries, { k: 1, metric: 'l2', exact: true }))[2][0].row.id, 3)
+  assert.deepStrictEqual(await docs.searchMany('v', []), [])
+  for (const wrong of [query, 'text', undefined, [query, null], [query, 'text'], [query, [1, 2]], [[], []], [[1, 'x', 0, 0, 0, 0, 0, 0]]]) {
+    await assert.rejects(docs.searchMany('v', wrong), code('FIRN_INVALID'))
+  }
+  await assert.rejects(docs.searchMany('v', new Array(65537).fill(query)), code('FIRN_LIMIT'))
 })
 
 test('a range without a bound, or with one that is undefined, deletes nothing; all of a table is deleted by that name', async (t) => {

@@ -7,7 +7,6 @@
  * the block, and the builder asks before each entry whether it still fits.
  *
  * The size is an upper bound: the varint of an entry counts the whole key instead of its rest,
- * since the shared prefix may still get shorter. It is at most one byte an entry too large.
  * since the shared prefix may still get shorter. It is too large by a byte an entry at most.
  * (I1) The encoded block is never larger than the bound.
  *

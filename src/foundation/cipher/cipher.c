@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "cipher/cipher_internal.h"
+#include "codec/cpu.h"
 #include "os/os_secret.h"
 
 enum { NONCE_SIZE_MAX = 32 };
@@ -92,21 +93,11 @@ fi_cipher_check(unsigned number, firn_error *err)
     return find_backend(number, &backend, err);
 }
 
-/* Without instructions for it AES is slow, and its time tells of the key. */
-static bool
-has_aes_instructions(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("pclmul") != 0;
-#else
-    return false;
-#endif
-}
-
 unsigned
 fi_cipher_choose(bool for_small)
 {
-    return for_small && has_aes_instructions() &&
+    /* Without instructions for it AES is slow, and its time tells of the key. */
+    return for_small && fi_cpu_has(FI_CPU_AES) &&
                    fi_cipher_check(FI_CIPHER_AES_256_GCM, NULL) == FIRN_OK
                ? FI_CIPHER_AES_256_GCM
                : FI_CIPHER_XCHACHA20_POLY1305;

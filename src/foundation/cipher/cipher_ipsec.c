@@ -19,12 +19,10 @@
 #include "cipher/cipher_ipsec.h"
 
 #include <string.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include "base/check.h"
 #include "cipher/cipher_internal.h"
+#include "codec/cpu.h"
 #include "posix/os_library.h"
 
 enum {
@@ -61,46 +59,17 @@ struct ipsec_state {
     _Alignas(64) uint8_t expanded[EXPANDED_SIZE];
 };
 
-#if defined(__x86_64__)
 static bool
 has_avx2(void)
 {
-    return __builtin_cpu_supports("aes") != 0 && __builtin_cpu_supports("pclmul") != 0 &&
-           __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-           __builtin_cpu_supports("bmi2") != 0;
-}
-
-/* clang 14 does not know "vaes" by name. */
-static bool
-has_vaes(void)
-{
-    unsigned eax;
-    unsigned ebx;
-    unsigned ecx = 0;
-    unsigned edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_VAES) != 0;
+    return fi_cpu_has(FI_CPU_AES) && fi_cpu_has(FI_CPU_AVX2) && fi_cpu_has(FI_CPU_BMI);
 }
 
 static bool
 has_avx512(void)
 {
-    return has_vaes() && __builtin_cpu_supports("vpclmulqdq") != 0 &&
-           __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
-           __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+    return fi_cpu_has(FI_CPU_AVX512) && fi_cpu_has(FI_CPU_VAES);
 }
-#else
-static bool
-has_avx2(void)
-{
-    return false;
-}
-
-static bool
-has_avx512(void)
-{
-    return false;
-}
-#endif
 
 /* ==== messages ==== */
 

@@ -17,6 +17,9 @@ enum fi_cpu_set {
     FI_CPU_AVX512 = 4, /* AVX-512 F, BW, DQ and VL; AVX2 as above */
     FI_CPU_VNNI = 8,   /* AVX-512 VNNI; AVX512 as above */
     FI_CPU_SHA = 16,   /* SHA and SSE4.1 */
+    FI_CPU_AES = 32,   /* AES and PCLMULQDQ */
+    FI_CPU_BMI = 64,   /* BMI1 and BMI2 */
+    FI_CPU_VAES = 128, /* VAES and VPCLMULQDQ; AVX512 as above */
 };
 
 /* The sets that were found: only for fi_cpu_has. Written before main, by a constructor; until

@@ -24,20 +24,30 @@ it_finds_what_the_compilers_library_finds(void **state)
     unsigned b = 0;
     unsigned c = 0;
     unsigned d = 0; /* compilers have no name for it yet */
-    const bool sha = __builtin_cpu_supports("sse4.1") &&
-                     __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b >> 29 & 1) != 0;
+    const bool has_leaf = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0;
+    const bool sha = __builtin_cpu_supports("sse4.1") && has_leaf && (b >> 29 & 1) != 0;
+    const bool aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+    const bool bmi = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    const bool vaes =
+        avx512 && has_leaf && (c & bit_VAES) != 0 && __builtin_cpu_supports("vpclmulqdq");
 #else
     const bool crc = false;
     const bool avx2 = false;
     const bool avx512 = false;
     const bool vnni = false;
     const bool sha = false;
+    const bool aes = false;
+    const bool bmi = false;
+    const bool vaes = false;
 #endif
     assert_int_equal(fi_cpu_has(FI_CPU_CRC), crc);
     assert_int_equal(fi_cpu_has(FI_CPU_AVX2), avx2);
     assert_int_equal(fi_cpu_has(FI_CPU_AVX512), avx512);
     assert_int_equal(fi_cpu_has(FI_CPU_VNNI), vnni);
     assert_int_equal(fi_cpu_has(FI_CPU_SHA), sha);
+    assert_int_equal(fi_cpu_has(FI_CPU_AES), aes);
+    assert_int_equal(fi_cpu_has(FI_CPU_BMI), bmi);
+    assert_int_equal(fi_cpu_has(FI_CPU_VAES), vaes);
 }
 
 int

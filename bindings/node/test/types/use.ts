@@ -35,6 +35,8 @@ async function main (): Promise<void> {
   assert.strictEqual(rows, 1)
   const found = await table.search('v', new Float32Array([1, 2]), { k: 1, columns: ['name'] })
   assert.strictEqual(found[0].row.name, 'x')
+  const many = await table.searchMany('v', [new Float32Array([1, 2]), [2, 1]], { k: 1, columns: ['name'] })
+  assert.strictEqual(many[1][0].row.name, 'x')
   const counted: firn.Row[] = await store.sql('SELECT count(*) AS n FROM t WHERE name = :name', { name: 'x' }, { integers: 'number' })
   assert.strictEqual(counted[0].n, 1)
   for await (const row of store.sqlRows('SELECT ? AS a', [1n])) assert.strictEqual(row.a, 1n)
