@@ -365,6 +365,21 @@ stays(const struct fi_checkout *checkout, const struct fi_difference_walk_change
            options->holds_unsaved != NULL && options->holds_unsaved(options->unsaved, change->path);
 }
 
+/* A dry run of a restore of paths compares with the whole other tree, the restore with one in which
+ * an entry at a path is no link to one elsewhere (difference_graft.c). */
+static bool
+is_same(struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
+{
+    const struct fi_checkout_stores *stores = checkout->options.stores;
+    if (change->kind == FI_DIFFERENCE_WALK_SAME) {
+        return true;
+    }
+    return stores != NULL && stores->is_dry && change->what == FI_DIFFERENCE_WALK_GROUP &&
+           change->before != NULL && change->after != NULL &&
+           fi_slice_equal(change->before->hard_link,
+                          fi_checkout_batch_link_of(checkout, change->after));
+}
+
 static void
 count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change *change)
 {
@@ -372,8 +387,8 @@ count_file(struct fi_checkout *checkout, const struct fi_difference_walk_change 
     bool was_file = change->before != NULL && change->before->kind != FI_TREE_DIR;
     bool is_file = change->after != NULL && change->after->kind != FI_TREE_DIR;
     struct fi_checkout_counts *counts = &checkout->counts;
-    if (change->kind == FI_DIFFERENCE_WALK_SAME) {
-        counts->same += is_file ? 1 : 0;
+    if (is_same(checkout, change)) {
+        counts->same += is_file && checkout->options.count_same ? 1 : 0;
         return;
     }
     if (was_file && is_file) {
@@ -398,8 +413,7 @@ static int
 checkout_plan_report(struct fi_checkout *checkout, const struct fi_difference_walk_change *change,
                      firn_error *err)
 {
-    if (checkout->options.visit == NULL || change->kind == FI_DIFFERENCE_WALK_SAME ||
-        change->path.size == 0) {
+    if (checkout->options.visit == NULL || is_same(checkout, change) || change->path.size == 0) {
         return FIRN_OK;
     }
     firn_workspace_change told;

@@ -178,6 +178,30 @@ looking_changes_nothing(void **state)
     ws_world_close(&world);
 }
 
+/* Two names of one file; the first one is gone, so nothing is to be done for the second one. */
+static void
+a_dry_run_of_a_path_counts_as_the_restore_does(void **state)
+{
+    struct ws_world world;
+    ws_world_open_memory(&world, 4);
+    scan_put_text(&world.tree, "first", "text");
+    scan_put_link(&world.tree, "second", "first");
+    ws_save(&world);
+    scan_remove_file(&world.tree, "first");
+    const firn_slice path = firn_str("second");
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    options.paths = &path;
+    options.path_count = 1;
+    for (int is_dry = 1; is_dry >= 0; is_dry--) {
+        firn_workspace_restore_result result;
+        options.dry_run = is_dry;
+        assert_int_equal(fi_ws_restore(world.ws, "1", &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(result.added + result.changed + result.removed, 0);
+        assert_int_equal(result.unchanged, 1);
+    }
+    ws_world_close(&world);
+}
+
 /* Every kind of entry under one name, turned into every other. */
 static void
 flip_types(struct ws_world *world)
@@ -581,6 +605,7 @@ main(void)
         cmocka_unit_test(counts_say_what_happened),
         cmocka_unit_test(an_empty_workspace_is_a_state_like_others),
         cmocka_unit_test(looking_changes_nothing),
+        cmocka_unit_test(a_dry_run_of_a_path_counts_as_the_restore_does),
         cmocka_unit_test(types_change_in_every_direction),
         cmocka_unit_test(another_directory_gets_the_same_tree),
         cmocka_unit_test(only_the_paths_that_were_asked_for_change),
