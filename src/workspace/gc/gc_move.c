@@ -170,6 +170,10 @@ move_object(struct moving *moving, const struct met *met, firn_error *err)
     const firn_hash *hash = &met->object.hash;
     enum fi_pack_kind kind = met->object.at.kind;
     int rc = gc_move_begin(moving, err);
+    if (rc == FIRN_OK && fi_gc_versions_knows(moving->versions, hash) &&
+        !fi_objects_session_has_added(moving->session, hash)) {
+        rc = fi_gc_versions_place_alone(moving->versions, hash, moving->lane, err);
+    }
     if (rc == FIRN_OK) {
         rc = fi_objects_session_lane_move(moving->lane, kind, hash, met->content, err);
     }
@@ -208,6 +212,7 @@ may_be_copied(const struct moving *moving, const struct met *met, size_t count, 
     }
     for (size_t i = 0; i < count; i++) {
         if (!met[i].is_wanted || fi_gc_versions_has(moving->versions, &met[i].object.hash) ||
+            fi_gc_versions_knows(moving->versions, &met[i].object.hash) ||
             (moving->session != NULL &&
              fi_objects_session_has_added(moving->session, &met[i].object.hash))) {
             return false;

@@ -21,6 +21,10 @@
  * compressed size) x (its size) / F, and its changes. A delta that takes less than that stays a
  * delta, as for changes of large files. Compressed sizes are estimated as a quarter of the sizes.
  *
+ * A base may be in a pack that is too large to be joined. Its deltas then go next to each other
+ * without it, if that saves more than the one copy that is paid for in full. If its pack may yet be
+ * joined they wait for that.
+ *
  * When the walk comes to the delta itself, the new pack has the object already and does not add it
  * again; the object counts as moved all the same. This is right as long as the index leads to one
  * of the two places. If the live objects are known and counted, nothing is brought together: a base
@@ -48,7 +52,7 @@
 
 enum {
     FRAME_SIZE = FI_GC_FRAME_SIZE,
-    SIZE_MAX_OF = FRAME_SIZE / 8, /* several fit, and none gets a frame of its own */
+    SIZE_MAX_OF = FI_OBJECTS_VERSION_SIZE_MAX,
     COMPRESSED_PART = 4,
     BYTES_MAX = 8 << 20,
     COUNT_MAX = 32 << 10,
@@ -56,12 +60,16 @@ enum {
     SCRATCH_FRAMES = 1
 };
 
+_Static_assert(SIZE_MAX_OF <= FRAME_SIZE / 8, "several fit, and none gets a frame of its own");
+
 struct version {
     firn_hash hash;
     firn_hash base;
     const uint8_t *stored; /* stored_size bytes, in the arena */
     uint32_t stored_size;
+    uint32_t size;
     uint32_t order;
+    bool is_tried; /* of the first one of a base: they were to be placed without it */
 };
 
 struct fi_gc_versions {
@@ -71,6 +79,7 @@ struct fi_gc_versions {
     struct fi_arena bytes;    /* their stored bytes */
     uint64_t whole_bytes;     /* that they would have as whole objects */
     struct fi_pack_scratch *scratch;
+    struct fi_buf base; /* of what is placed without it */
 
     uint32_t pack; /* being collected from */
 };
@@ -95,12 +104,17 @@ gc_versions_find(const struct fi_gc_versions *versions, const firn_hash *hash)
 
 /* ---- noting ---- */
 
-/* Whether a delta takes more space than the whole object would among its versions. */
+/* What the whole object takes among its versions, but for its changes. */
+static uint64_t
+share_of(uint32_t size)
+{
+    return (uint64_t)size * size / COMPRESSED_PART / FRAME_SIZE;
+}
+
 static bool
 is_worth_it(uint32_t stored, uint32_t size)
 {
-    return size <= SIZE_MAX_OF &&
-           (uint64_t)stored * COMPRESSED_PART * FRAME_SIZE >= (uint64_t)size * size;
+    return size <= SIZE_MAX_OF && stored >= share_of(size);
 }
 
 static int
@@ -118,6 +132,7 @@ gc_versions_note(struct fi_gc_versions *versions, const firn_hash *hash,
     struct version version = {.hash = *hash,
                               .base = delta.base,
                               .stored_size = at->size,
+                              .size = delta.size,
                               .order = (uint32_t)versions->map.count};
     CHECK(stored.size == at->size);
     DCHECK(versions->by_base == NULL); /* the map may move */
@@ -223,6 +238,7 @@ fi_gc_versions_destroy(struct fi_gc_versions *versions)
         fi_free(versions->by_base);
         fi_arena_deinit(&versions->bytes);
         fi_pack_scratch_destroy(versions->scratch);
+        fi_buf_deinit(&versions->base);
         fi_free(versions);
     }
 }
@@ -299,4 +315,68 @@ fi_gc_versions_place(struct fi_gc_versions *versions, const firn_hash *base, enu
         rc = gc_versions_place(versions, versions->by_base[i], &at_hand, lane, err);
     }
     return rc;
+}
+
+bool
+fi_gc_versions_knows(const struct fi_gc_versions *versions, const firn_hash *delta)
+{
+    return gc_versions_find(versions, delta) != NULL;
+}
+
+/* Whether all deltas of a base, from the first one on, take more than they would next to each other
+ * without it. */
+static bool
+is_worth_a_copy(const struct fi_gc_versions *versions, size_t first)
+{
+    const struct version *const *by_base = (const struct version *const *)versions->by_base;
+    uint64_t saved = 0;
+    uint64_t copy = 0;
+    for (size_t i = first;
+         i < versions->map.count && fi_hash_equal(&by_base[i]->base, &by_base[first]->base); i++) {
+        const uint64_t whole = by_base[i]->size / COMPRESSED_PART;
+        saved += by_base[i]->stored_size - share_of(by_base[i]->size);
+        copy = whole > copy ? whole : copy;
+    }
+    return saved > copy;
+}
+
+/* Whether the object is in a pack that is none of those that may be joined. */
+static bool
+is_out_of_reach(const struct fi_gc *gc, const firn_hash *hash)
+{
+    struct fi_objects_place place;
+    if (fi_objects_index_find(gc->opened->objects, hash, &place, NULL) != FIRN_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].number == place.pack) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+fi_gc_versions_place_alone(struct fi_gc_versions *versions, const firn_hash *delta,
+                           struct fi_objects_session_lane *lane, firn_error *err)
+{
+    const struct version *version = gc_versions_find(versions, delta);
+    DCHECK(version != NULL);
+    size_t first = first_of(versions, &version->base);
+    if (versions->by_base[first]->is_tried || !is_worth_a_copy(versions, first) ||
+        !is_out_of_reach(versions->gc, &version->base)) {
+        return FIRN_OK;
+    }
+    versions->by_base[first]->is_tried = true;
+    firn_slice content;
+    if (fi_objects_read(versions->gc->opened->objects, versions->scratch, &version->base, &content,
+                        NULL) != FIRN_OK) {
+        return FIRN_OK; /* whoever needs the base reports it */
+    }
+    fi_buf_clear(&versions->base); /* the scratch is used for what is placed */
+    if (fi_buf_append_slice(&versions->base, content) != FIRN_OK) {
+        return fi_error_no_memory(err, "versions to be brought together");
+    }
+    return fi_gc_versions_place(versions, &version->base, FI_PACK_BLOB,
+                                fi_buf_slice(&versions->base), lane, err);
 }

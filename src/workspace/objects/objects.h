@@ -266,6 +266,9 @@ FIRN_MUST_CHECK int fi_objects_leftovers_remove(struct fi_objects *objects, firn
 /* Checks for such packs as fi_objects_leftovers_remove does, and removes nothing. */
 FIRN_MUST_CHECK int fi_objects_leftovers_check(struct fi_objects *objects, firn_error *err);
 
+/* Versions of larger objects are not put next to each other (gc_versions.c): their deltas stay. */
+enum { FI_OBJECTS_VERSION_SIZE_MAX = 256 << 10 };
+
 /* The content of one large object, read by several threads. */
 
 /* A file of this size or more is read by all threads. */

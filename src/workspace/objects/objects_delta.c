@@ -21,6 +21,11 @@
  * An object that is small, or would save less than a few dozen bytes, is stored whole: the saving
  * is not worth decoding another object's frame at each read.
  *
+ * Deltas of a large file stay deltas when packs are joined, and each is larger than the one before:
+ * if every version changes c bytes, the k-th delta has c * k, and all of them c * k^2 / 2. Space is
+ * best used if the base is replaced when they take as much as it does (I3; not checked). What a
+ * version changes is estimated by how much larger its delta is than that of the version before.
+ *
  * If a base cannot be read, the new version is stored whole. The damage is reported by the
  * operations that need the lost object.
  *
@@ -37,12 +42,14 @@ enum {
     SAVING_MIN = 64,
     GAIN = 2,
     TEXT_PART = 2, /* text compresses to this part of its size or less */
+    GROWTH_MIN = 64,
     QUICK_LEVEL = 1
 };
 
 struct fi_objects_delta {
     struct fi_objects *objects;
     struct fi_pack_scratch *scratch; /* of the pool, while a delta is made */
+    size_t size_before;              /* of the delta of the version before; 0: that is whole */
     struct fi_compress *compress;    /* NULL until it is needed */
     struct fi_buf bytes;
     struct fi_buf alone; /* the object, compressed by itself */
@@ -84,11 +91,13 @@ find_base(struct fi_objects_delta *delta, const firn_hash *name, firn_hash *out_
           struct fi_objects_place *out, firn_error *err)
 {
     *out_hash = *name;
+    delta->size_before = 0;
     DCHECK(delta->scratch != NULL);
     int rc = fi_objects_index_find(delta->objects, name, out, err);
     if (rc != FIRN_OK || out->at.kind != FI_PACK_DELTA) {
         return rc;
     }
+    delta->size_before = out->at.size;
     struct fi_pack_delta other;
     rc = fi_objects_read_delta(delta->objects, delta->scratch, name, &other, err);
     if (rc == FIRN_OK) {
@@ -134,6 +143,20 @@ compare_with_alone(struct fi_objects_delta *delta, firn_slice content, bool *out
     return rc;
 }
 
+/* Whether the deltas of a large file so far take as much as its base (I3). */
+static bool
+outgrows_base(const struct fi_objects_delta *delta, size_t content_size, size_t size_max)
+{
+    const uint64_t size = delta->bytes.size;
+    if (content_size <= FI_OBJECTS_VERSION_SIZE_MAX || size <= delta->size_before ||
+        delta->size_before == 0) {
+        return false;
+    }
+    const uint64_t growth = size - delta->size_before;
+    return size * size / 2 / (growth > GROWTH_MIN ? growth : GROWTH_MIN) >=
+           (uint64_t)size_max * GAIN;
+}
+
 static int
 objects_delta_make(struct fi_objects_delta *delta, const struct fi_objects_object *object,
                    bool *out_made, firn_error *err)
@@ -162,6 +185,7 @@ objects_delta_make(struct fi_objects_delta *delta, const struct fi_objects_objec
     if (*out_made && delta->bytes.size > size_max) {
         FI_TRY(compare_with_alone(delta, object->content, out_made, err));
     }
+    *out_made = *out_made && !outgrows_base(delta, object->content.size, size_max);
 out:
     fi_pack_scratch_pool_give(&delta->objects->pool, delta->scratch);
     delta->scratch = NULL;

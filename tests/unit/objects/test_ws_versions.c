@@ -620,6 +620,95 @@ versions_come_together_whole_when_packs_are_joined(void **state)
     ws_world_close(&world);
 }
 
+/* So many lines of a long text, from one on. */
+static void
+put_part(struct ws_world *world, const char *path, unsigned first, unsigned count,
+         firn_hash *out_hash)
+{
+    struct fi_buf text = {0};
+    for (unsigned line = first; line < first + count; line++) {
+        struct test_random random = {.state = line};
+        char digits[LINE_SIZE];
+        snprintf(digits, sizeof digits, "%016llx\n", (unsigned long long)test_random_next(&random));
+        assert_int_equal(fi_buf_append_str(&text, digits), FIRN_OK);
+    }
+    scan_put_file(&world->tree, path, text.data, text.size);
+    fi_blake3_hash_of(text.data, text.size, out_hash);
+    fi_buf_deinit(&text);
+}
+
+static void
+assert_restores(struct ws_world *world, char *const *dumps, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char reference[16];
+        snprintf(reference, sizeof reference, "%u", i + 1);
+        ws_restore(world, reference);
+        ws_assert_dump(world, dumps[i]);
+        free(dumps[i]);
+    }
+}
+
+static void
+versions_come_together_without_a_base_in_a_large_pack(void **state)
+{
+    enum { COUNT = FI_GC_JOIN_PACKS + 1, LINES = 2000, STEP = 100 };
+    static const size_t fillers[] = {5 << 20, 1 << 20};
+    for (unsigned round = 0; round < 2; round++) {
+        struct ws_world world;
+        firn_hash versions[COUNT];
+        char *dumps[COUNT];
+        ws_world_open_memory(&world, 21);
+        scan_put_random(&world.tree, "filler", 1, fillers[round]);
+        for (unsigned i = 0; i < COUNT; i++) {
+            put_part(&world, "f", STEP * i, LINES, &versions[i]);
+            ws_save(&world);
+            dumps[i] = ws_dump(&world);
+        }
+        assert_int_equal(gc_look(&world).packs, 2 + round); /* with the last save */
+        /* The smaller one may be joined with them later, so they wait. */
+        enum fi_pack_kind kind = round == 0 ? FI_PACK_BLOB : FI_PACK_DELTA;
+        for (unsigned i = 1; i < COUNT; i++) {
+            assert_int_equal(kind_of(&world, &versions[i], NULL), kind);
+        }
+        ws_assert_check_clean(&world);
+        assert_restores(&world, dumps, COUNT);
+        gc_assert_exact(&world);
+        ws_world_close(&world);
+    }
+}
+
+/* Where each one is larger than the one before. */
+static void
+a_large_file_gets_a_new_base_before_its_deltas_take_more(void **state)
+{
+    enum { COUNT = 40, LINES = 17000, STEP = 50 };
+    struct ws_world world;
+    firn_hash versions[COUNT];
+    firn_hash base;
+    char *dumps[COUNT];
+    unsigned wholes[COUNT];
+    unsigned whole_count = 0;
+    ws_world_open_memory(&world, 22);
+    for (unsigned i = 0; i < COUNT; i++) {
+        put_part(&world, "f", STEP * i, LINES, &versions[i]);
+        ws_save(&world);
+        dumps[i] = ws_dump(&world);
+        if (kind_of(&world, &versions[i], &base) == FI_PACK_BLOB) {
+            wholes[whole_count++] = i;
+        } else {
+            assert_true(fi_hash_equal(&base, &versions[wholes[whole_count - 1]]));
+        }
+    }
+    /* A version changes some 460 bytes, and takes 155 KB alone: the 26th delta is the last one. */
+    assert_int_equal(whole_count, 2);
+    assert_true(wholes[1] > 20 && wholes[1] < 32);
+    ws_assert_check_clean(&world);
+    assert_restores(&world, dumps, COUNT);
+    gc_assert_exact(&world);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -637,6 +726,8 @@ main(void)
         cmocka_unit_test(without_a_pack_nothing_leans),
         cmocka_unit_test(a_version_is_compared_with_what_it_takes_alone),
         cmocka_unit_test(versions_come_together_whole_when_packs_are_joined),
+        cmocka_unit_test(versions_come_together_without_a_base_in_a_large_pack),
+        cmocka_unit_test(a_large_file_gets_a_new_base_before_its_deltas_take_more),
         cmocka_unit_test(a_check_looks_into_lists_of_lists),
     };
     return cmocka_run_group_tests_name("ws_versions", tests, NULL, NULL);
