@@ -36,8 +36,8 @@
  *      fi_pack_delta_read compares the name.
  *
  * Memory: the deltas, BYTES_MAX, with a record of some 120 bytes each, COUNT_MAX; one object of up
- * to SIZE_MAX_OF bytes. Beyond these limits deltas stay deltas, and so do those that would bring
- * the new packs above WHOLE_MAX.
+ * to SIZE_MAX_OF bytes, and the base of one. Beyond these limits deltas stay deltas, and so do
+ * those that would bring the new packs above WHOLE_MAX.
  */
 #include <string.h>
 
@@ -69,7 +69,7 @@ struct version {
     uint32_t stored_size;
     uint32_t size;
     uint32_t order;
-    bool is_tried; /* of the first one of a base: they were to be placed without it */
+    bool is_met; /* of the first one of a base: whether they are placed without it was decided */
 };
 
 struct fi_gc_versions {
@@ -363,11 +363,13 @@ fi_gc_versions_place_alone(struct fi_gc_versions *versions, const firn_hash *del
     const struct version *version = gc_versions_find(versions, delta);
     DCHECK(version != NULL);
     size_t first = first_of(versions, &version->base);
-    if (versions->by_base[first]->is_tried || !is_worth_a_copy(versions, first) ||
-        !is_out_of_reach(versions->gc, &version->base)) {
+    if (versions->by_base[first]->is_met) {
         return FIRN_OK;
     }
-    versions->by_base[first]->is_tried = true;
+    versions->by_base[first]->is_met = true;
+    if (!is_worth_a_copy(versions, first) || !is_out_of_reach(versions->gc, &version->base)) {
+        return FIRN_OK;
+    }
     firn_slice content;
     if (fi_objects_read(versions->gc->opened->objects, versions->scratch, &version->base, &content,
                         NULL) != FIRN_OK) {
