@@ -435,6 +435,51 @@ test_places_end_where_their_range_does(void **state)
     fi_aggregate_destroy(aggregate);
 }
 
+/* A few groups of so many rows that masks are made for them; sums of 64 bits would overflow, with
+ * AVX-512 and without. */
+static void
+test_large_numbers_of_a_few_groups_are_added_exactly(void **state)
+{
+    enum { ROWS = 512, GROUPS = 2, CALLS = 4 };
+    const struct fi_aggregate_column key = {.type = FIRN_TYPE_I64};
+    struct fi_aggregate_call calls[CALLS];
+    const struct fi_aggregate_spec spec = {
+        .keys = &key, .key_count = 1, .calls = calls, .call_count = CALLS, .memory_bytes = 1 << 20};
+    int64_t keys[ROWS];
+    int64_t values[CALLS][ROWS];
+    struct fi_chunk_values arguments[CALLS];
+    for (size_t i = 0; i < ROWS; i++) {
+        keys[i] = (int64_t)(i % GROUPS);
+    }
+    for (size_t c = 0; c < CALLS; c++) {
+        calls[c] = (struct fi_aggregate_call){.function = FI_AGGREGATE_AVG,
+                                              .argument = {.type = FIRN_TYPE_I64}};
+        for (size_t i = 0; i < ROWS; i++) {
+            values[c][i] = INT64_C(1) << (60 - c);
+        }
+        arguments[c] = numbers(FIRN_TYPE_I64, values[c], ROWS);
+    }
+    struct fi_chunk_values column = numbers(FIRN_TYPE_I64, keys, ROWS);
+    for (int is_plain = 0; is_plain < 2; is_plain++) {
+        struct fi_aggregate *aggregate;
+        struct fi_chunk_values out_keys;
+        struct fi_chunk_values results[CALLS];
+        size_t count;
+        TEST_OK(fi_aggregate_create(&spec, &aggregate, &err), &err);
+        aggregate->few.has_hardware = aggregate->few.has_hardware && is_plain == 0;
+        TEST_OK(fi_aggregate_add(aggregate, &column, arguments, ROWS, NULL, &err), &err);
+        TEST_OK(fi_aggregate_finish(aggregate, &err), &err);
+        TEST_OK(fi_aggregate_next(aggregate, &out_keys, results, &count, &err), &err);
+        assert_int_equal(count, GROUPS);
+        for (size_t i = 0; i < count; i++) {
+            for (size_t c = 0; c < CALLS; c++) {
+                assert_true(results[c].as.f64[i] == (double)values[c][0]);
+            }
+        }
+        fi_aggregate_destroy(aggregate);
+    }
+}
+
 /* ---- hostile rows ---- */
 
 enum { LONG = 1 << 20, LONG_KEYS = 24 };
@@ -702,6 +747,7 @@ main(void)
         cmocka_unit_test(test_bad_specifications_are_refused),
         cmocka_unit_test(test_memory_ends_without_temporary_files),
         cmocka_unit_test(test_places_are_made_where_they_are_worth_it),
+        cmocka_unit_test(test_large_numbers_of_a_few_groups_are_added_exactly),
         cmocka_unit_test(test_places_end_where_their_range_does),
         cmocka_unit_test(test_long_keys_stay_within_memory),
         cmocka_unit_test(test_memory_is_bounded_whatever_the_keys_are),
