@@ -407,7 +407,7 @@ queries_parse(struct args *args, napi_value js, struct search_call *self)
         }
         if (i == 0) {
             self->dimensions = query.as.bytes.size / sizeof(float);
-            if (self->dimensions > SIZE_MAX / sizeof(float) / count) {
+            if (self->dimensions >= SIZE_MAX / sizeof(float) / count) {
                 return throw_no_memory(args->instance);
             }
             self->queries =

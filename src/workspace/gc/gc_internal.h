@@ -226,8 +226,8 @@ FIRN_MUST_CHECK int fi_gc_versions_place(struct fi_gc_versions *versions, const 
                                          struct fi_objects_session_lane *lane, firn_error *err);
 /* Whether the delta was noted. */
 bool fi_gc_versions_knows(const struct fi_gc_versions *versions, const firn_hash *delta);
-/* Requires: the delta was noted, and is still one. If that saves space, puts all noted deltas with
- * its base next to each other, whole, without the base. */
+/* Requires: the delta was not placed. If it was noted, and that saves space, puts all noted deltas
+ * with its base next to each other, whole, without the base. */
 FIRN_MUST_CHECK int fi_gc_versions_place_alone(struct fi_gc_versions *versions,
                                                const firn_hash *delta,
                                                struct fi_objects_session_lane *lane,

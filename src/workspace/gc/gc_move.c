@@ -170,7 +170,7 @@ move_object(struct moving *moving, const struct met *met, firn_error *err)
     const firn_hash *hash = &met->object.hash;
     enum fi_pack_kind kind = met->object.at.kind;
     int rc = gc_move_begin(moving, err);
-    if (rc == FIRN_OK && fi_gc_versions_knows(moving->versions, hash) &&
+    if (rc == FIRN_OK && kind == FI_PACK_DELTA &&
         !fi_objects_session_has_added(moving->session, hash)) {
         rc = fi_gc_versions_place_alone(moving->versions, hash, moving->lane, err);
     }

@@ -69,7 +69,7 @@ struct version {
     uint32_t stored_size;
     uint32_t size;
     uint32_t order;
-    bool is_met; /* of the first one of a base: whether they are placed without it was decided */
+    bool is_decided; /* of the first one of a base: whether they are placed without it */
 };
 
 struct fi_gc_versions {
@@ -361,19 +361,21 @@ fi_gc_versions_place_alone(struct fi_gc_versions *versions, const firn_hash *del
                            struct fi_objects_session_lane *lane, firn_error *err)
 {
     const struct version *version = gc_versions_find(versions, delta);
-    DCHECK(version != NULL);
-    size_t first = first_of(versions, &version->base);
-    if (versions->by_base[first]->is_met) {
+    if (version == NULL) {
         return FIRN_OK;
     }
-    versions->by_base[first]->is_met = true;
+    size_t first = first_of(versions, &version->base);
+    if (versions->by_base[first]->is_decided) {
+        return FIRN_OK;
+    }
+    versions->by_base[first]->is_decided = true;
     if (!is_worth_a_copy(versions, first) || !is_out_of_reach(versions->gc, &version->base)) {
         return FIRN_OK;
     }
     firn_slice content;
     if (fi_objects_read(versions->gc->opened->objects, versions->scratch, &version->base, &content,
                         NULL) != FIRN_OK) {
-        return FIRN_OK; /* whoever needs the base reports it */
+        return FIRN_OK; /* a reader that needs the base reports it */
     }
     fi_buf_clear(&versions->base); /* the scratch is used for what is placed */
     if (fi_buf_append_slice(&versions->base, content) != FIRN_OK) {

@@ -39,6 +39,23 @@ put_lines(struct ws_world *world, const char *path, uint64_t seed, unsigned coun
     fi_buf_deinit(&text);
 }
 
+/* So many lines of a long text, from one on. */
+static void
+put_part(struct ws_world *world, const char *path, unsigned first, unsigned count,
+         firn_hash *out_hash)
+{
+    struct fi_buf text = {0};
+    for (unsigned line = first; line < first + count; line++) {
+        struct test_random random = {.state = line};
+        char digits[LINE_SIZE];
+        snprintf(digits, sizeof digits, "%016llx\n", (unsigned long long)test_random_next(&random));
+        assert_int_equal(fi_buf_append_str(&text, digits), FIRN_OK);
+    }
+    scan_put_file(&world->tree, path, text.data, text.size);
+    fi_blake3_hash_of(text.data, text.size, out_hash);
+    fi_buf_deinit(&text);
+}
+
 static uint64_t
 added_by_save(struct ws_world *world)
 {
@@ -74,6 +91,19 @@ kind_of(struct ws_world *world, const firn_hash *hash, firn_hash *out_base)
     return place.at.kind;
 }
 
+/* Restores each checkpoint from the first on, and frees its dump. */
+static void
+assert_restores(struct ws_world *world, char *const *dumps, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char reference[16];
+        snprintf(reference, sizeof reference, "%u", i + 1);
+        ws_restore(world, reference);
+        ws_assert_dump(world, dumps[i]);
+        free(dumps[i]);
+    }
+}
+
 /* ---- what it saves ---- */
 
 static void
@@ -103,48 +133,45 @@ a_new_version_takes_what_is_new_in_it(void **state)
     ws_world_close(&world);
 }
 
+/* Saves versions of a file, in each of which `step` lines go at its beginning and as many others
+ * come at its end. Each is stored whole, or leans on the last one that is. Lists those that are
+ * whole, and returns their number. */
+static unsigned
+save_versions(struct ws_world *world, unsigned count, unsigned lines, unsigned step, char **dumps,
+              unsigned *wholes)
+{
+    firn_hash version;
+    firn_hash base;
+    firn_hash whole = {{0}};
+    unsigned whole_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        put_part(world, "f", step * i, lines, &version);
+        ws_save(world);
+        dumps[i] = ws_dump(world);
+        if (kind_of(world, &version, &base) == FI_PACK_BLOB) {
+            wholes[whole_count++] = i;
+            whole = version;
+        } else {
+            assert_true(fi_hash_equal(&base, &whole));
+        }
+    }
+    return whole_count;
+}
+
 static void
 versions_lean_on_one_that_is_whole_until_that_does_not_pay(void **state)
 {
+    enum { COUNT = 24, LINES = 400, STEP = LINES / 20 };
     struct ws_world world;
-    firn_hash versions[24];
-    firn_hash base;
-    char *dumps[24];
-    unsigned wholes[24];
-    unsigned whole_count = 0;
+    char *dumps[COUNT];
+    unsigned wholes[COUNT];
     ws_world_open_memory(&world, 2);
-    for (unsigned i = 0; i < 24; i++) {
-        /* A twentieth of the lines after the other goes, and as many others come. */
-        struct fi_buf text = {0};
-        for (unsigned line = 0; line < 400; line++) {
-            struct test_random random = {.state = line + 20 * i};
-            char digits[LINE_SIZE];
-            snprintf(digits, sizeof digits, "%016llx\n",
-                     (unsigned long long)test_random_next(&random));
-            assert_int_equal(fi_buf_append_str(&text, digits), FIRN_OK);
-        }
-        scan_put_file(&world.tree, "f", text.data, text.size);
-        fi_blake3_hash_of(text.data, text.size, &versions[i]);
-        fi_buf_deinit(&text);
-        ws_save(&world);
-        dumps[i] = ws_dump(&world);
-        if (kind_of(&world, &versions[i], &base) == FI_PACK_BLOB) {
-            wholes[whole_count++] = i;
-        } else {
-            assert_true(fi_hash_equal(&base, &versions[wholes[whole_count - 1]]));
-        }
-    }
+    unsigned whole_count = save_versions(&world, COUNT, LINES, STEP, dumps, wholes);
     /* Where packs are joined, what leans becomes whole. */
     assert_true(whole_count > 1 && whole_count < 16);
     assert_int_equal(wholes[0], 0);
     ws_assert_check_clean(&world);
-    for (unsigned i = 0; i < 24; i++) {
-        char reference[8];
-        snprintf(reference, sizeof reference, "%u", i + 1);
-        ws_restore(&world, reference);
-        ws_assert_dump(&world, dumps[i]);
-        free(dumps[i]);
-    }
+    assert_restores(&world, dumps, COUNT);
     ws_world_close(&world);
 }
 
@@ -601,13 +628,7 @@ versions_come_together_whole_when_packs_are_joined(void **state)
     /* The first and the last of what has three quarters of a megabyte between it. */
     assert_int_equal(frame_of(&world, &small[0]), frame_of(&world, &large[COUNT - 1]));
     ws_assert_check_clean(&world);
-    for (unsigned i = 0; i < COUNT; i++) {
-        char reference[8];
-        snprintf(reference, sizeof reference, "%u", i + 1);
-        ws_restore(&world, reference);
-        ws_assert_dump(&world, dumps[i]);
-        free(dumps[i]);
-    }
+    assert_restores(&world, dumps, COUNT);
     /* They are bases of what comes. */
     firn_hash next;
     firn_hash base;
@@ -618,35 +639,6 @@ versions_come_together_whole_when_packs_are_joined(void **state)
     assert_true(fi_hash_equal(&base, &small[COUNT - 1]));
     gc_assert_exact(&world);
     ws_world_close(&world);
-}
-
-/* So many lines of a long text, from one on. */
-static void
-put_part(struct ws_world *world, const char *path, unsigned first, unsigned count,
-         firn_hash *out_hash)
-{
-    struct fi_buf text = {0};
-    for (unsigned line = first; line < first + count; line++) {
-        struct test_random random = {.state = line};
-        char digits[LINE_SIZE];
-        snprintf(digits, sizeof digits, "%016llx\n", (unsigned long long)test_random_next(&random));
-        assert_int_equal(fi_buf_append_str(&text, digits), FIRN_OK);
-    }
-    scan_put_file(&world->tree, path, text.data, text.size);
-    fi_blake3_hash_of(text.data, text.size, out_hash);
-    fi_buf_deinit(&text);
-}
-
-static void
-assert_restores(struct ws_world *world, char *const *dumps, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        char reference[16];
-        snprintf(reference, sizeof reference, "%u", i + 1);
-        ws_restore(world, reference);
-        ws_assert_dump(world, dumps[i]);
-        free(dumps[i]);
-    }
 }
 
 static void
@@ -678,28 +670,16 @@ versions_come_together_without_a_base_in_a_large_pack(void **state)
     }
 }
 
-/* Where each one is larger than the one before. */
+/* Where each delta is larger than the one before. */
 static void
 a_large_file_gets_a_new_base_before_its_deltas_take_more(void **state)
 {
     enum { COUNT = 40, LINES = 17000, STEP = 50 };
     struct ws_world world;
-    firn_hash versions[COUNT];
-    firn_hash base;
     char *dumps[COUNT];
     unsigned wholes[COUNT];
-    unsigned whole_count = 0;
     ws_world_open_memory(&world, 22);
-    for (unsigned i = 0; i < COUNT; i++) {
-        put_part(&world, "f", STEP * i, LINES, &versions[i]);
-        ws_save(&world);
-        dumps[i] = ws_dump(&world);
-        if (kind_of(&world, &versions[i], &base) == FI_PACK_BLOB) {
-            wholes[whole_count++] = i;
-        } else {
-            assert_true(fi_hash_equal(&base, &versions[wholes[whole_count - 1]]));
-        }
-    }
+    unsigned whole_count = save_versions(&world, COUNT, LINES, STEP, dumps, wholes);
     /* A version changes some 460 bytes, and takes 155 KB alone: the 26th delta is the last one. */
     assert_int_equal(whole_count, 2);
     assert_true(wholes[1] > 20 && wholes[1] < 32);
