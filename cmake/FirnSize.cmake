@@ -258,6 +258,7 @@ set(FIRN_COLD_FILES
     version/version_create.c
     version/version_file.c
     version/version_history.c
+    version/version_reads.c # one in 64 reads is noted
     version/version_source.c
     version/version_values.c
     # tables

@@ -17,8 +17,8 @@
  * their target number, or the bytes to level0_bytes_target; for other levels, the bytes to their
  * target. From 1,000 on a compaction is demanded. Runs that running works already remove are not
  * counted. A level above the base, left over in a tree that shrank, is always demanded. Next come
- * runs that are mostly tombstones, which slow readers down; and, if no work is urgent, all runs
- * that are not in the last level.
+ * runs that are mostly tombstones, which slow readers down; and all runs that are not in the last
+ * level, if no work is urgent, or if the tree is read so much that this pays (version_reads.c).
  *
  * If writes mostly replace existing keys, level 0 is a second copy of a part of the tree. The last
  * compaction into the last level shows how many do (tree->overwritten), and in that proportion the
@@ -55,6 +55,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "version/version_reads.h"
 
 enum {
     LEVEL_LAST = FI_VERSION_LEVELS - 1,
@@ -727,6 +728,10 @@ fi_compaction_pick_locked(struct fi_lsm_tree *tree, enum fi_compaction_pick_mode
     struct search search = begin_search(tree, mode, room_bytes, pick);
     search_by_size(&search);
     search_by_tombstones(&search);
+    if (mode == FI_COMPACTION_PICK_DEMANDED && room_bytes == 0 &&
+        fi_version_reads_is_due(search.version)) {
+        search_unhurried(&search, &everything);
+    }
     if (mode != FI_COMPACTION_PICK_DEMANDED && room_bytes != 0) {
         search_within_room(&search);
     } else if (mode != FI_COMPACTION_PICK_DEMANDED) {

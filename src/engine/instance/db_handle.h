@@ -590,6 +590,9 @@ void fi_db_jobs_wake_graphs(struct firn_db *db);
 FIRN_MUST_CHECK int fi_db_jobs_finish_graphs(struct firn_db *db, const struct fi_lsm_tree *tree,
                                              const struct fi_step *step, firn_error *err);
 void fi_db_jobs_wake_compactions(struct firn_db *db);
+/* The same for a thread that must not compact itself if it cannot be submitted. For struct
+ * fi_lsm_host: ctx is the store. */
+void fi_db_jobs_suggest_compactions(void *ctx);
 /* Takes the failure that no commit has returned yet, if there is one. Requires: err is not NULL. */
 FIRN_MUST_CHECK int fi_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void fi_db_jobs_note_failure(struct firn_db *db, const firn_error *err);

@@ -293,18 +293,41 @@ submit(struct firn_db *db, struct fi_os_jobs *pool, void (*run)(void *arg))
     }
 }
 
-void
-fi_db_jobs_wake_compactions(struct firn_db *db)
+/* Whether a thread has to be submitted, which then counts as compacting. */
+static bool
+wish_compactions(struct fi_db_jobs *jobs)
 {
-    struct fi_db_jobs *jobs = &db->jobs;
     fi_os_mutex_lock(&jobs->mutex);
     jobs->compaction_wishes++;
     bool is_wanted = !jobs->is_closing && jobs->compacting < jobs->compaction_threads;
     jobs->compacting += is_wanted ? 1 : 0;
     DCHECK(jobs->is_closing || jobs->compacting > 0); /* (I1) */
     fi_os_mutex_unlock(&jobs->mutex);
-    if (is_wanted) {
-        submit(db, jobs->compaction_pool, run_compactions);
+    return is_wanted;
+}
+
+void
+fi_db_jobs_wake_compactions(struct firn_db *db)
+{
+    if (wish_compactions(&db->jobs)) {
+        submit(db, db->jobs.compaction_pool, run_compactions);
+    }
+}
+
+void
+fi_db_jobs_suggest_compactions(void *ctx)
+{
+    struct firn_db *db = ctx;
+    struct fi_db_jobs *jobs = &db->jobs;
+    if (jobs->compaction_pool == NULL) {
+        return; /* the store is being opened */
+    }
+    if (wish_compactions(jobs) &&
+        fi_os_jobs_submit(jobs->compaction_pool, run_compactions, db, NULL) != FIRN_OK) {
+        fi_os_mutex_lock(&jobs->mutex);
+        jobs->compacting--;
+        fi_os_cond_broadcast(&jobs->changed);
+        fi_os_mutex_unlock(&jobs->mutex);
     }
 }
 

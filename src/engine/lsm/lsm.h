@@ -64,6 +64,9 @@ struct fi_lsm_host {
     /* The columns of runs of the tree that are written from now on, if its kind of runs has a
      * layout: one allocation, for fi_free. May be NULL: no tree is of such a kind. */
     int (*take_layout)(void *ctx, uint32_t tree_id, struct fi_column_layout **out, firn_error *err);
+    /* A tree is read so much that it should be merged: there is a compaction to be picked. Called
+     * by readers, which must not wait. May be NULL. */
+    void (*wants_compaction)(void *ctx);
 };
 
 struct fi_lsm_options {

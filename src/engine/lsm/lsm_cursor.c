@@ -287,7 +287,8 @@ int
 fi_lsm_cursor_create(struct fi_lsm_tree *tree, const struct fi_lsm_cursor_options *options,
                      struct fi_lsm_cursor **out, firn_error *err)
 {
-    return fi_lsm_cursor_create_in(fi_lsm_superversion_of(tree), tree->lsm->os, options, out, err);
+    return fi_lsm_cursor_create_in(fi_lsm_superversion_to_read(tree), tree->lsm->os, options, out,
+                                   err);
 }
 
 int

@@ -7,6 +7,7 @@
 #define FIRN_LSM_LSM_INTERNAL_H
 
 #include "lsm/lsm_handle.h"
+#include "version/version_reads.h"
 
 /* ---- lsm_superversion.c ---- */
 
@@ -24,6 +25,22 @@ struct fi_lsm_superversion *fi_lsm_superversion_create(size_t memtable_capacity)
 void fi_lsm_superversion_add_memtable(struct fi_lsm_superversion *state,
                                       struct fi_tree_memtable *memtable);
 void fi_lsm_superversion_set_version(struct fi_lsm_superversion *state, struct fi_version *version);
+
+/* fi_lsm_superversion_of for somebody who reads: may ask for a compaction. */
+struct fi_lsm_superversion *fi_lsm_superversion_to_read(struct fi_lsm_tree *tree);
+/* For fi_lsm_superversion_note_read. */
+bool fi_lsm_superversion_note_sample(const struct fi_lsm_tree *tree,
+                                     const struct fi_lsm_superversion *state);
+/* Notes one of the reads of a state (version/version_reads.h). Whether to call want_compaction, and
+ * outside of the epoch. visits: of the epoch's slot. */
+static inline bool
+fi_lsm_superversion_note_read(const struct fi_lsm_tree *tree,
+                              const struct fi_lsm_superversion *state, uint64_t visits)
+{
+    return fi_version_reads_wants(state->version, visits) &&
+           fi_lsm_superversion_note_sample(tree, state);
+}
+void fi_lsm_superversion_want_compaction(const struct fi_lsm *lsm);
 
 /* Whether it may be published: it has a version, and its memtables are ordered by age. For
  * assertions; the mutex of the lsm is held. */

@@ -191,14 +191,52 @@ fi_lsm_superversion_retire(struct fi_epoch *epoch, struct fi_lsm_superversion *s
     fi_epoch_retire(epoch, &state->node, release_state);
 }
 
-struct fi_lsm_superversion *
-fi_lsm_superversion_of(struct fi_lsm_tree *tree)
+/* Inline: reads have to be fast. */
+static inline struct fi_lsm_superversion *
+take(struct fi_lsm_tree *tree, bool is_read)
 {
     struct fi_epoch *epoch = &tree->lsm->epoch;
     size_t slot = fi_epoch_enter(epoch);
     /* Pairs with the store in publish_tree_locked (lsm_install.c) and in fi_lsm_tree_freeze. */
     struct fi_lsm_superversion *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     fi_lsm_superversion_ref(state);
+    bool is_due =
+        is_read && fi_lsm_superversion_note_read(tree, state, fi_epoch_visits(epoch, slot));
     fi_epoch_leave(epoch, slot);
+    if (is_due) {
+        fi_lsm_superversion_want_compaction(tree->lsm);
+    }
     return state;
+}
+
+struct fi_lsm_superversion *
+fi_lsm_superversion_of(struct fi_lsm_tree *tree)
+{
+    return take(tree, false);
+}
+
+struct fi_lsm_superversion *
+fi_lsm_superversion_to_read(struct fi_lsm_tree *tree)
+{
+    return take(tree, true);
+}
+
+/* ---- reads ---- */
+
+bool
+fi_lsm_superversion_note_sample(const struct fi_lsm_tree *tree,
+                                const struct fi_lsm_superversion *state)
+{
+    /* Column runs cost more to write, graphs included, and scans need no merge to be fast. */
+    return tree->kind->get_columns == NULL && !tree->lsm->options.is_read_only &&
+           tree->lsm->options.host.wants_compaction != NULL && state->memtable_count == 1 &&
+           fi_version_reads_note(
+               state->version,
+               atomic_load_explicit(&state->memtables[0]->sequence_max, memory_order_relaxed));
+}
+
+void
+fi_lsm_superversion_want_compaction(const struct fi_lsm *lsm)
+{
+    lsm->options.host.wants_compaction(lsm->options.host.ctx);
 }

@@ -535,13 +535,18 @@ lsm_tree_get(struct fi_lsm_tree *tree, uint64_t time_ms, struct query *query)
      * (lsm_tree.c). */
     const struct fi_lsm_superversion *state =
         atomic_load_explicit(&tree->state, memory_order_seq_cst);
-    int rc = query_state(query, lsm, state, fi_epoch_visits(&lsm->epoch, slot), &answer);
+    uint64_t visits = fi_epoch_visits(&lsm->epoch, slot);
+    int rc = query_state(query, lsm, state, visits, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
         rc = query->out != NULL ? resolve(lsm, time_ms, query, state, &answer)
                                 : resolve_unwanted(lsm, time_ms, query, state, &answer);
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
+    bool is_due = fi_lsm_superversion_note_read(tree, state, visits);
     fi_epoch_leave(&lsm->epoch, slot);
+    if (is_due) {
+        fi_lsm_superversion_want_compaction(lsm);
+    }
     /* Without a text: asking for missing keys is common, and formatting is expensive. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
 }

@@ -421,6 +421,7 @@ lsm_options(struct firn_db *db)
                  .log_segment_bytes = log_segment_bytes,
                  .lend_log_segment = lend_log_segment,
                  .take_layout = fi_db_layout_take,
+                 .wants_compaction = fi_db_jobs_suggest_compactions,
                  .no_reader_below = fi_db_reader_none_below},
         .is_read_only = db->is_read_only,
         .trees_max = db->limits.memory / FI_DB_KEYSPACE_BYTES,

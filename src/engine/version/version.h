@@ -30,6 +30,14 @@ struct fi_version_level {
 
 struct fi_version_hot;
 
+/* See version_reads.h. */
+struct fi_version_reads {
+    uint64_t wanted; /* so many reads are worth a merge of all runs; 0: there is nothing to merge */
+    _Atomic uint64_t noted;   /* samples of reads */
+    _Atomic uint64_t written; /* what had been written at the last one */
+    _Atomic uint64_t due;     /* contents up to this sequence should be merged */
+};
+
 /* Any thread. All versions of a key in a level are newer than those in deeper levels, and in a run
  * of level 0 newer than those in the runs that follow; range deletes count as versions of the keys
  * that they cover. Only history is not ordered by age, neither among its runs nor relative to the
@@ -41,6 +49,7 @@ struct fi_version {
     uint64_t history_last;                /* of all history runs (version_file.h) */
     _Atomic uint64_t skipped_by;          /* see version_history.c */
     _Atomic(struct fi_version_hot *) hot; /* version_hot.h; NULL: none */
+    struct fi_version_reads reads;
 };
 
 static inline struct fi_version_file *

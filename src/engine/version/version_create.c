@@ -5,7 +5,7 @@
  *
  * The cost is proportional to the number of runs in the tree: little compared with writing a run.
  */
-#include "version/version.h"
+#include "version/version_reads.h"
 
 #include <inttypes.h>
 
@@ -153,6 +153,7 @@ fi_version_create(const struct fi_version_change *change, struct fi_version **ou
             }
         }
     }
+    fi_version_reads_init(version, change->base);
     *out = version;
     return FIRN_OK;
 }

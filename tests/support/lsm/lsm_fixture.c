@@ -16,6 +16,13 @@ static const struct fi_run_kind *const test_kinds[] = {&fi_row_kind, NULL};
 
 /* ---- the host ---- */
 
+static void
+host_wants_compaction(void *ctx)
+{
+    struct fixture *fixture = ctx;
+    fixture->wishes++;
+}
+
 static int
 host_sync_log(void *ctx, firn_error *err)
 {
@@ -73,6 +80,7 @@ fixture_init(struct fixture *fixture, struct fi_os *os)
         .cache = fixture->cache,
         .host = {.ctx = fixture,
                  .sync_log = host_sync_log,
+                 .wants_compaction = host_wants_compaction,
                  .take_snapshots = host_take_snapshots,
                  .release_snapshots = host_release_snapshots,
                  .no_reader_below = host_no_reader_below},

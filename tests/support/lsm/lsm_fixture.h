@@ -67,7 +67,8 @@ struct fixture {
 
     uint64_t reader_version; /* of a reader in another process; UINT64_MAX: none */
     bool sync_fails;
-    bool separates; /* trees put values from 100 bytes on into value files */
+    unsigned wishes; /* for compactions, by reads */
+    bool separates;  /* trees put values from 100 bytes on into value files */
 };
 
 /* Options for small runs and many levels. */

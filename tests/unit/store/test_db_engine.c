@@ -216,6 +216,52 @@ scan(struct firn_db_keyspace *keyspace)
     return count;
 }
 
+/* How many sorted runs a read may have to ask. */
+static uint64_t
+sorted_runs(struct firn_db *db)
+{
+    firn_store_statistics stats;
+    firn_error err;
+    DB_OK(fi_inspect_stats(db, &stats, &err));
+    uint64_t count = stats.levels[0].files;
+    for (unsigned i = 1; i < FIRN_STORE_LEVELS; i++) {
+        count += stats.levels[i].files > 0;
+    }
+    return count;
+}
+
+static void
+a_store_that_is_only_read_becomes_one_sorted_run(void **state)
+{
+    enum { KEYS = 30000, NEW = KEYS / 12, READS_MAX = 4000000 };
+    struct db_support_disk disk; /* in simulation nothing runs beside reads */
+    firn_error err;
+    struct firn_db *db;
+    struct fi_db_options options = tiny;
+    options.memory_bytes = 4 << 20;
+    db_support_disk_init(&disk);
+    DB_OK(fi_db_open(disk.dir, &options, &db, &err));
+    struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
+    for (uint64_t i = 0; i < KEYS; i++) {
+        put_number(keyspace, i * 7919 % KEYS, 200, 1);
+    }
+    DB_OK(fi_db_maintain_compact(db, NULL, &err));
+    for (uint64_t i = 0; i < NEW; i++) {
+        put_number(keyspace, i * 7919 % KEYS, 200, 2);
+    }
+    DB_OK(fi_db_maintain_flush(db, &err));
+    assert_true(sorted_runs(db) > 1);
+    uint64_t reads = 0;
+    while (reads < READS_MAX && (reads % 64 > 0 || sorted_runs(db) > 1)) {
+        uint64_t i = reads++ % KEYS;
+        assert_number(keyspace, i * 7919 % KEYS, 200, i < NEW ? 2 : 1);
+    }
+    assert_int_equal(sorted_runs(db), 1);
+    assert_int_equal(scan(keyspace), KEYS);
+    DB_OK(fi_db_close(db, &err));
+    db_support_disk_deinit(&disk);
+}
+
 static void
 many_keys_are_sorted_and_compact(void **state) /* S-B11, S-C17 */
 {
@@ -700,6 +746,7 @@ main(void)
         cmocka_unit_test(a_missing_run_costs_its_keys_and_no_others),
         cmocka_unit_test(a_store_in_a_read_only_directory_is_read_and_not_changed),
         cmocka_unit_test(a_small_store_stays_small),
+        cmocka_unit_test(a_store_that_is_only_read_becomes_one_sorted_run),
         cmocka_unit_test(a_long_log_is_emptied_at_closing),
         cmocka_unit_test(memory_and_log_keep_to_their_bounds),
         cmocka_unit_test(a_log_that_is_larger_than_memory_is_replayed),
