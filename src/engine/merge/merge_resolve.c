@@ -462,20 +462,22 @@ take_key(struct fi_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
     struct fi_merge *merge = resolve->options.merge;
     const struct fi_entry *entry = fi_merge_entry(merge);
+    struct fi_merge_head head = fi_merge_head(merge);
     *out_is_seen = false;
     FI_TRY_RETURN(keep_key(resolve, entry->key, err));
-    for (unsigned steps = 0; has_kept_key(resolve, entry); steps++) {
-        if (steps == STEPS_MAX) {
-            return find_newest(resolve, out_is_seen, err);
-        }
+    for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
         if (is_seen(resolve, entry)) {
             *out_is_seen = true;
             FI_TRY_RETURN(keep_version(resolve, entry, err));
         }
         FI_TRY_RETURN(fi_merge_prev(merge, err));
         entry = fi_merge_entry(merge);
+        if (entry == NULL || !fi_merge_head_equal(head, fi_merge_head(merge)) ||
+            !has_kept_key(resolve, entry)) {
+            return FIRN_OK;
+        }
     }
-    return FIRN_OK;
+    return find_newest(resolve, out_is_seen, err);
 }
 
 /* The kept version is an operand: folds it with older versions, and goes before the key again. */

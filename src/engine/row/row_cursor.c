@@ -576,6 +576,9 @@ show_last_before(struct cursor *cursor, const struct fi_row_index *index, size_t
         return FIRN_OK;
     }
     int rc = row_cursor_load(cursor, index, i - 1, true, err);
+    if (!cursor->is_sequential && i > 1) {
+        fi_row_read_prefetch_block(cursor->run, i - 2);
+    }
     return rc != FIRN_OK ? rc : row_cursor_show(cursor, cursor->block.count - 1, err);
 }
 
