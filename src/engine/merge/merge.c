@@ -6,7 +6,7 @@
  * overall winner has the current entry. After the winner has moved, the games on its path to the
  * root are played again: one comparison per level. The first 16 bytes of each source's key are kept
  * beside the tree as a number, so that most games touch no key. A source at its end loses against
- * all others.
+ * all others. If all but the winner are at their ends, it plays no more games.
  *
  * Invariants.
  * (I1) Going forwards, every source is on its first entry that is not before the current one; going
@@ -321,6 +321,7 @@ struct fi_merge {
     bool has_twins; /* these two players were found equal */
     size_t twins[2];
     size_t winner;
+    size_t live; /* players that have an entry */
     size_t count;
     size_t capacity;
     struct player *players;
@@ -485,11 +486,13 @@ merge_start(struct fi_merge *merge, firn_error *err)
 {
     merge->entry = NULL;
     merge->has_twins = false;
+    merge->live = 0;
     if (merge->count == 0) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < merge->count; i++) {
         merge_refresh(merge, &merge->players[i]);
+        merge->live += merge->players[i].entry != NULL;
     }
     merge->winner = play_all(merge, 1);
     DCHECK(merge->winner < merge->count && is_won(merge));
@@ -503,8 +506,13 @@ go_on(struct fi_merge *merge, int rc, firn_error *err)
     if (rc != FIRN_OK) {
         return merge_fail(merge, rc);
     }
-    merge_refresh(merge, &merge->players[merge->winner]);
-    play_again(merge);
+    struct player *moved = &merge->players[merge->winner];
+    merge_refresh(merge, moved);
+    if (merge->live > 1) {
+        merge->live -= moved->entry == NULL;
+        play_again(merge);
+    }
+    DCHECK(merge->live > 1 || is_won(merge));
     return show_winner(merge, err);
 }
 
