@@ -38,9 +38,10 @@ END {
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"13\">\n", width, bottom + 40
     printf "<title>How many times better firn is than each peer</title>\n"
     printf "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
+    x = left
     for (i = 1; i <= peers; i++) {
-        x = left + (i - 1) * 100
         printf "<circle cx=\"%d\" cy=\"20\" r=\"5\" fill=\"%s\"/><text x=\"%d\" y=\"24\">%s</text>\n", x, colour[i], x + 10, text_of(peer_name[i])
+        x += 26 + 8 * length(peer_name[i])
     }
     for (i = -2; i <= 5; i++) {
         x = place(2 ^ i)

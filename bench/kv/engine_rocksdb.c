@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * engine_rocksdb.c: RocksDB through its C interface; values are got pinned, without a copy.
+ * engine_rocksdb.c: RocksDB through its C interface; values are got pinned, without a copy. It is
+ * compiled twice, for Debian's version and for the current one, which is a crate.
  *
  * Two write buffers of a sixteenth of the memory (64 MiB of 1 GiB), the rest is block cache; Bloom
  * filters of 10 bits a key; no compression; block checksums verified (its default); else defaults.
@@ -291,7 +292,7 @@ checkpoint(struct kv_store *store, const char *name)
 }
 
 const struct kv_engine kv_engine = {
-    .name = "rocksdb",
+    .name = BENCH_KV_ROCKSDB,
     .has_budget = true,
     .version = version,
     .open = store_open,
