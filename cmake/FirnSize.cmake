@@ -8,6 +8,7 @@
 #    FIRN_LTO the choice stays with each function when the whole of libfirn.so is optimized at its linking. (gcc's warning of
 #    variables that may be uninitialized is of little worth under -Oz, where less is inlined: it names results of calls that
 #    set them. Clang's analyzer and its memory checks see these files as all others.)
+#    Their tail calls are ordinary calls (19 KB): a jump needs the end of the function and its check of the stack once more.
 # 2. There are no tables for unwinding stacks (a tenth of the library). Nothing here needs them: firn is C without cleanup
 #    attributes, neither cancels nor ends threads, and debuggers and profilers read .debug_frame instead. Exceptions can
 #    therefore not pass through firn: a callback must return (include/firn/notice.h), and firn.hpp catches what functions of
@@ -28,6 +29,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NO
   if(CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 12)
     set(FIRN_SMALLEST -Oz)
   endif()
+  list(APPEND FIRN_SMALLEST -fno-optimize-sibling-calls)
   add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-asynchronous-unwind-tables>
                       $<$<COMPILE_LANGUAGE:C>:-fno-unwind-tables>)
   add_link_options(-fno-asynchronous-unwind-tables -fno-unwind-tables) # what FIRN_LTO compiles, it compiles now
