@@ -22,6 +22,7 @@ struct kv_worker {
     firn_batch *batch;
     firn_cursor *cursor;
     uint8_t *value;
+    firn_pin *pin;
 };
 
 static void
@@ -104,6 +105,7 @@ static void
 worker_destroy(struct kv_worker *worker)
 {
     firn_release(worker->value);
+    firn_pin_release(worker->pin);
     firn_cursor_close(worker->cursor);
     firn_batch_destroy(worker->batch);
     free(worker);
@@ -167,6 +169,22 @@ static bool
 get(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
 {
     return get_of(worker, worker->store->keyspace, key, out_value);
+}
+
+static bool
+get_pinned(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value)
+{
+    firn_error err;
+    firn_slice value;
+    firn_pin_release(worker->pin);
+    int code =
+        firn_get_pinned(worker->store->keyspace, NULL, slice_of(key), &worker->pin, &value, &err);
+    if (code == FIRN_NOT_FOUND) {
+        return false;
+    }
+    check(code, &err);
+    *out_value = bytes_of(value);
+    return true;
 }
 
 static bool
@@ -272,6 +290,7 @@ const struct kv_engine kv_engine = {
     .put_batch = put_batch,
     .remove = remove_key,
     .get = get,
+    .get_pinned = get_pinned,
     .put_into = put_into,
     .get_from = get_from,
     .cursor_seek = cursor_seek,

@@ -51,6 +51,8 @@ struct kv_engine {
     void (*remove)(struct kv_worker *worker, struct kv_bytes key);
     /* False if there is no such key. */
     bool (*get)(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value);
+    /* The same without a copy of the value, if the engine has that as another call. NULL: get. */
+    bool (*get_pinned)(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value);
 
     /* The same in one of setup.spaces, from 0. NULL: the engine has no such thing. */
     void (*put_into)(struct kv_worker *worker, unsigned space, struct kv_bytes key,

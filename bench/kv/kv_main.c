@@ -50,6 +50,7 @@ const struct kv_workload kv_workloads[] = {
     {"many", kv_write_many, KV_NEEDS_SPACES | KV_NEEDS_BUDGET},
     {"large-put", kv_write_large, KV_OPENED},
     {"large-get", kv_read_large, KV_OPENED},
+    {"large-pinned", kv_read_large_pinned, KV_OPENED},
     {"crash", kv_life_crash, KV_OPENED},
     {"open-crashed", kv_life_open_crashed, 0},
     {"history", kv_checkpoint_history, KV_NEEDS_RESTORES},

@@ -120,8 +120,9 @@ kv_read_scan(struct kv_run *run)
     kv_print(run->row, "", &spent, (double)found / spent.wall);
 }
 
-void
-kv_read_large(struct kv_run *run)
+static void
+read_large(struct kv_run *run,
+           bool (*get)(struct kv_worker *worker, struct kv_bytes key, struct kv_bytes *out_value))
 {
     struct kv_random random = {run->seed};
     uint64_t entries = kv_large_entries(run);
@@ -136,7 +137,7 @@ kv_read_large(struct kv_run *run)
         }
         uint64_t number = kv_number_of(i < entries ? i : kv_random_below(&random, entries));
         kv_key_write(key, number);
-        if (!kv_engine.get(run->worker, (struct kv_bytes){key, sizeof(key)}, &value) ||
+        if (!get(run->worker, (struct kv_bytes){key, sizeof(key)}, &value) ||
             value.size != KV_LARGE_SIZE ||
             !kv_value_read(value.data, value.size, number, &version)) {
             kv_die("a large value is missing or wrong");
@@ -144,4 +145,16 @@ kv_read_large(struct kv_run *run)
     }
     struct kv_span spent = kv_span_since(begun);
     kv_print(run->row, "", &spent, (double)entries / spent.wall);
+}
+
+void
+kv_read_large(struct kv_run *run)
+{
+    read_large(run, kv_engine.get);
+}
+
+void
+kv_read_large_pinned(struct kv_run *run)
+{
+    read_large(run, kv_engine.get_pinned != NULL ? kv_engine.get_pinned : kv_engine.get);
 }

@@ -66,6 +66,7 @@ void kv_read_missing(struct kv_run *run);
 void kv_read_seek(struct kv_run *run);
 void kv_read_scan(struct kv_run *run);
 void kv_read_large(struct kv_run *run);
+void kv_read_large_pinned(struct kv_run *run);
 /* kv_mixed.c */
 void kv_mixed_a(struct kv_run *run);
 void kv_mixed_b(struct kv_run *run);

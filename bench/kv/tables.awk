@@ -76,7 +76,7 @@ END {
         "rate=readwrite_reads=one reader beside one writer: reads;rate=readwrite_writes=one reader beside one writer: writes;" \
         "rate=ycsb-a=YCSB A;rate=ycsb-b=YCSB B;rate=ycsb-c=YCSB C;rate=ycsb-d=YCSB D;rate=ycsb-e=YCSB E;rate=ycsb-f=YCSB F;" \
         "rate=many_8=put into 200 keyspaces in turn, budget 8 MiB;rate=many_64=the same, budget 64 MiB;" \
-        "rate=large-put=64 KiB values, put;rate=large-get=64 KiB values, get"
+        "rate=large-put=64 KiB values, put;rate=large-get=64 KiB values, get;rate=large-pinned=64 KiB values, get without a copy"
     small = "rate=get-small=get;rate=missing-small=get of a missing key;rate=seek-small=seek + 10 next;" \
         "rate=scan-small=scan all, entries"
     times = "time=put_p999_us=random put: p99.9, µs;time=put_p9999_us=random put: p99.99, µs;" \
