@@ -36,8 +36,9 @@ int fi_error_stopped(firn_error *err, int rc);
 /* Copies another error to *err (NULL is allowed). */
 void fi_error_copy(firn_error *err, const firn_error *from);
 
-/* FIRN_NO_MEMORY with a text that names what could not be allocated. */
-int fi_error_no_memory(firn_error *err, const char *what);
+/* FIRN_NO_MEMORY with a text that names what could not be allocated. A call everywhere, as
+ * fi_free. */
+__attribute__((noinline)) int fi_error_no_memory(firn_error *err, const char *what);
 
 /* The functions above fill errors, and an error is never FIRN_OK (they check this). Compilers and
  * analyzers see one file at a time: this lets them skip paths on which a failure would count as a

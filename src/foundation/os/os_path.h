@@ -17,7 +17,8 @@ FIRN_MUST_CHECK int fi_os_path_check_relative(const char *path, firn_error *err)
 struct fi_os_dir *fi_os_path_new_dir(struct fi_os *os, struct fi_os_dir *parent, const char *name)
     __attribute__((warn_unused_result));
 void fi_os_path_unref_dir(struct fi_os_dir *dir);
-const char *fi_os_path_of_dir(struct fi_os_dir *dir);
+/* A call everywhere, as fi_free. */
+__attribute__((noinline)) const char *fi_os_path_of_dir(struct fi_os_dir *dir);
 struct fi_os_file *fi_os_path_new_file(struct fi_os_dir *dir, const char *name)
     __attribute__((warn_unused_result));
 void fi_os_path_free_file(struct fi_os_file *file);
