@@ -11,9 +11,15 @@
 #include <stdlib.h>
 
 void
+fi_check_failed_at(const char *file, int line)
+{
+    (void)fprintf(stderr, "firn: internal check failed at %s:%d\n", file, line);
+    abort();
+}
+
+void
 fi_check_failed(const char *file, int line, const char *expression)
 {
-    (void)fprintf(stderr, "firn: internal check failed at %s:%d%s%s\n", file, line,
-                  expression[0] != '\0' ? ": " : "", expression);
+    (void)fprintf(stderr, "firn: internal check failed at %s:%d: %s\n", file, line, expression);
     abort();
 }

@@ -11,6 +11,7 @@
 #ifndef FIRN_BASE_CHECK_H
 #define FIRN_BASE_CHECK_H
 
+_Noreturn void fi_check_failed_at(const char *file, int line);
 _Noreturn void fi_check_failed(const char *file, int line, const char *expression);
 
 #ifdef FIRN_DEBUG
@@ -18,7 +19,7 @@ _Noreturn void fi_check_failed(const char *file, int line, const char *expressio
     ((expression) ? (void)0 : fi_check_failed(__FILE__, __LINE__, #expression))
 #define DCHECK(expression) CHECK(expression)
 #else
-#define CHECK(expression) ((expression) ? (void)0 : fi_check_failed(__FILE__, __LINE__, ""))
+#define CHECK(expression) ((expression) ? (void)0 : fi_check_failed_at(__FILE__, __LINE__))
 /* Compiled and never evaluated: variables used only here count as used. */
 #define DCHECK(expression) ((void)(0 && (expression)))
 #endif
