@@ -281,64 +281,70 @@ append_levels(const firn_store_statistics *stats, struct fi_buf *out)
     return append_level(&stats->history, out);
 }
 
+/* A number of firn_store_statistics. */
 struct number {
-    const char *name;
-    uint64_t value;
+    char name[24];
+    uint16_t offset;
+};
+
+#define NUMBER(member) #member, offsetof(firn_store_statistics, member)
+#define DISK(member) "disk_" #member, offsetof(firn_store_statistics, disk.member)
+static const struct number numbers[] = {
+    {NUMBER(keyspaces)},
+    {NUMBER(commits)},
+    {NUMBER(commit_bytes)},
+    {NUMBER(log_bytes)},
+    {NUMBER(log_written_bytes)},
+    {NUMBER(file_bytes)},
+    {NUMBER(waiting_files)},
+    {NUMBER(flushes)},
+    {NUMBER(flush_bytes)},
+    {NUMBER(compactions)},
+    {NUMBER(compaction_read_bytes)},
+    {NUMBER(compaction_write_bytes)},
+    {NUMBER(moves)},
+    {NUMBER(versions_dropped)},
+    {NUMBER(memory_bytes)},
+    {NUMBER(memtable_bytes)},
+    {NUMBER(memtables)},
+    {NUMBER(memtables_waiting)},
+    {NUMBER(cache_bytes)},
+    {NUMBER(cache_hits)},
+    {NUMBER(cache_misses)},
+    {NUMBER(cache_evictions)},
+    {NUMBER(slowdowns)},
+    {NUMBER(slowdown_ns)},
+    {NUMBER(stalls)},
+    {NUMBER(stall_ns)},
+    {NUMBER(background_failures)},
+    {NUMBER(snapshots)},
+    {NUMBER(conflicts)},
+    {NUMBER(value_files)},
+    {NUMBER(value_bytes)},
+    {NUMBER(value_live_bytes)},
+    {NUMBER(missing_files)},
+    {NUMBER(checkpoint_memory_bytes)},
+    {NUMBER(graphs_built)},
+    {NUMBER(graphs_merged)},
+    {NUMBER(graphs_damaged)},
+    {DISK(log_bytes)},
+    {DISK(log_spare_bytes)},
+    {DISK(reserve_bytes)},
+    {DISK(run_bytes)},
+    {DISK(value_bytes)},
+    {DISK(pack_bytes)},
+    {DISK(manifest_bytes)},
+    {DISK(other_bytes)},
 };
 
 static int
 append_numbers(const firn_store_statistics *stats, struct fi_buf *out)
 {
-    const struct number numbers[] = {
-        {"keyspaces", stats->keyspaces},
-        {"commits", stats->commits},
-        {"commit_bytes", stats->commit_bytes},
-        {"log_bytes", stats->log_bytes},
-        {"log_written_bytes", stats->log_written_bytes},
-        {"file_bytes", stats->file_bytes},
-        {"waiting_files", stats->waiting_files},
-        {"flushes", stats->flushes},
-        {"flush_bytes", stats->flush_bytes},
-        {"compactions", stats->compactions},
-        {"compaction_read_bytes", stats->compaction_read_bytes},
-        {"compaction_write_bytes", stats->compaction_write_bytes},
-        {"moves", stats->moves},
-        {"versions_dropped", stats->versions_dropped},
-        {"memory_bytes", stats->memory_bytes},
-        {"memtable_bytes", stats->memtable_bytes},
-        {"memtables", stats->memtables},
-        {"memtables_waiting", stats->memtables_waiting},
-        {"cache_bytes", stats->cache_bytes},
-        {"cache_hits", stats->cache_hits},
-        {"cache_misses", stats->cache_misses},
-        {"cache_evictions", stats->cache_evictions},
-        {"slowdowns", stats->slowdowns},
-        {"slowdown_ns", stats->slowdown_ns},
-        {"stalls", stats->stalls},
-        {"stall_ns", stats->stall_ns},
-        {"background_failures", stats->background_failures},
-        {"snapshots", stats->snapshots},
-        {"conflicts", stats->conflicts},
-        {"value_files", stats->value_files},
-        {"value_bytes", stats->value_bytes},
-        {"value_live_bytes", stats->value_live_bytes},
-        {"missing_files", stats->missing_files},
-        {"checkpoint_memory_bytes", stats->checkpoint_memory_bytes},
-        {"graphs_built", stats->graphs_built},
-        {"graphs_merged", stats->graphs_merged},
-        {"graphs_damaged", stats->graphs_damaged},
-        {"disk_log_bytes", stats->disk.log_bytes},
-        {"disk_log_spare_bytes", stats->disk.log_spare_bytes},
-        {"disk_reserve_bytes", stats->disk.reserve_bytes},
-        {"disk_run_bytes", stats->disk.run_bytes},
-        {"disk_value_bytes", stats->disk.value_bytes},
-        {"disk_pack_bytes", stats->disk.pack_bytes},
-        {"disk_manifest_bytes", stats->disk.manifest_bytes},
-        {"disk_other_bytes", stats->disk.other_bytes},
-    };
     int rc = FIRN_OK;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && rc == FIRN_OK; i++) {
-        rc = fi_buf_append_format(out, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
+        uint64_t value;
+        memcpy(&value, (const uint8_t *)stats + numbers[i].offset, sizeof value);
+        rc = fi_buf_append_format(out, ",\"%s\":%" PRIu64, numbers[i].name, value);
     }
     return rc;
 }
