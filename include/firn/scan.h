@@ -41,6 +41,10 @@ extern "C" {
 
 enum { FIRN_SCAN_BATCH_ROWS_MAX = 1024 };
 
+/* One thread at a time; in a transaction, the transaction's thread. firn_store_close returns FIRN_MISUSE while a
+ * scan is open. Requires: a scan is closed before its transaction ends. */
+typedef struct firn_scan firn_scan;
+
 typedef struct firn_scan_options {
     size_t size; /* sizeof(firn_scan_options) */
     /* The state to read: that of a transaction, with its own writes, or that of a snapshot. Both NULL: the
@@ -73,23 +77,29 @@ typedef struct firn_scan_options {
      * neither grouped nor ordered are always read by the caller's thread. */
     unsigned threads;
     /* The memory for groups and sorting; 0: a quarter of the store's memory, at least 16 MiB. Beyond it, data goes
-     * to temporary files of the store. A store in memory, or opened for reading, has none: FIRN_LIMIT. */
+     * to temporary files of the store. A store in memory, or opened for reading, has none: FIRN_LIMIT. Joined rows
+     * may take half of it: FIRN_LIMIT if they need more. */
     uint64_t memory_bytes;
     /* on_progress is called by the thread that calls firn_scan_next, while it reads rows: in a call that groups or
      * orders them, and while it looks for the next ones that fulfil the condition. files_done is the number of rows
      * that this thread has read. It restarts at 0 if several threads had too little memory and one thread reads
      * everything again. */
     firn_callbacks callbacks;
+    /* Joins the rows of another scan, which has not been read yet: firn_scan_open reads it to its end and keeps its
+     * rows in memory, so it may be closed then. Each row of the table comes with each joined row that join_on is true
+     * for; a row that has none is left out. The texts above can use the columns of both. NULL: none. */
+    firn_scan *join;
+    /* "EXPRESSION = COLUMN": an expression over columns of the table, and a column of the joined scan. Both are
+     * integers, or both have the same type, but not F32 or F64; DECIMAL also has the same scale. Its parameters
+     * come last. */
+    const char *join_on;
 } firn_scan_options;
 #define FIRN_SCAN_OPTIONS_INIT                                                              \
     {                                                                                       \
         sizeof(firn_scan_options), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, NULL, \
-            {NULL, 0, false}, {NULL, 0, false}, false, 0, 0, FIRN_CALLBACKS_INIT            \
+            {NULL, 0, false}, {NULL, 0, false}, false, 0, 0, FIRN_CALLBACKS_INIT, NULL, NULL \
     }
 
-/* One thread at a time; in a transaction, the transaction's thread. firn_store_close returns FIRN_MISUSE while a
- * scan is open. Requires: a scan is closed before its transaction ends. */
-typedef struct firn_scan firn_scan;
 typedef struct firn_scan_batch firn_scan_batch;
 
 /* Opens a scan. FIRN_INVALID names the text and the position in it. FIRN_NOT_FOUND if there is no such column or

@@ -16,6 +16,8 @@ take_options(const firn_scan_options *given, struct fi_query_options *out, firn_
                 "rows are read in a transaction or in a snapshot, not in both");
     API_REQUIRE(given->parameters != NULL || given->parameter_count == 0, err,
                 "parameters must not be NULL");
+    API_REQUIRE((given->join == NULL) == (given->join_on == NULL), err,
+                "join and join_on must be given together");
     API_REQUIRE((given->lower.values != NULL || given->lower.count == 0) &&
                     (given->upper.values != NULL || given->upper.count == 0),
                 err, "values of bounds must not be NULL");
@@ -35,6 +37,8 @@ take_options(const firn_scan_options *given, struct fi_query_options *out, firn_
         .upper = {given->upper.values, given->upper.count, given->upper.exclusive},
         .is_descending = given->descending,
         .threads = given->threads,
+        .join = given->join,
+        .join_on = given->join_on,
         .memory_bytes = given->memory_bytes,
         .on_progress = given->callbacks.on_progress,
         .progress_ctx = given->callbacks.ctx};
@@ -57,6 +61,7 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
         return rc;
     }
     API_OPEN_IF_ANY(inner.snapshot, SNAPSHOT, err);
+    API_OPEN_IF_ANY(inner.join, SCAN, err);
     API_ENTER_IF_ANY(inner.txn, TXN, err);
     rc = fi_query_open(table, &inner, out, err);
     rc = fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SCAN, inner.txn);

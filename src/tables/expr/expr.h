@@ -238,6 +238,16 @@ struct fi_expr_where {
 /* Requires: expr is BOOL (or the constant null) without aggregates. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_expr_split(const struct fi_expr *expr, struct fi_expr_where *out,
                                   firn_error *err);
+/* Splits a condition at its outermost "and": into the parts that read only columns of smaller places,
+ * and the others. NULL: there are none. After a failure either may have been made.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_expr_split_places(const struct fi_expr *expr, uint32_t place,
+                                         struct fi_expr **out_below, struct fi_expr **out_others,
+                                         firn_error *err);
+/* The two sides of an equation; NULL: it is none. After a failure the first may have been made.
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_expr_split_sides(const struct fi_expr *expr, struct fi_expr *out[2],
+                                        firn_error *err);
 /* A zeroed one is fine. */
 void fi_expr_where_deinit(struct fi_expr_where *where);
 

@@ -260,33 +260,86 @@ split_part(struct splitter *splitter, uint32_t number)
     return FIRN_OK;
 }
 
-/* What was not split, as one expression. */
+/* Some parts as one condition; NULL: there are none. Afterwards the parts are other numbers. */
 static int
-join_rest(struct splitter *splitter)
+join_parts(const struct fi_expr *expr, uint32_t *parts, size_t count, struct fi_expr **out,
+           firn_error *err)
 {
-    const struct fi_expr *expr = splitter->expr;
     struct fi_expr_builder builder = {.arena = {.chunk_size = 1024}};
     struct fi_expr_node node = {
-        .op = FI_EXPR_OP_AND, .args = splitter->rest, .arg_count = (uint32_t)splitter->rest_count};
+        .op = FI_EXPR_OP_AND, .args = parts, .arg_count = (uint32_t)count};
     uint32_t root;
     int rc = FIRN_OK;
-    if (splitter->rest_count == 0) {
+    *out = NULL;
+    if (count == 0) {
         return FIRN_OK;
     }
-    if (splitter->rest_count == 1) {
-        return fi_expr_extract(expr->nodes, splitter->rest[0], &splitter->where->rest,
-                               splitter->err);
+    if (count == 1) {
+        return fi_expr_extract(expr->nodes, parts[0], out, err);
     }
-    for (size_t i = 0; i < splitter->rest_count; i++) {
-        struct fi_expr_graft graft = {.nodes = expr->nodes, .root = splitter->rest[i]};
-        FI_TRY(fi_expr_builder_graft(&builder, &graft, &splitter->rest[i], splitter->err));
-        node.type.is_nullable |= builder.nodes[splitter->rest[i]].type.is_nullable;
+    for (size_t i = 0; i < count; i++) {
+        struct fi_expr_graft graft = {.nodes = expr->nodes, .root = parts[i]};
+        FI_TRY(fi_expr_builder_graft(&builder, &graft, &parts[i], err));
+        node.type.is_nullable |= builder.nodes[parts[i]].type.is_nullable;
     }
     node.type.type = FIRN_TYPE_BOOL;
-    FI_TRY(fi_expr_builder_add(&builder, &node, &root, splitter->err));
-    FI_TRY(fi_expr_extract(builder.nodes, root, &splitter->where->rest, splitter->err));
+    FI_TRY(fi_expr_builder_add(&builder, &node, &root, err));
+    FI_TRY(fi_expr_extract(builder.nodes, root, out, err));
 out:
     fi_expr_builder_deinit(&builder);
+    return rc;
+}
+
+int
+fi_expr_split_places(const struct fi_expr *expr, uint32_t place, struct fi_expr **out_below,
+                     struct fi_expr **out_others, firn_error *err)
+{
+    const uint32_t root = fi_expr_root(expr);
+    const struct fi_expr_node *node = &expr->nodes[root];
+    const bool is_and = node->op == FI_EXPR_OP_AND;
+    const uint32_t count = is_and ? node->arg_count : 1;
+    uint32_t below = 0;
+    uint32_t others = 0;
+    int rc = FIRN_OK;
+    *out_below = NULL;
+    *out_others = NULL;
+    uint32_t *parts = fi_alloc_array(2 * (size_t)count, sizeof *parts);
+    if (parts == NULL) {
+        return fi_error_no_memory(err, "conditions of an expression");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t part = is_and ? node->args[i] : root;
+        struct fi_expr *alone;
+        FI_TRY(fi_expr_extract(expr->nodes, part, &alone, err));
+        const uint32_t last =
+            alone->column_count > 0 ? alone->columns[alone->column_count - 1] : 0;
+        if (last < place) {
+            parts[below++] = part;
+        } else {
+            parts[count + others++] = part;
+        }
+        fi_expr_destroy(alone);
+    }
+    FI_TRY(join_parts(expr, parts, below, out_below, err));
+    FI_TRY(join_parts(expr, parts + count, others, out_others, err));
+out:
+    fi_free(parts);
+    return rc;
+}
+
+int
+fi_expr_split_sides(const struct fi_expr *expr, struct fi_expr *out[2], firn_error *err)
+{
+    const struct fi_expr_node *node = &expr->nodes[fi_expr_root(expr)];
+    int rc = FIRN_OK;
+    out[0] = NULL;
+    out[1] = NULL;
+    if (node->op != FI_EXPR_OP_COMPARE || node->detail != FI_EXPR_EQUAL) {
+        return FIRN_OK;
+    }
+    for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
+        rc = fi_expr_extract(expr->nodes, node->args[i], &out[i], err);
+    }
     return rc;
 }
 
@@ -313,7 +366,7 @@ fi_expr_split(const struct fi_expr *expr, struct fi_expr_where *out, firn_error 
         fi_expr_where_deinit(out);
         out->is_never = true;
     } else {
-        FI_TRY(join_rest(&splitter));
+        FI_TRY(join_parts(expr, splitter.rest, splitter.rest_count, &out->rest, err));
     }
     DCHECK(!out->is_never || (out->count == 0 && out->rest == NULL));
 out:

@@ -33,6 +33,7 @@ struct firn_scan {
     struct firn_db *db;
     struct fi_schema *schema;
     struct fi_query_plan *plan;
+    struct fi_query_join *join; /* NULL: no rows are joined */
     struct fi_query_input input;
     struct firn_snapshot *own_snapshot; /* NULL: in a transaction */
     struct fi_db_pieces *pieces;        /* NULL: there is a cursor */
@@ -73,18 +74,18 @@ static int
 open_cursor(struct firn_scan *scan, const struct fi_query_options *options, firn_error *err)
 {
     const struct fi_query_plan *plan = scan->plan;
-    const char **names = fi_alloc_zeroed((plan->place_count + 1) * sizeof *names);
+    const char **names = fi_alloc_zeroed((plan->own_count + 1) * sizeof *names);
     if (names == NULL) {
         return fi_error_no_memory(err, "a scan");
     }
-    for (size_t i = 0; i < plan->place_count; i++) {
+    for (size_t i = 0; i < plan->own_count; i++) {
         names[i] = (const char *)scan->schema->columns[plan->places[i]].name.data;
     }
     const struct fi_rows_cursor_options cursor = {.read = {.txn = options->txn,
                                                            .snapshot = options->snapshot,
                                                            .index = options->index,
                                                            .columns = names,
-                                                           .column_count = plan->place_count},
+                                                           .column_count = plan->own_count},
                                                   .lower = options->lower,
                                                   .upper = options->upper,
                                                   .is_descending = options->is_descending};
@@ -136,7 +137,7 @@ out:
 static bool
 reads_few(const struct fi_query_plan *plan, const struct fi_query_options *options)
 {
-    return options->limit != 0 && options->limit <= FI_CHUNK_BLOCK &&
+    return options->limit != 0 && options->limit <= FI_CHUNK_BLOCK && plan->key == NULL &&
            options->offset <= FI_CHUNK_BLOCK - options->limit && plan->where == NULL &&
            !plan->is_grouped && plan->order.count == 0;
 }
@@ -151,7 +152,7 @@ choose_use(const struct firn_scan *scan)
     for (size_t i = 0; i < scan->input.piece_count && bytes <= most; i++) {
         struct fi_lsm_piece piece;
         fi_lsm_pieces_at(scan->input.pieces, i, &piece);
-        for (size_t k = 0; piece.run != NULL && k < scan->plan->place_count; k++) {
+        for (size_t k = 0; piece.run != NULL && k < scan->plan->own_count; k++) {
             struct fi_column_info info;
             if (fi_column_info_of(piece.run, piece.group, scan->plan->columns[k].id, &info) ==
                 FIRN_OK) {
@@ -167,6 +168,7 @@ open_input(struct firn_scan *scan, const struct fi_query_options *options,
            struct firn_snapshot *snapshot, firn_error *err)
 {
     scan->input.plan = scan->plan;
+    scan->input.join = scan->join;
     atomic_init(&scan->input.piece_next, 0);
     atomic_init(&scan->input.is_stopped, false);
     bool by_cursor =
@@ -220,6 +222,37 @@ alloc_outputs(struct firn_scan *scan, firn_error *err)
     return FIRN_OK;
 }
 
+/* Reads the joined rows, which may have half of the memory. */
+static int
+open_join(struct firn_scan *scan, struct firn_scan *joined, firn_error *err)
+{
+    struct fi_query_plan *plan = scan->plan;
+    size_t count = plan->place_count - plan->own_count;
+    if (joined->has_begun) {
+        return fi_error_set(err, FIRN_INVALID, "the joined scan has been read before");
+    }
+    size_t *columns = fi_alloc_array(count + 1, sizeof *columns);
+    if (columns == NULL) {
+        return fi_error_no_memory(err, "a scan");
+    }
+    for (size_t i = 0; i < count; i++) {
+        columns[i] = plan->places[plan->own_count + i] - scan->schema->column_count;
+    }
+    struct fi_query_join_spec spec = {.key = plan->joined_key,
+                                      .columns = columns,
+                                      .column_count = count,
+                                      .is_mixed = plan->is_mixed,
+                                      .memory_bytes = scan->memory_bytes / 2};
+    int rc = fi_os_random(fi_db_os(scan->db), &spec.seed, sizeof spec.seed, err);
+    rc = rc == FIRN_OK ? fi_query_join_read(joined, &spec, &scan->join, err) : rc;
+    fi_free(columns);
+    if (rc == FIRN_OK) {
+        scan->memory_bytes -= fi_query_join_bytes(scan->join);
+        rc = fi_query_plan_bound(plan, scan->join, err);
+    }
+    return rc;
+}
+
 int
 fi_query_open(struct firn_table *table, const struct fi_query_options *options,
               struct firn_scan **out, firn_error *err)
@@ -253,13 +286,16 @@ fi_query_open(struct firn_table *table, const struct fi_query_options *options,
     FI_TRY(fi_rows_schema(table, snapshot, &scan->schema, err));
     FI_TRY(fi_query_plan_open(table, scan->schema, options, &scan->plan, err));
     given.is_descending = scan->plan->is_descending;
-    FI_TRY(open_input(scan, &given, snapshot, err));
-    FI_TRY(alloc_outputs(scan, err));
     scan->memory_bytes =
         options->memory_bytes != 0 ? options->memory_bytes : fi_db_memory_bytes(scan->db) / 4;
     if (options->memory_bytes == 0 && scan->memory_bytes < FI_QUERY_MEMORY_MIN) {
         scan->memory_bytes = FI_QUERY_MEMORY_MIN;
     }
+    if (options->join != NULL) {
+        FI_TRY(open_join(scan, options->join, err));
+    }
+    FI_TRY(open_input(scan, &given, snapshot, err));
+    FI_TRY(alloc_outputs(scan, err));
     unsigned threads = choose_threads(scan, options);
     scan->workers = fi_alloc_zeroed(threads * sizeof scan->workers[0]);
     if (scan->workers == NULL) {
@@ -300,6 +336,7 @@ fi_query_close(struct firn_scan *scan)
     fi_free(scan->keys);
     fi_free(scan->results);
     fi_free(scan->batch.columns);
+    fi_query_join_destroy(scan->join);
     fi_query_plan_close(scan->table, scan->plan);
     fi_schema_unref(scan->schema);
     fi_db_snapshot_close(scan->own_snapshot);

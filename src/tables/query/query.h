@@ -34,6 +34,8 @@ struct fi_query_options {
     struct fi_rows_bound upper;
     bool is_descending;
     unsigned threads;
+    struct firn_scan *join; /* read to its end by fi_query_open; NULL: none */
+    const char *join_on;
     /* The rows go to a visitor (fi_query_visit), not to fi_query_next. Requires: plain columns
      * in select; no group_by, order_by, limit or offset. */
     bool is_visited;

@@ -116,9 +116,9 @@ query_column_show(const struct fi_query_column *column, enum fi_physical kind, u
     }
 }
 
-static void
-query_column_gather(void *to, const struct fi_chunk_values *values,
-                    const struct fi_query_selection *selection)
+void
+fi_query_column_gather(void *to, const struct fi_chunk_values *values,
+                       const struct fi_query_selection *selection)
 {
     const uint16_t *rows = selection->rows;
     const size_t count = selection->count;
@@ -160,7 +160,7 @@ fi_query_column_select(struct fi_query_column *column, const struct fi_chunk_val
                        const struct fi_query_selection *selection, struct fi_chunk_values *out,
                        firn_error *err)
 {
-    DCHECK(selection->count <= values->count);
+    DCHECK(selection->count <= (selection->is_all ? values->count : FI_CHUNK_BLOCK));
     if (selection->is_all || values->kind == FI_PHYSICAL_NONE) {
         *out = *values;
         out->count = selection->count;
@@ -168,7 +168,7 @@ fi_query_column_select(struct fi_query_column *column, const struct fi_chunk_val
     }
     int rc = query_column_reserve(column, err);
     if (rc == FIRN_OK) {
-        query_column_gather(column->numbers, values, selection);
+        fi_query_column_gather(column->numbers, values, selection);
         if (values->valid != NULL) {
             gather_valid(column->valid, values->valid, selection);
         }

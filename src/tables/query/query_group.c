@@ -92,7 +92,7 @@ fi_query_group_ranges(const struct fi_query_input *input, struct fi_aggregate_ra
         if (value->type.type == FIRN_TYPE_BOOL) {
             continue;
         }
-        if ((kind != FI_PHYSICAL_I64 && kind != FI_PHYSICAL_U64) || value->column == SIZE_MAX ||
+        if (plan->key != NULL || (kind != FI_PHYSICAL_I64 && kind != FI_PHYSICAL_U64) || value->column == SIZE_MAX ||
             input->pieces == NULL ||
             !find_range(input, &plan->columns[value->column], &ranges[k])) {
             return false;

@@ -52,6 +52,8 @@ fi_query_mask_has(const struct fi_query_mask *mask, size_t row)
     return (mask->words[row / 64] >> (row % 64) & 1) != 0;
 }
 
+struct fi_query_join;
+
 /* ---- the plan: query_plan.c ---- */
 
 /* A value that is computed for each row. */
@@ -70,8 +72,13 @@ struct fi_query_plan {
     uint32_t *places;
     struct fi_column_def *columns;
     size_t place_count;
-    struct fi_expr *where; /* NULL: all rows */
+    size_t own_count; /* of them: columns of the table; the others are of joined rows */
+    struct fi_expr *where; /* of the table's columns alone, if rows are joined; NULL: all rows */
     struct fi_expr_where split;
+    struct fi_expr *key;   /* what finds the joined rows; NULL: there are none */
+    size_t joined_key;     /* the number of the joined scan's column that equals it */
+    bool is_mixed;         /* one is I64, and the other U64 */
+    struct fi_expr *after; /* the condition on joined rows; NULL: all */
     bool is_grouped; /* there are groups, or one of all rows */
     struct fi_expr_list select;
     struct fi_expr_list group;
@@ -99,14 +106,53 @@ void fi_query_plan_close(struct firn_table *table, struct fi_query_plan *plan);
 size_t fi_query_plan_find(const struct fi_query_plan *plan, uint32_t place);
 /* The expression that computes output i, for each row or for each group. */
 const struct fi_expr *fi_query_plan_output(const struct fi_query_plan *plan, size_t i);
+/* Adds the bounds of the joined rows' keys to the conditions, if the key is a column of numbers. */
+FIRN_MUST_CHECK int fi_query_plan_bound(struct fi_query_plan *plan,
+                                        const struct fi_query_join *join, firn_error *err);
 /* How values of a type are kept in groups and sorts. */
 struct fi_aggregate_column fi_query_plan_kept(const struct fi_expr_type *type);
+
+/* ---- the rows of a joined scan, in memory: query_join.c ---- */
+
+#define FI_QUERY_JOIN_NONE UINT32_MAX
+struct fi_query_join_spec {
+    size_t key;            /* the number of the scan's column that finds rows */
+    const size_t *columns; /* the numbers of those that are kept */
+    size_t column_count;
+    bool is_mixed; /* keys that are looked for are signed, and the column is not, or vice versa */
+    uint64_t memory_bytes;
+    uint64_t seed;
+};
+/* Reads a scan to its end. The spec is borrowed for the call. FIRN_LIMIT: more memory is needed,
+ * or there are too many rows; FIRN_NO_MEMORY; failures of the scan. */
+FIRN_MUST_CHECK int fi_query_join_read(struct firn_scan *scan,
+                                       const struct fi_query_join_spec *spec,
+                                       struct fi_query_join **out, firn_error *err);
+/* NULL is fine. */
+void fi_query_join_destroy(struct fi_query_join *join);
+uint64_t fi_query_join_bytes(const struct fi_query_join *join);
+/* The smallest and the largest key; false: they are not numbers, or there are none. */
+bool fi_query_join_bounds(const struct fi_query_join *join, uint64_t *out_min, uint64_t *out_max);
+/* The first row for each wanted key; the bits of others are cleared, and their rows are any.
+ * Returns whether a key has several rows. Requires: room for FI_CHUNK_BLOCK rows. */
+bool fi_query_join_find(const struct fi_query_join *join, const struct fi_chunk_values *keys,
+                        uint64_t *mask, uint32_t *rows);
+/* The next row with the key of a row, or FI_QUERY_JOIN_NONE. */
+uint32_t fi_query_join_next(const struct fi_query_join *join, uint32_t row);
+struct fi_query_column;
+/* The values of a kept column for some rows, up to FI_CHUNK_BLOCK, in the memory of `to`; bytes are
+ * borrowed from the join. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_query_join_column(const struct fi_query_join *join, size_t i,
+                                         const uint32_t *rows, size_t count,
+                                         struct fi_query_column *to, struct fi_chunk_values *out,
+                                         firn_error *err);
 
 /* ---- the source of rows: query_source.c ---- */
 
 /* What a scan reads, for all of its threads. */
 struct fi_query_input {
     const struct fi_query_plan *plan;
+    const struct fi_query_join *join; /* NULL: the plan joins no rows */
     /* The pieces of the runs and memtables; NULL: a cursor reads the rows one by one. */
     struct fi_lsm_pieces *pieces;
     size_t piece_count;        /* 1 if a cursor reads the rows */
@@ -211,7 +257,8 @@ FIRN_MUST_CHECK int fi_query_visit_piece(struct fi_query_worker *worker, firn_er
 
 /* ---- columns in memory of their own: query_column.c ---- */
 
-/* Which rows of a batch count, by number. */
+/* Which rows of a batch count, by number; where rows are joined, a row may be there again and
+ * again. */
 enum { FI_QUERY_AT_ONCE = 4 }; /* rows that are listed without checking how many there are */
 struct fi_query_selection {
     uint16_t rows[FI_CHUNK_BLOCK + FI_QUERY_AT_ONCE];
@@ -236,6 +283,9 @@ FIRN_MUST_CHECK int fi_query_column_select(struct fi_query_column *column,
                                            const struct fi_chunk_values *values,
                                            const struct fi_query_selection *selection,
                                            struct fi_chunk_values *out, firn_error *err);
+/* The values of the selected rows, one after the other, in memory of their kind. */
+void fi_query_column_gather(void *to, const struct fi_chunk_values *values,
+                            const struct fi_query_selection *selection);
 /* Repeats a value `count` times; its bytes are borrowed. */
 FIRN_MUST_CHECK int fi_query_column_repeat(struct fi_query_column *column,
                                            const struct fi_column_def *def,

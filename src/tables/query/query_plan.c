@@ -31,6 +31,63 @@ fi_query_plan_kept(const struct fi_expr_type *type)
         .fixed_size = fi_type_bytes_size(type->type, type->dimensions)};
 }
 
+/* ---- joined columns ---- */
+
+/* How many columns of the plan's schema are the table's; those of the joined scan follow them. */
+static uint32_t
+own_columns(const struct fi_query_plan *plan, const struct fi_query_options *options)
+{
+    const size_t joined = options->join != NULL ? fi_query_column_count(options->join) : 0;
+    return (uint32_t)(plan->schema->column_count - joined);
+}
+
+/* Makes a schema for expressions alone: the columns of a table, which are borrowed, and those of a
+ * joined scan. */
+static int
+join_schema(const struct fi_schema *own, const struct firn_scan *join, struct fi_schema **out,
+            firn_error *err)
+{
+    const size_t count = fi_query_column_count(join);
+    struct fi_schema *schema = fi_alloc_zeroed(sizeof *schema);
+    if (schema == NULL) {
+        return fi_error_no_memory(err, "a query");
+    }
+    *out = schema;
+    *schema = fi_schema_model(own);
+    atomic_init(&schema->refs, 1);
+    struct fi_schema_column *columns =
+        fi_arena_alloc(&schema->arena, (own->column_count + count) * sizeof *columns);
+    if (columns == NULL) {
+        return fi_error_no_memory(err, "a query");
+    }
+    memcpy(columns, own->columns, own->column_count * sizeof *columns);
+    schema->columns = columns;
+    for (size_t i = 0; i < count; i++) {
+        firn_scan_column column;
+        fi_query_column_at(join, i, &column);
+        const firn_slice name = firn_str(column.name);
+        if (fi_schema_find(schema, name) != NULL) {
+            return fi_error_set(err, FIRN_INVALID,
+                                "two columns have the name \"%s\": in the select of the joined "
+                                "scan, add \"as\" and another name",
+                                column.name);
+        }
+        char *copy = fi_arena_str(&schema->arena, column.name, name.size);
+        if (copy == NULL) {
+            return fi_error_no_memory(err, "a query");
+        }
+        columns[schema->column_count++] = (struct fi_schema_column){
+            .type = column.type != FIRN_TYPE_NULL ? column.type : FIRN_TYPE_BOOL,
+            .precision = column.precision,
+            .scale = column.scale,
+            .dimensions = column.dimensions,
+            .fixed_size = fi_type_bytes_size(column.type, column.dimensions),
+            .is_nullable = !column.not_null || column.type == FIRN_TYPE_NULL,
+            .name = firn_bytes(copy, name.size)};
+    }
+    return FIRN_OK;
+}
+
 /* ---- texts ---- */
 
 static int
@@ -45,21 +102,86 @@ read_list(const char *text, enum fi_expr_list_kind kind, struct fi_expr_env *env
 }
 
 static int
-read_where(struct fi_query_plan *plan, const char *text, struct fi_expr_env *env, firn_error *err)
+read_where(struct fi_query_plan *plan, const struct fi_query_options *options,
+           struct fi_expr_env *env, firn_error *err)
 {
-    if (text == NULL) {
+    if (options->where == NULL) {
         return FIRN_OK;
     }
     env->of = "where";
     env->no_aggregates = true;
-    FI_TRY_RETURN(fi_expr_create(firn_str(text), env, &plan->where, err));
+    FI_TRY_RETURN(fi_expr_create(firn_str(options->where), env, &plan->where, err));
     env->no_aggregates = false;
     firn_type type = fi_expr_type_of(plan->where)->type;
     if (type != FIRN_TYPE_BOOL && type != FIRN_TYPE_NULL) {
         return fi_error_set(err, FIRN_INVALID, "where: a condition is true or false, not %s",
                             firn_type_name(type));
     }
-    return fi_expr_split(plan->where, &plan->split, err);
+    if (options->join != NULL) {
+        struct fi_expr *const whole = plan->where;
+        int rc = fi_expr_split_places(whole, own_columns(plan, options), &plan->where,
+                                      &plan->after, err);
+        fi_expr_destroy(whole);
+        FI_TRY_RETURN(rc);
+    }
+    return plan->where != NULL ? fi_expr_split(plan->where, &plan->split, err) : FIRN_OK;
+}
+
+/* Whether values of two types can be compared bit by bit. */
+static bool
+are_joinable(const struct fi_expr_type *a, const struct fi_expr_type *b)
+{
+    const bool are_whole = fi_type_is_integer(a->type) && fi_type_is_integer(b->type);
+    return !fi_type_is_float(a->type) && a->type != FIRN_TYPE_NULL &&
+           (are_whole || (a->type == b->type && a->scale == b->scale));
+}
+
+static int
+read_join_on(struct fi_query_plan *plan, const struct fi_query_options *options,
+             struct fi_expr_env *env, firn_error *err)
+{
+    const uint32_t own = own_columns(plan, options);
+    struct fi_expr *sides[2] = {NULL, NULL};
+    struct fi_expr *equation = NULL;
+    uint32_t place = 0;
+    int rc;
+    env->of = "join_on";
+    env->no_aggregates = true;
+    FI_TRY(fi_expr_create(firn_str(options->join_on), env, &equation, err));
+    FI_TRY(fi_expr_split_sides(equation, sides, err));
+    if (sides[0] != NULL && fi_expr_is_column(sides[0], &place) && place >= own) {
+        struct fi_expr *const side = sides[0];
+        sides[0] = sides[1];
+        sides[1] = side;
+    }
+    size_t count = 0;
+    const uint32_t *places = sides[0] != NULL ? fi_expr_columns(sides[0], &count) : NULL;
+    if (count == 0 || places[count - 1] >= own || !fi_expr_is_column(sides[1], &place) ||
+        place < own) {
+        rc = fi_error_set(err, FIRN_INVALID,
+                          "join_on: this must be an equation of an expression over columns of the "
+                          "table and a column of the joined scan, of types without rounding");
+        goto out;
+    }
+    const struct fi_expr_type *a = fi_expr_type_of(sides[0]);
+    const struct fi_expr_type *b = fi_expr_type_of(sides[1]);
+    if (!are_joinable(a, b)) {
+        char a_text[FI_TYPE_TEXT_SIZE];
+        char b_text[FI_TYPE_TEXT_SIZE];
+        rc = fi_error_set(err, FIRN_INVALID, "join_on: %s and %s cannot be joined",
+                          fi_type_text(a->type, a->precision, a->scale, a->dimensions, a_text),
+                          fi_type_text(b->type, b->precision, b->scale, b->dimensions, b_text));
+        goto out;
+    }
+    plan->joined_key = place - own;
+    plan->is_mixed = fi_physical_of(a->type) != fi_physical_of(b->type);
+    plan->key = sides[0];
+    sides[0] = NULL;
+out:
+    fi_expr_destroy(equation);
+    fi_expr_destroy(sides[0]);
+    fi_expr_destroy(sides[1]);
+    return rc;
 }
 
 static int
@@ -73,13 +195,17 @@ read_texts(struct fi_query_plan *plan, const struct fi_query_options *options, f
                               .next_parameter = &next_parameter};
     FI_TRY(read_list(options->select != NULL ? options->select : "*", FI_EXPR_SELECT, &env,
                      "select", &plan->select, err));
-    FI_TRY(read_where(plan, options->where, &env, err));
+    FI_TRY(read_where(plan, options, &env, err));
     env.selected = &plan->select;
     env.no_aggregates = true;
     FI_TRY(read_list(options->group_by, FI_EXPR_GROUP, &env, "group by", &plan->group, err));
     env.no_aggregates = false;
     env.selected_first = true;
     FI_TRY(read_list(options->order_by, FI_EXPR_ORDER, &env, "order by", &plan->order, err));
+    env.selected = NULL;
+    if (options->join != NULL) {
+        FI_TRY(read_join_on(plan, options, &env, err));
+    }
     if (next_parameter != options->parameter_count) {
         rc = fi_error_set(err, FIRN_INVALID, "there are %zu parameters for %zu question marks",
                           options->parameter_count, next_parameter);
@@ -283,7 +409,7 @@ mark_columns(const struct fi_expr *expr, bool *is_read)
 }
 
 static int
-plan_columns(struct fi_query_plan *plan, firn_error *err)
+plan_columns(struct fi_query_plan *plan, size_t own, firn_error *err)
 {
     const struct fi_schema *schema = plan->schema;
     bool *is_read = fi_alloc_zeroed(schema->column_count * sizeof *is_read);
@@ -294,6 +420,8 @@ plan_columns(struct fi_query_plan *plan, firn_error *err)
         return fi_error_no_memory(err, "a query");
     }
     mark_columns(plan->where, is_read);
+    mark_columns(plan->key, is_read);
+    mark_columns(plan->after, is_read);
     for (size_t i = 0; i < plan->value_count; i++) {
         mark_columns(plan->values[i].expr, is_read);
     }
@@ -306,6 +434,7 @@ plan_columns(struct fi_query_plan *plan, firn_error *err)
                                        .fixed_size = column->fixed_size,
                                        .initial = column->initial};
             plan->places[plan->place_count++] = (uint32_t)i;
+            plan->own_count += i < own;
         }
     }
     fi_free(is_read);
@@ -320,8 +449,8 @@ plan_columns(struct fi_query_plan *plan, firn_error *err)
 
 /* ---- the plan ---- */
 
-/* Whether values of rows are needed, and no key of groups is text or bytes: those are grouped by
- * their codes. */
+/* Whether values of rows are needed, and no key of groups is text or bytes of the table: those are
+ * grouped by their codes. */
 static bool
 may_list(const struct fi_query_plan *plan)
 {
@@ -329,7 +458,8 @@ may_list(const struct fi_query_plan *plan)
     for (size_t i = 0; i < plan->value_count; i++) {
         has_values = has_values || plan->values[i].expr != NULL;
         if (i < plan->group.count &&
-            fi_physical_of(plan->values[i].type.type) == FI_PHYSICAL_BYTES) {
+            fi_physical_of(plan->values[i].type.type) == FI_PHYSICAL_BYTES &&
+            (plan->values[i].column < plan->own_count || plan->values[i].column == SIZE_MAX)) {
             return false;
         }
     }
@@ -345,6 +475,8 @@ destroy_plan(struct fi_query_plan *plan)
     fi_expr_groups_deinit(&plan->groups);
     fi_expr_where_deinit(&plan->split);
     fi_expr_destroy(plan->where);
+    fi_expr_destroy(plan->after);
+    fi_expr_destroy(plan->key);
     fi_expr_list_deinit(&plan->order);
     fi_expr_list_deinit(&plan->group);
     fi_expr_list_deinit(&plan->select);
@@ -377,8 +509,12 @@ create_plan(struct fi_schema *schema, const struct fi_query_options *options,
         return fi_error_no_memory(err, "a query");
     }
     plan->spare.destroy = destroy_spare;
-    plan->schema = schema;
-    fi_schema_ref(schema);
+    if (options->join != NULL) {
+        FI_TRY(join_schema(schema, options->join, &plan->schema, err));
+    } else {
+        plan->schema = schema;
+        fi_schema_ref(schema);
+    }
     FI_TRY(read_texts(plan, options, err));
     plan->is_grouped =
         options->group_by != NULL || has_aggregates(&plan->select) || has_aggregates(&plan->order);
@@ -401,7 +537,7 @@ create_plan(struct fi_schema *schema, const struct fi_query_options *options,
     }
     FI_TRY(plan_outputs(plan, exprs, err));
     FI_TRY(plan->is_grouped ? plan_groups(plan, exprs, err) : plan_rows(plan, exprs, err));
-    FI_TRY(plan_columns(plan, err));
+    FI_TRY(plan_columns(plan, own_columns(plan, options), err));
     /* A visitor may ask where rows are stored, which a list does not know. */
     plan->may_list = !options->is_visited && may_list(plan);
     *out = plan;
@@ -417,7 +553,8 @@ static bool
 is_plain(const struct fi_query_options *options)
 {
     return options->select != NULL && options->where == NULL && options->group_by == NULL &&
-           options->order_by == NULL && options->parameter_count == 0 && !options->is_visited;
+           options->order_by == NULL && options->parameter_count == 0 && !options->is_visited &&
+           options->join == NULL;
 }
 
 int
@@ -451,6 +588,30 @@ fi_query_plan_close(struct firn_table *table, struct fi_query_plan *plan)
     } else {
         destroy_plan(plan);
     }
+}
+
+int
+fi_query_plan_bound(struct fi_query_plan *plan, const struct fi_query_join *join, firn_error *err)
+{
+    struct fi_expr_where *split = &plan->split;
+    struct fi_chunk_predicate predicate = {.test = FI_CHUNK_BETWEEN};
+    uint32_t place;
+    if (!fi_expr_is_column(plan->key, &place) || split->is_never ||
+        !fi_query_join_bounds(join, &predicate.a.as.u64, &predicate.b.as.u64)) {
+        return FIRN_OK;
+    }
+    struct fi_expr_condition *conditions =
+        fi_resize_array(split->conditions, split->count + 1, sizeof *conditions);
+    if (conditions == NULL) {
+        return fi_error_no_memory(err, "a query");
+    }
+    predicate.a.kind = fi_physical_of(plan->schema->columns[place].type);
+    predicate.b.kind = predicate.a.kind;
+    conditions[split->count] =
+        (struct fi_expr_condition){.place = place, .predicate = predicate};
+    split->conditions = conditions;
+    split->count++;
+    return FIRN_OK;
 }
 
 size_t

@@ -20,7 +20,15 @@
  *      values that a later one needs, until the batch becomes a list.
  * (I3) If few rows of a block fulfil the condition, the batch becomes a list of them. Later steps
  *      then cost as much as the list has rows, not as much as the block has. All rows of a list
- *      count.
+ *      count, but those that have no joined row.
+ *
+ * If rows are joined, each batch that is left then gets the joined rows' columns
+ * (query_join.c). If no row of it has several matches, it stays as it is, without the rows that
+ * have none. If one has, its columns are spread: a batch is a list of pairs, a row and a joined row
+ * each, up to FI_CHUNK_BLOCK of them, and the next batches are the rest of the pairs.
+ *
+ * (I4) The rows of a spread batch are pairs, but its columns are read for the rows that the pairs
+ *      were made from: struct joined has their mask and number.
  *
  * Threads: a source belongs to one thread. All sources share the input.
  */
@@ -53,6 +61,25 @@ struct column {
     struct fi_query_column own; /* of initial and large values, and those of rows from a cursor */
     bool is_read;               /* values are of this batch */
     struct fi_chunk_values values;
+    /* of a spread batch: a value for each pair */
+    bool is_spread;
+    struct fi_query_column spread;
+    struct fi_chunk_values spread_values;
+};
+
+/* The joined rows of a batch. */
+struct joined {
+    struct fi_expr_eval *key;
+    struct fi_expr_eval *after; /* NULL: all pairs count */
+    bool is_spread;             /* the batch is a list of pairs */
+    /* of a batch that is spread (I4) */
+    size_t count;
+    struct fi_query_mask mask;
+    size_t next;       /* the first row whose pairs have not all been listed */
+    uint32_t rest;     /* the joined row of its next pair; NONE: the first one */
+    uint32_t found[FI_CHUNK_BLOCK]; /* the first joined row of each row */
+    struct fi_query_selection rows; /* of each pair */
+    uint32_t with[FI_CHUNK_BLOCK];  /* the joined row of each pair, or of each row */
 };
 
 /* A condition of the plan. */
@@ -72,6 +99,7 @@ struct fi_query_source {
     struct fi_chunk_values *operands;
     struct fi_expr_eval *where; /* NULL: the plan has no condition */
     struct fi_expr_eval *rest;  /* NULL: there is none */
+    struct joined *joined;      /* NULL: no rows are joined */
 
     size_t piece;
     enum way way;
@@ -103,6 +131,27 @@ struct fi_query_source {
 
 /* ---- making one ---- */
 
+static int
+create_eval(const struct fi_expr *expr, struct fi_expr_eval **out, firn_error *err)
+{
+    return expr != NULL ? fi_expr_eval_create(&expr, 1, out, err) : FIRN_OK;
+}
+
+static int
+create_joined(struct fi_query_source *source, firn_error *err)
+{
+    const struct fi_query_plan *plan = source->plan;
+    if (plan->key == NULL) {
+        return FIRN_OK;
+    }
+    source->joined = fi_alloc_zeroed(sizeof *source->joined);
+    if (source->joined == NULL) {
+        return fi_error_no_memory(err, "a scan");
+    }
+    FI_TRY_RETURN(create_eval(plan->key, &source->joined->key, err));
+    return create_eval(plan->after, &source->joined->after, err);
+}
+
 int
 fi_query_source_create(struct fi_query_input *input, struct fi_query_source **out, firn_error *err)
 {
@@ -127,14 +176,9 @@ fi_query_source_create(struct fi_query_input *input, struct fi_query_source **ou
         source->asked[i].column = fi_query_plan_find(plan, plan->split.conditions[i].place);
         source->columns[source->asked[i].column].is_asked = true;
     }
-    if (rc == FIRN_OK && plan->where != NULL) {
-        const struct fi_expr *const where = plan->where;
-        rc = fi_expr_eval_create(&where, 1, &source->where, err);
-    }
-    if (rc == FIRN_OK && plan->split.rest != NULL) {
-        const struct fi_expr *const rest = plan->split.rest;
-        rc = fi_expr_eval_create(&rest, 1, &source->rest, err);
-    }
+    rc = rc == FIRN_OK ? create_eval(plan->where, &source->where, err) : rc;
+    rc = rc == FIRN_OK ? create_eval(plan->split.rest, &source->rest, err) : rc;
+    rc = rc == FIRN_OK ? create_joined(source, err) : rc;
     if (rc != FIRN_OK) {
         fi_query_source_destroy(source);
         return rc;
@@ -153,6 +197,9 @@ end_piece(struct fi_query_source *source)
     }
     fi_lsm_winners_close(source->winners);
     source->winners = NULL;
+    if (source->joined != NULL) {
+        source->joined->is_spread = false;
+    }
     source->way = WAY_NONE;
     source->count = 0;
 }
@@ -170,6 +217,12 @@ fi_query_source_destroy(struct fi_query_source *source)
         fi_chunk_scratch_deinit(&column->scratch);
         fi_lsm_winners_scratch_deinit(&column->merged);
         fi_query_column_deinit(&column->own);
+        fi_query_column_deinit(&column->spread);
+    }
+    if (source->joined != NULL) {
+        fi_expr_eval_destroy(source->joined->key);
+        fi_expr_eval_destroy(source->joined->after);
+        fi_free(source->joined);
     }
     fi_expr_eval_destroy(source->where);
     fi_expr_eval_destroy(source->rest);
@@ -374,9 +427,29 @@ fi_query_source_explain(const struct fi_query_source *source, size_t i, int rc, 
                : rc;
 }
 
+static bool
+is_spread(const struct fi_query_source *source)
+{
+    return source->joined != NULL && source->joined->is_spread;
+}
+
+/* The rows that columns are read for. */
+static const uint64_t *
+mask_of_read(const struct fi_query_source *source)
+{
+    return is_spread(source) ? source->joined->mask.words : source->mask.words; /* (I4) */
+}
+
+static size_t
+count_of_read(const struct fi_query_source *source)
+{
+    return is_spread(source) ? source->joined->count : source->count; /* (I4) */
+}
+
 static int
 read_direct(struct fi_query_source *source, size_t i, firn_error *err)
 {
+    const size_t count = count_of_read(source);
     struct column *column = &source->columns[i];
     const struct fi_column_def *def = &source->plan->columns[i];
     struct fi_cell large;
@@ -388,24 +461,53 @@ read_direct(struct fi_query_source *source, size_t i, firn_error *err)
     case COLUMN_CHUNK:
         if (source->is_list) {
             rc = fi_chunk_read_list(&column->pin.chunk, source->block, source->list.rows,
-                                    source->count, source->chosen.words, &column->scratch,
+                                    count, source->chosen.words, &column->scratch,
                                     &column->values, err);
             return fi_query_source_explain(source, i, rc, err);
         }
-        rc = fi_chunk_read_block(&column->pin.chunk, source->block, source->mask.words,
+        rc = fi_chunk_read_block(&column->pin.chunk, source->block, mask_of_read(source),
                                  &column->scratch, &column->values, err);
         return fi_query_source_explain(source, i, rc, err);
     case COLUMN_LARGE:
         large = (struct fi_cell){.kind = FI_PHYSICAL_BYTES,
                                  .as = {.bytes = fi_buf_slice(&column->large)}};
-        return fi_query_column_repeat(&column->own, def, &large, source->count, &column->values,
-                                      err);
+        return fi_query_column_repeat(&column->own, def, &large, count, &column->values, err);
     case COLUMN_INITIAL:
     case COLUMN_UNKNOWN:
         break;
     }
-    return fi_query_column_repeat(&column->own, def, &def->initial, source->count, &column->values,
-                                  err);
+    return fi_query_column_repeat(&column->own, def, &def->initial, count, &column->values, err);
+}
+
+/* A column of joined rows. */
+static int
+read_joined(struct fi_query_source *source, size_t i, struct fi_chunk_values *out, firn_error *err)
+{
+    struct column *column = &source->columns[i];
+    int rc = FIRN_OK;
+    if (!column->is_read) {
+        rc = fi_query_join_column(source->input->join, i - source->plan->own_count,
+                                  source->joined->with, source->count, &column->own,
+                                  &column->values, err);
+        column->is_read = rc == FIRN_OK;
+    }
+    *out = column->values;
+    return rc;
+}
+
+/* A column that was read, with a value for each pair. */
+static int
+query_source_spread(const struct fi_query_source *source, struct column *column,
+                    struct fi_chunk_values *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!column->is_spread) {
+        rc = fi_query_column_select(&column->spread, &column->values, &source->joined->rows,
+                                    &column->spread_values, err);
+        column->is_spread = rc == FIRN_OK;
+    }
+    *out = column->spread_values;
+    return rc;
 }
 
 int
@@ -415,18 +517,22 @@ fi_query_source_column(struct fi_query_source *source, size_t i, struct fi_chunk
     struct column *column = &source->columns[i];
     int rc = FIRN_OK;
     DCHECK(i < source->plan->place_count && source->way != WAY_NONE);
+    if (i >= source->plan->own_count) {
+        return read_joined(source, i, out, err);
+    }
     if (!column->is_read) {
         DCHECK(source->way != WAY_ROWS);
         rc = source->way == WAY_DIRECT
                  ? read_direct(source, i, err)
                  : fi_lsm_winners_read(source->winners, &source->plan->columns[i],
-                                       source->mask.words, &column->merged, &column->values, err);
+                                       mask_of_read(source), &column->merged, &column->values, err);
         column->is_read = rc == FIRN_OK;
     }
-    if (rc == FIRN_OK) {
-        DCHECK(column->values.count == source->count);
-        *out = column->values;
+    DCHECK(rc != FIRN_OK || column->values.count == count_of_read(source));
+    if (rc == FIRN_OK && is_spread(source)) {
+        return query_source_spread(source, column, out, err);
     }
+    *out = column->values;
     return rc;
 }
 
@@ -436,7 +542,8 @@ fi_query_source_chunk(struct fi_query_source *source, size_t i, const struct fi_
 {
     *out = NULL;
     *out_block = source->block;
-    if (source->way != WAY_DIRECT || source->is_list) {
+    if (source->way != WAY_DIRECT || source->is_list || is_spread(source) ||
+        i >= source->plan->own_count) {
         return FIRN_OK;
     }
     int rc = open_chunk(source, i, err);
@@ -551,11 +658,8 @@ filter(struct fi_query_source *source, firn_error *err)
 {
     const struct fi_query_plan *plan = source->plan;
     int rc = FIRN_OK;
-    if (plan->where == NULL) {
-        return FIRN_OK;
-    }
     if (source->tests_whole) {
-        return query_source_apply(source, source->where, err);
+        return source->where != NULL ? query_source_apply(source, source->where, err) : FIRN_OK;
     }
     query_source_prefetch(source);
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
@@ -579,6 +683,7 @@ forget_columns(struct fi_query_source *source)
 {
     for (size_t i = 0; i < source->plan->place_count; i++) {
         source->columns[i].is_read = false;
+        source->columns[i].is_spread = false;
     }
 }
 
@@ -588,7 +693,8 @@ static void
 list_rows(struct fi_query_source *source)
 {
     const size_t count = fi_query_mask_count(&source->mask);
-    if (source->way != WAY_DIRECT || !source->plan->may_list || count > source->count / LIST_PART) {
+    if (source->way != WAY_DIRECT || !source->plan->may_list || source->is_list ||
+        count > source->count / LIST_PART) {
         return;
     }
     source->is_list = true;
@@ -641,7 +747,7 @@ next_rows(struct fi_query_source *source, firn_error *err)
     int rc = FIRN_OK;
     fi_arena_deinit(&source->arena);
     source->count = 0;
-    for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < plan->own_count; i++) {
         rc = fi_query_column_begin(&source->columns[i].own, fi_physical_of(plan->columns[i].type),
                                    err);
     }
@@ -654,13 +760,13 @@ next_rows(struct fi_query_source *source, firn_error *err)
             break;
         }
         const firn_value *values = fi_rows_read_row_values(row, &count);
-        DCHECK(count == plan->place_count);
+        DCHECK(count == plan->own_count);
         for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
             rc = keep_value(source, i, &values[i], err);
         }
         source->count++;
     }
-    for (size_t i = 0; rc == FIRN_OK && i < plan->place_count; i++) {
+    for (size_t i = 0; rc == FIRN_OK && i < plan->own_count; i++) {
         const struct fi_column_def *def = &plan->columns[i];
         fi_query_column_end(&source->columns[i].own, fi_physical_of(def->type), def->fixed_size,
                             source->count, &source->columns[i].values);
@@ -714,26 +820,142 @@ query_source_trim(struct fi_query_source *source)
     DCHECK(!fi_query_mask_is_empty(&source->mask)); /* (I2) */
 }
 
+/* ---- joined rows ---- */
+
+/* Makes the batch the next pairs of rows. */
+static void
+list_pairs(struct fi_query_source *source)
+{
+    struct joined *joined = source->joined;
+    size_t count = 0;
+    for (; joined->next < joined->count; joined->next++) {
+        if (!fi_query_mask_has(&joined->mask, joined->next)) {
+            continue;
+        }
+        uint32_t row =
+            joined->rest != FI_QUERY_JOIN_NONE ? joined->rest : joined->found[joined->next];
+        for (; row != FI_QUERY_JOIN_NONE && count < FI_CHUNK_BLOCK; count++) {
+            joined->rows.rows[count] = (uint16_t)joined->next;
+            joined->with[count] = row;
+            row = fi_query_join_next(source->input->join, row);
+        }
+        joined->rest = row;
+        if (row != FI_QUERY_JOIN_NONE) {
+            break;
+        }
+    }
+    joined->rows.count = count;
+    source->count = count;
+    fi_query_column_mask(&source->mask, 0, count);
+    for (size_t i = 0; i < source->plan->place_count; i++) {
+        source->columns[i].is_spread = false;
+        source->columns[i].is_read = source->columns[i].is_read && i < source->plan->own_count;
+    }
+}
+
+/* The same as list_rows, for a batch with joined rows. */
+static void
+list_joined(struct fi_query_source *source)
+{
+    uint32_t *const with = source->joined->with;
+    if (source->is_list || is_spread(source) || fi_query_mask_is_empty(&source->mask)) {
+        return;
+    }
+    list_rows(source);
+    for (size_t i = 0; source->is_list && i < source->count; i++) {
+        with[i] = with[source->list.rows[i]];
+    }
+}
+
+/* Looks up the joined rows of a new batch. */
+static int
+join_rows(struct fi_query_source *source, firn_error *err)
+{
+    struct joined *joined = source->joined;
+    struct fi_chunk_values keys;
+    struct fi_query_mask mask = source->mask;
+    FI_TRY_RETURN(fi_query_source_begin_eval(source, joined->key, err));
+    FI_TRY_RETURN(fi_expr_eval_values(joined->key, 0, &keys, err));
+    const bool has_several =
+        fi_query_join_find(source->input->join, &keys, mask.words, joined->found);
+    DCHECK(is_part_of(&mask, &source->mask)); /* (I2) */
+    source->mask = mask;
+    if (has_several) {
+        joined->is_spread = true;
+        joined->count = source->count;
+        joined->mask = mask;
+        joined->next = 0;
+        joined->rest = FI_QUERY_JOIN_NONE;
+        list_pairs(source);
+        return FIRN_OK;
+    }
+    memcpy(joined->with, joined->found, source->count * sizeof joined->with[0]);
+    list_joined(source);
+    return FIRN_OK;
+}
+
+/* Joins rows to a batch, or lists the next pairs of it. */
+static int
+query_source_join(struct fi_query_source *source, firn_error *err)
+{
+    struct joined *joined = source->joined;
+    int rc = FIRN_OK;
+    if (joined->is_spread) {
+        list_pairs(source);
+    } else {
+        list_rows(source);
+        rc = join_rows(source, err);
+    }
+    if (rc == FIRN_OK && joined->after != NULL && !fi_query_mask_is_empty(&source->mask)) {
+        rc = query_source_apply(source, joined->after, err);
+        list_joined(source);
+    }
+    return rc;
+}
+
+/* The next batch, after the condition on the table's columns; *out: there is one. */
+static int
+next_filtered(struct fi_query_source *source, bool *out, firn_error *err)
+{
+    int rc = query_source_advance(source, out, err);
+    rc = rc == FIRN_OK && *out ? filter(source, err) : rc;
+    if (rc == FIRN_OK && *out && source->progress != NULL) {
+        /* The number of bytes is not known; with eight a row, the clock is read often enough. */
+        rc = fi_storefile_progress_step(source->progress, source->count, 8 * source->count, err);
+    }
+    return rc;
+}
+
+/* Whether pairs of the last batch are left to be listed; if not, its columns are those of rows. */
+static bool
+has_pairs(struct fi_query_source *source)
+{
+    struct joined *joined = source->joined;
+    if (joined != NULL && joined->is_spread && joined->next == joined->count) {
+        joined->is_spread = false;
+    }
+    return is_spread(source);
+}
+
 int
 fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     *out = true;
     while (rc == FIRN_OK && *out) {
-        rc = query_source_advance(source, out, err);
+        rc = has_pairs(source) ? FIRN_OK : next_filtered(source, out, err);
         if (rc != FIRN_OK || !*out) {
             break;
         }
-        rc = filter(source, err);
-        if (rc == FIRN_OK && source->progress != NULL) {
-            /* The number of bytes is not known; with eight a row, the clock is read often
-             * enough. */
-            rc =
-                fi_storefile_progress_step(source->progress, source->count, 8 * source->count, err);
+        if (is_spread(source) ||
+            (source->joined != NULL && !fi_query_mask_is_empty(&source->mask))) {
+            rc = query_source_join(source, err);
         }
         if (rc == FIRN_OK && !fi_query_mask_is_empty(&source->mask)) {
             query_source_trim(source);
-            list_rows(source);
+            if (source->joined == NULL) {
+                list_rows(source);
+            }
             return FIRN_OK;
         }
     }
@@ -746,7 +968,8 @@ static bool
 are_all_met(const struct fi_query_source *source)
 {
     const struct fi_query_plan *plan = source->plan;
-    if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL) {
+    if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL ||
+        source->joined != NULL) {
         return false;
     }
     for (size_t i = 0; i < plan->split.count; i++) {
