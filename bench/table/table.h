@@ -29,6 +29,9 @@ enum table_query {
     TABLE_SUM_PRICE,
     TABLE_Q6,
     TABLE_Q1,
+    TABLE_Q3, /* this and the next two join lineitem with other tables */
+    TABLE_Q12,
+    TABLE_Q14,
     TABLE_COUNT_INT,
     TABLE_COUNT_TEXTS,
     TABLE_GROUP,

@@ -34,6 +34,44 @@ const struct table_schema table_lineitem = {.name = "lineitem",
                                                         {"l_comment", TABLE_TEXT}},
                                             .key = "l_orderkey, l_linenumber"};
 
+const struct table_schema table_part = {"part",
+                                         9,
+                                         {{"p_partkey", TABLE_I64},
+                                          {"p_name", TABLE_TEXT},
+                                          {"p_mfgr", TABLE_TEXT},
+                                          {"p_brand", TABLE_TEXT},
+                                          {"p_type", TABLE_TEXT},
+                                          {"p_size", TABLE_I32},
+                                          {"p_container", TABLE_TEXT},
+                                          {"p_retailprice", TABLE_DECIMAL},
+                                          {"p_comment", TABLE_TEXT}},
+                                         "p_partkey"};
+
+const struct table_schema table_customer = {"customer",
+                                             8,
+                                             {{"c_custkey", TABLE_I64},
+                                              {"c_name", TABLE_TEXT},
+                                              {"c_address", TABLE_TEXT},
+                                              {"c_nationkey", TABLE_I64},
+                                              {"c_phone", TABLE_TEXT},
+                                              {"c_acctbal", TABLE_DECIMAL},
+                                              {"c_mktsegment", TABLE_TEXT},
+                                              {"c_comment", TABLE_TEXT}},
+                                             "c_custkey"};
+
+const struct table_schema table_orders = {"orders",
+                                           9,
+                                           {{"o_orderkey", TABLE_I64},
+                                            {"o_custkey", TABLE_I64},
+                                            {"o_orderstatus", TABLE_TEXT},
+                                            {"o_totalprice", TABLE_DECIMAL},
+                                            {"o_orderdate", TABLE_DATE},
+                                            {"o_orderpriority", TABLE_TEXT},
+                                            {"o_clerk", TABLE_TEXT},
+                                            {"o_shippriority", TABLE_I32},
+                                            {"o_comment", TABLE_TEXT}},
+                                           "o_orderkey"};
+
 const struct table_schema table_events = {
     .name = "events",
     .column_count = TABLE_EVENT_COLUMNS,
@@ -48,13 +86,32 @@ const struct table_schema table_events = {
                 [TABLE_EVENT_PATH] = {"path", TABLE_TEXT}},
     .key = "id"};
 
+static const struct table_schema *const schemas[] = {&table_lineitem, &table_events, &table_orders,
+                                                     &table_customer, &table_part};
+enum { SCHEMAS = sizeof(schemas) / sizeof(schemas[0]) };
+
 const struct table_schema *
 table_schema_find(const char *name)
 {
-    if (strcmp(name, table_lineitem.name) == 0) {
-        return &table_lineitem;
+    for (size_t i = 0; i < SCHEMAS; i++) {
+        if (strcmp(name, schemas[i]->name) == 0) {
+            return schemas[i];
+        }
     }
-    return strcmp(name, table_events.name) == 0 ? &table_events : NULL;
+    return NULL;
+}
+
+const struct table_schema *
+table_schema_of(const char *directory)
+{
+    char path[4096];
+    for (size_t i = 0; i < SCHEMAS; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, schemas[i]->columns[0].name);
+        if (access(path, F_OK) == 0) {
+            return schemas[i];
+        }
+    }
+    table_die("%s has none of the tables", directory);
 }
 
 static const void *

@@ -3,7 +3,7 @@
  * table_data.h: the tables of the benchmark: what columns they have, their rows as arrays in memory, and
  * how a row of the event log is made.
  *
- * lineitem is that of TPC-H (table_lineitem.c). events is a log: 10 million rows in the usual run, each the
+ * lineitem is that of TPC-H (table_tpch.c), and so are the tables that queries join with it. events is a log: 10 million rows in the usual run, each the
  * function of its number alone, so that a workload knows what must be in it and what comes after the last.
  *
  * Data lies in one directory a table, made by bench_table_make: a file a column with the values as the
@@ -41,8 +41,12 @@ struct table_schema {
 };
 
 extern const struct table_schema table_lineitem, table_events;
+extern const struct table_schema table_orders, table_customer, table_part; /* of TPC-H, too */
 /* NULL: there is none of that name. */
 const struct table_schema *table_schema_find(const char *name);
+
+/* The one whose files are in a directory; dies if there is none. */
+const struct table_schema *table_schema_of(const char *directory);
 
 /* The columns of the event log, in their order. */
 enum {

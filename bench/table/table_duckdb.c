@@ -305,6 +305,10 @@ answer_value(struct table_answer *answer, void *vector, uint64_t row)
     case DUCKDB_BIGINT:
         table_answer_number(answer, number_at(vector, row));
         break;
+    case DUCKDB_INTEGER:
+    case DUCKDB_DATE:
+        table_answer_number(answer, ((const int32_t *)duckdb.vector_get_data(vector))[row]);
+        break;
     case DUCKDB_HUGEINT:
         table_answer_decimal(answer, wide_at(vector, row), 0);
         break;

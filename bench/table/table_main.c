@@ -6,7 +6,7 @@
  *     bench_table_<engine> version
  *
  * STORE is the directory of the engine's table, DATA that of the data which it was loaded from (bench_table_make). -k: with
- * a key, for an engine that can do without. "load" fills an empty STORE; the others find it filled.
+ * a key, for an engine that can do without. "load" adds a table to STORE; the others find it filled.
  *
  * Each workload prints one line "row wall user system value answer" between tabs. Of a query the value is the median of its
  * times in milliseconds, with the mean of wall and CPU seconds; it runs once before it is timed, and then for SECONDS,
@@ -115,6 +115,7 @@ static void
 run_load(struct run *run)
 {
     char answer[64];
+    char row[64];
     struct table_data *data = &run->data;
     struct span begun = span_begin();
     run->store = table_engine.open(&run->setup);
@@ -122,7 +123,8 @@ run_load(struct run *run)
     table_engine.close(run->store);
     struct span span = span_each(begun, 1);
     (void)snprintf(answer, sizeof(answer), "%" PRIu64, data->rows);
-    run->row = data->schema == &table_lineitem ? "load_lineitem" : "load_events";
+    (void)snprintf(row, sizeof(row), "load_%s", data->schema->name);
+    run->row = row;
     print_result(run, span, (double)data->rows / span.wall / 1e6, answer);
 }
 
@@ -342,6 +344,9 @@ static const struct workload workloads[] = {
     {"sum-price", &table_lineitem, run_query, TABLE_SUM_PRICE},
     {"q6", &table_lineitem, run_query, TABLE_Q6},
     {"q1", &table_lineitem, run_query, TABLE_Q1},
+    {"q3", &table_lineitem, run_query, TABLE_Q3},
+    {"q12", &table_lineitem, run_query, TABLE_Q12},
+    {"q14", &table_lineitem, run_query, TABLE_Q14},
     {"count-int", &table_events, run_query, TABLE_COUNT_INT},
     {"count-texts", &table_events, run_query, TABLE_COUNT_TEXTS},
     {"group", &table_events, run_query, TABLE_GROUP},
@@ -430,15 +435,6 @@ why_not(const struct workload *workload, const struct table_setup *setup)
     return NULL;
 }
 
-/* The schema whose files are in a directory. */
-static const struct table_schema *
-schema_of(const char *directory)
-{
-    char path[4096];
-    (void)snprintf(path, sizeof(path), "%s/%s", directory, table_events.columns[0].name);
-    return access(path, F_OK) == 0 ? &table_events : &table_lineitem;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -465,7 +461,7 @@ main(int argc, char **argv)
     }
     run.query = workload->query;
     run.setup.unsynced = workload->run == run_insert || workload->run == run_update;
-    run.setup.schema = workload->schema != NULL ? workload->schema : schema_of(run.data_directory);
+    run.setup.schema = workload->schema != NULL ? workload->schema : table_schema_of(run.data_directory);
     table_data_map(&run.data, run.setup.schema, run.data_directory);
     if (workload->run == run_load || workload->run == run_csv) {
         workload->run(&run);

@@ -2,12 +2,12 @@
  *
  * table_make.c: bench_table_make: makes the data of the benchmark, the same bytes at each call.
  *
- *     bench_table_make lineitem SCALE DIRECTORY     1: 1.5 million orders, some 6 million rows
+ *     bench_table_make TABLE SCALE DIRECTORY        of TPC-H; scale 1: 1.5 million orders, some 6 million rows of lineitem
  *     bench_table_make events ROWS DIRECTORY
  *     bench_table_make sums TABLE DIRECTORY         counts, sums and hashes of each column, as text
  *     bench_table_make csv TABLE DIRECTORY          all rows, with a head, to standard output
  *
- * table_tpch.c says what lineitem is. Rows are in the order of the key.
+ * table_tpch.c says what the tables of TPC-H are. Rows are in the order of the key.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -113,44 +113,29 @@ put_text(struct output *output, size_t column, struct table_text text)
     write_bytes(output->at[column], &output->sizes[column], sizeof(output->sizes[column]));
 }
 
+/* ---- tables of TPC-H ---- */
+
 static void
-put_word(struct output *output, size_t column, const char *word)
+put_row(void *context, const struct table_tpch_value *values)
 {
-    put_text(output, column, (struct table_text){word, strlen(word)});
+    struct output *output = context;
+    for (size_t i = 0; i < output->schema->column_count; i++) {
+        if (output->schema->columns[i].type == TABLE_TEXT) {
+            put_text(output, i, values[i].text);
+        } else {
+            put_number(output, i, values[i].number);
+        }
+    }
 }
 
-/* ---- lineitem ---- */
-
 static void
-make_lineitem(double scale, const char *directory)
+make_tpch(enum table_tpch_table table, double scale, const char *directory)
 {
     struct table_tpch tpch;
     struct output output;
     table_tpch_init(&tpch, scale);
-    output_open(&output, &table_lineitem, directory);
-    for (uint64_t order = 0; order < tpch.orders; order++) {
-        uint64_t lines = table_tpch_line_count(order);
-        for (uint64_t number = 0; number < lines; number++) {
-            struct table_tpch_line line;
-            table_tpch_line(&tpch, order, number, &line);
-            put_number(&output, 0, line.order);
-            put_number(&output, 1, line.part);
-            put_number(&output, 2, line.supplier);
-            put_number(&output, 3, line.number);
-            put_number(&output, 4, line.quantity);
-            put_number(&output, 5, line.price);
-            put_number(&output, 6, line.discount);
-            put_number(&output, 7, line.tax);
-            put_word(&output, 8, line.flag);
-            put_word(&output, 9, line.status);
-            put_number(&output, 10, line.shipped);
-            put_number(&output, 11, line.committed);
-            put_number(&output, 12, line.received);
-            put_word(&output, 13, line.instruction);
-            put_word(&output, 14, line.mode);
-            put_text(&output, 15, line.comment);
-        }
-    }
+    output_open(&output, table_tpch_schemas[table], directory);
+    table_tpch_each(&tpch, table, put_row, &output);
     output_close(&output);
     table_tpch_deinit(&tpch);
 }
@@ -299,16 +284,20 @@ main(int argc, char **argv)
     struct table_data data;
     char *end = NULL;
     if (argc != 4) {
-        table_die("lineitem SCALE DIRECTORY | events ROWS DIRECTORY | sums TABLE DIRECTORY | "
+        table_die("TABLE SCALE DIRECTORY | events ROWS DIRECTORY | sums TABLE DIRECTORY | "
                   "csv TABLE DIRECTORY");
     }
     const struct table_schema *schema = table_schema_find(argv[2]);
-    if (strcmp(argv[1], "lineitem") == 0) {
+    unsigned tpch = 0;
+    while (tpch < TABLE_TPCH_TABLES && strcmp(argv[1], table_tpch_schemas[tpch]->name) != 0) {
+        tpch++;
+    }
+    if (tpch < TABLE_TPCH_TABLES) {
         double scale = strtod(argv[2], &end);
         if (*end != '\0' || !(scale > 0 && scale <= 1000)) {
             table_die("cannot use the scale %s", argv[2]);
         }
-        make_lineitem(scale, argv[3]);
+        make_tpch((enum table_tpch_table)tpch, scale, argv[3]);
     } else if (strcmp(argv[1], "events") == 0) {
         uint64_t rows = strtoull(argv[2], &end, 10);
         if (*end != '\0' || rows < 1000 || rows > UINT32_MAX) {

@@ -35,6 +35,38 @@ const struct table_query_text table_query_texts[TABLE_QUERIES] = {
          "avg(l_quantity) / 100, avg(l_extendedprice) / 100, avg(l_discount) / 100, count(*) "
          "from lineitem where l_shipdate <= 10471 group by l_returnflag, l_linestatus "
          "order by l_returnflag, l_linestatus"},
+    [TABLE_Q3] =
+        {"select l_orderkey, sum(l_extendedprice * (1 - l_discount)) as revenue, o_orderdate, "
+         "o_shippriority from customer, orders, lineitem where c_mktsegment = 'BUILDING' and "
+         "c_custkey = o_custkey and l_orderkey = o_orderkey and o_orderdate < date '1995-03-15' "
+         "and l_shipdate > date '1995-03-15' group by l_orderkey, o_orderdate, o_shippriority "
+         "order by revenue desc, o_orderdate limit 10",
+         "select l_orderkey, sum(l_extendedprice * (100 - l_discount)) as revenue, o_orderdate, "
+         "o_shippriority from customer, orders, lineitem where c_mktsegment = 'BUILDING' and "
+         "c_custkey = o_custkey and l_orderkey = o_orderkey and o_orderdate < 9204 "
+         "and l_shipdate > 9204 group by l_orderkey, o_orderdate, o_shippriority "
+         "order by revenue desc, o_orderdate limit 10"},
+    [TABLE_Q12] =
+        {"select l_shipmode, sum(case when o_orderpriority = '1-URGENT' or o_orderpriority = "
+         "'2-HIGH' then 1 else 0 end), sum(case when o_orderpriority <> '1-URGENT' and "
+         "o_orderpriority <> '2-HIGH' then 1 else 0 end) from orders, lineitem where o_orderkey = "
+         "l_orderkey and l_shipmode in ('MAIL', 'SHIP') and l_commitdate < l_receiptdate and "
+         "l_shipdate < l_commitdate and l_receiptdate >= date '1994-01-01' and l_receiptdate < "
+         "date '1995-01-01' group by l_shipmode order by l_shipmode",
+         "select l_shipmode, sum(case when o_orderpriority = '1-URGENT' or o_orderpriority = "
+         "'2-HIGH' then 1 else 0 end), sum(case when o_orderpriority <> '1-URGENT' and "
+         "o_orderpriority <> '2-HIGH' then 1 else 0 end) from orders, lineitem where o_orderkey = "
+         "l_orderkey and l_shipmode in ('MAIL', 'SHIP') and l_commitdate < l_receiptdate and "
+         "l_shipdate < l_commitdate and l_receiptdate >= 8766 and l_receiptdate < 9131 "
+         "group by l_shipmode order by l_shipmode"},
+    [TABLE_Q14] =
+        {"select 100.00 * sum(case when p_type like 'PROMO%' then l_extendedprice * (1 - "
+         "l_discount) else 0 end) / sum(l_extendedprice * (1 - l_discount)) from lineitem, part "
+         "where l_partkey = p_partkey and l_shipdate >= date '1995-09-01' and l_shipdate < date "
+         "'1995-10-01'",
+         "select 100.0 * sum(case when p_type like 'PROMO%' then l_extendedprice * (100 - "
+         "l_discount) else 0 end) / sum(l_extendedprice * (100 - l_discount)) from lineitem, part "
+         "where l_partkey = p_partkey and l_shipdate >= 9374 and l_shipdate < 9404"},
     [TABLE_COUNT_INT] = {"select count(*) from events where status = 404",
                          "select count(*) from events where status = 404"},
     [TABLE_COUNT_TEXTS] =

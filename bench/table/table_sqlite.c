@@ -178,6 +178,8 @@ scale_of(enum table_query query, int column)
         return 4;
     case TABLE_Q1:
         return q1[column];
+    case TABLE_Q3:
+        return column == 1 ? 4 : 0;
     case TABLE_GROUP:
         return column == 2 ? 2 : 0;
     case TABLE_RANGE:

@@ -70,18 +70,6 @@ static const struct table_schema supplier = {"supplier",
                                               {"s_acctbal", TABLE_DECIMAL},
                                               {"s_comment", TABLE_TEXT}},
                                              "s_suppkey"};
-static const struct table_schema part = {"part",
-                                         9,
-                                         {{"p_partkey", TABLE_I64},
-                                          {"p_name", TABLE_TEXT},
-                                          {"p_mfgr", TABLE_TEXT},
-                                          {"p_brand", TABLE_TEXT},
-                                          {"p_type", TABLE_TEXT},
-                                          {"p_size", TABLE_I32},
-                                          {"p_container", TABLE_TEXT},
-                                          {"p_retailprice", TABLE_DECIMAL},
-                                          {"p_comment", TABLE_TEXT}},
-                                         "p_partkey"};
 static const struct table_schema partsupp = {"partsupp",
                                              5,
                                              {{"ps_partkey", TABLE_I64},
@@ -90,31 +78,9 @@ static const struct table_schema partsupp = {"partsupp",
                                               {"ps_supplycost", TABLE_DECIMAL},
                                               {"ps_comment", TABLE_TEXT}},
                                              "ps_partkey, ps_suppkey"};
-static const struct table_schema customer = {"customer",
-                                             8,
-                                             {{"c_custkey", TABLE_I64},
-                                              {"c_name", TABLE_TEXT},
-                                              {"c_address", TABLE_TEXT},
-                                              {"c_nationkey", TABLE_I64},
-                                              {"c_phone", TABLE_TEXT},
-                                              {"c_acctbal", TABLE_DECIMAL},
-                                              {"c_mktsegment", TABLE_TEXT},
-                                              {"c_comment", TABLE_TEXT}},
-                                             "c_custkey"};
-static const struct table_schema orders = {"orders",
-                                           9,
-                                           {{"o_orderkey", TABLE_I64},
-                                            {"o_custkey", TABLE_I64},
-                                            {"o_orderstatus", TABLE_TEXT},
-                                            {"o_totalprice", TABLE_DECIMAL},
-                                            {"o_orderdate", TABLE_DATE},
-                                            {"o_orderpriority", TABLE_TEXT},
-                                            {"o_clerk", TABLE_TEXT},
-                                            {"o_shippriority", TABLE_I32},
-                                            {"o_comment", TABLE_TEXT}},
-                                           "o_orderkey"};
 const struct table_schema *const table_tpch_schemas[TABLE_TPCH_TABLES] = {
-    &region, &nation, &supplier, &part, &partsupp, &customer, &orders, &table_lineitem};
+    &region,   &nation,         &supplier,     &table_part,
+    &partsupp, &table_customer, &table_orders, &table_lineitem};
 
 static uint64_t
 scaled(double scale, uint64_t count)
@@ -455,7 +421,7 @@ table_tpch_each(const struct table_tpch *tpch, enum table_tpch_table table,
                                               tpch->orders,
                                               tpch->orders};
     struct maker maker = {.tpch = tpch, .table = table};
-    if (tpch->suppliers < 100) {
+    if (table == TABLE_TPCH_PARTSUPP && tpch->suppliers < 100) {
         table_die("the scale has to be 0.01 or more");
     }
     for (; maker.row < rows[table]; maker.row++) {

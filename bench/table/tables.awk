@@ -87,6 +87,7 @@ FILENAME !~ /machine$/ && $8 == "failed" { wrong[$1, $2] = 1 }
 END {
     print_machine()
     queries = "ms=sum-quantity=sum of one column, quantity;ms=sum-price=sum of one column, price;ms=q6=TPC-H Q6;ms=q1=TPC-H Q1;" \
+        "ms=q3=TPC-H Q3, two joins;ms=q12=TPC-H Q12, a join;ms=q14=TPC-H Q14, a join;" \
         "ms=count-int=count where a number is c;ms=count-texts=count where two strings are given;ms=group=group by 12 strings;" \
         "ms=top=top 10 of the users;ms=range=1 % range of the key"
     rates = "rate=lookup=point lookup by key, typed row;rate=insert=insert, a transaction a row, unsynced;" \

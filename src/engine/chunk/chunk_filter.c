@@ -211,10 +211,14 @@ filter_listed_codes(const struct fi_chunk *chunk, size_t block,
         set_bits(listed, low, high);
     }
     int rc = fi_chunk_read_codes(chunk, block, codes, err);
-    for (size_t i = 0; rc == FIRN_OK && i < fi_chunk_block_size(chunk, block); i++) {
-        if (!fi_chunk_has_bit(listed, codes[i])) {
-            mask[i / 64] &= ~(UINT64_C(1) << i % 64);
+    const size_t count = fi_chunk_block_size(chunk, block);
+    for (size_t first = 0; rc == FIRN_OK && first < count; first += 64) {
+        const size_t rows = count - first < 64 ? count - first : 64;
+        uint64_t kept = 0;
+        for (size_t i = 0; i < rows; i++) {
+            kept |= (uint64_t)fi_chunk_has_bit(listed, codes[first + i]) << i;
         }
+        mask[first / 64] &= kept;
     }
     return rc;
 }

@@ -14,7 +14,10 @@
 #include "chunk/chunk_format.h"
 #include "chunk/chunk_texts.h"
 
-enum { ENTRIES_MAX = 256 }; /* of a dictionary, that a block may have to be found only once */
+enum {
+    ENTRIES_MAX = 256, /* of a dictionary, that a block may have to be found only once */
+    AT_ONCE = 8        /* values of a run that are written without looking how long it is */
+};
 
 /* Room for `size` bytes, contents undefined. */
 static int
@@ -64,9 +67,19 @@ read_runs(const struct fi_chunk_block *view, uint64_t base, uint64_t factor, uin
     size_t i = 0;
     for (size_t run = 0; rc == FIRN_OK && run < runs.count; run++) {
         uint64_t number = base + factor * runs.codes[run];
-        while (i < runs.ends[run]) {
+        const size_t end = (size_t)runs.ends[run];
+        /* Most runs are short. A fixed number of values is cheap: no branch depends on the length.
+         * Those after the run are overwritten by the next ones. */
+        if (view->count - i >= AT_ONCE) {
+            for (size_t k = 0; k < AT_ONCE; k++) {
+                out[i + k] = number;
+            }
+            i += AT_ONCE;
+        }
+        while (i < end) {
             out[i++] = number;
         }
+        i = end;
     }
     DCHECK(rc != FIRN_OK || i == view->count);
     return rc;
