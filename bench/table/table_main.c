@@ -461,7 +461,8 @@ main(int argc, char **argv)
     }
     run.query = workload->query;
     run.setup.unsynced = workload->run == run_insert || workload->run == run_update;
-    run.setup.schema = workload->schema != NULL ? workload->schema : table_schema_of(run.data_directory);
+    run.setup.schema =
+        workload->schema != NULL ? workload->schema : table_schema_of(run.data_directory);
     table_data_map(&run.data, run.setup.schema, run.data_directory);
     if (workload->run == run_load || workload->run == run_csv) {
         workload->run(&run);

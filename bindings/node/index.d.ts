@@ -608,6 +608,10 @@ export interface ScanOptions extends Bounds {
   descending?: boolean
   threads?: number
   memory?: number
+  /** Another scan, which is read to its end: each row comes with each of its rows that `on` is true for. */
+  join?: Scan<Row> | Scan<ColumnBatch>
+  /** 'expression = column of the joined scan' */
+  on?: string
 }
 
 export interface SearchOptions {

@@ -1001,6 +1001,8 @@ class row
     std::unique_ptr<firn_row, detail::destroy_row> handle_;
 };
 
+class scan;
+
 // The options of a scan (firn/scan.h); an empty text is not set.
 struct query {
     std::string select;
@@ -1015,6 +1017,8 @@ struct query {
     unsigned threads = 0;
     const firn::snapshot *at = nullptr;
     const transaction *in = nullptr;
+    firn::scan *join = nullptr; // is read to its end
+    std::string join_on;
 };
 
 // The rows of a query, one after the other:
@@ -1268,6 +1272,8 @@ class table
         options.index = text(what.index);
         options.descending = what.descending;
         options.threads = what.threads;
+        options.join = what.join != nullptr ? what.join->raw() : nullptr;
+        options.join_on = text(what.join_on);
         detail::check(firn_scan_open(handle_, &options, &out, &err), err);
         return firn::scan(out);
     }

@@ -94,9 +94,9 @@ typedef struct firn_scan_options {
      * come last. */
     const char *join_on;
 } firn_scan_options;
-#define FIRN_SCAN_OPTIONS_INIT                                                              \
-    {                                                                                       \
-        sizeof(firn_scan_options), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, NULL, \
+#define FIRN_SCAN_OPTIONS_INIT                                                               \
+    {                                                                                        \
+        sizeof(firn_scan_options), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, NULL,  \
             {NULL, 0, false}, {NULL, 0, false}, false, 0, 0, FIRN_CALLBACKS_INIT, NULL, NULL \
     }
 

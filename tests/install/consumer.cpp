@@ -252,6 +252,17 @@ asks_tables()
         names += std::string(found[0].bytes()) + " ";
     }
     require(names == "coffee tea ", "scan");
+    firn::scan named = goods.scan({"id as number, name as other"});
+    firn::query joined;
+    joined.select = "other, name";
+    joined.where = "id < 3";
+    joined.join = &named;
+    joined.join_on = "id = number";
+    std::string others;
+    for (firn::scan found = goods.scan(joined); found.next();) {
+        others += std::string(found[0].bytes()) + " ";
+    }
+    require(others == "tea coffee ", "scan with a join");
     firn::query count;
     count.select = "count(*)";
     count.at = &before;

@@ -10,6 +10,8 @@ const { invalid } = require('./options')
 const fetch = Symbol('fetch')
 /** For classes that can also get all that is left on this thread. */
 const drain = Symbol('drain')
+/** The method that gives the addon's handle, for a call that reads all of it. */
+const opened = Symbol('opened')
 
 class Results {
   #opening = null // a promise of the handle, while there is none
@@ -32,6 +34,12 @@ class Results {
   #own (id) {
     this[handle] = id
     if (id !== undefined) forgotten.register(this, id, this)
+  }
+
+  async [opened] () {
+    if (this.#opening !== null) await this.#opening
+    if (this[handle] === undefined) throw invalid('the joined scan is closed, or has limit 0')
+    return this[handle]
   }
 
   /** Calls that are not awaited have their turns, so that no batch is lost between them. */
@@ -160,4 +168,4 @@ if (Symbol.asyncDispose !== undefined) {
   Results.prototype[Symbol.asyncDispose] = Results.prototype.close
 }
 
-module.exports = { Results, fetch, drain }
+module.exports = { Results, fetch, drain, opened }

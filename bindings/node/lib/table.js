@@ -6,7 +6,7 @@
 const { native, forgotten, handle } = require('./native')
 const { invalid, choice, object, numbers, named, durabilities, metrics } = require('./options')
 const { monitored } = require('./monitor')
-const { Results, fetch } = require('./results')
+const { Results, fetch, opened } = require('./results')
 
 const DESCRIBE = 0
 const ADD_COLUMN = 1
@@ -34,7 +34,7 @@ const accepted = {
   get: ['columns', 'index'],
   deleteRange: [...named.bounds, 'all', ...named.write],
   vectorIndex: ['metric', 'm', 'efConstruction'],
-  scan: [...named.bounds, 'select', 'where', 'parameters', 'groupBy', 'orderBy', 'limit', 'offset', 'index', 'descending', 'threads', 'memory'],
+  scan: [...named.bounds, 'select', 'where', 'parameters', 'groupBy', 'orderBy', 'limit', 'offset', 'index', 'descending', 'threads', 'memory', 'join', 'on'],
   search: ['k', 'metric', 'where', 'parameters', 'columns', 'exact', 'ef', 'recall', 'threads']
 }
 
@@ -404,10 +404,13 @@ class Table {
     const [lower, lowerExclusive] = boundOf(options, 'gte', 'gt')
     const [upper, upperExclusive] = boundOf(options, 'lte', 'lt')
     const select = Array.isArray(options.select) ? options.select.map((name) => `"${String(name).replaceAll('"', '""')}"`).join(', ') : options.select
+    const open = (joined) => native.scanOpen(this[handle], this.#in, select, options.where, options.parameters, options.groupBy, options.orderBy, options.limit,
+      options.offset, options.index, lower, lowerExclusive, upper, upperExclusive, options.descending, options.threads, options.memory, joined, options.on)
+    const { join } = options
+    if (join !== undefined && !(join instanceof Scan)) throw invalid('join must be a Scan')
     const opening = options.limit === 0
       ? Promise.resolve([undefined, []])
-      : native.scanOpen(this[handle], this.#in, select, options.where, options.parameters, options.groupBy, options.orderBy, options.limit, options.offset,
-        options.index, lower, lowerExclusive, upper, upperExclusive, options.descending, options.threads, options.memory)
+      : join === undefined ? open() : join[opened]().then(open).finally(() => join.close())
     return new Scan(opening, byColumns, this.#numbers)
   }
 

@@ -17,12 +17,13 @@ struct scan_open_call {
     struct call call;
     struct handle *handle;
     struct handle *context;
+    struct handle *join;
     firn_scan_options options;
     firn_scan *scan;
 };
 
 /* scanOpen(table, context, select, where, parameters, groupBy, orderBy, limit, offset, index, lower, lowerExclusive, upper,
- * upperExclusive, descending, threads, memory) */
+ * upperExclusive, descending, threads, memory, join, on) */
 static bool
 scan_open_parse(struct args *args, struct call *call)
 {
@@ -58,7 +59,9 @@ scan_open_parse(struct args *args, struct call *call)
         !arg_bool(args, 13, "exclusive", &options->upper.exclusive) ||
         !arg_bool(args, 14, "descending", &options->descending) ||
         !arg_u64(args, 15, "threads", 0, &threads) ||
-        !arg_u64(args, 16, "memory", 0, &options->memory_bytes)) {
+        !arg_u64(args, 16, "memory", 0, &options->memory_bytes) ||
+        !arg_handle_or_none(args, 17, HANDLE_SCAN, &self->join) ||
+        !arg_text_or_none(args, 18, "on", &options->join_on)) {
         return false;
     }
     options->upper.values = values;
@@ -66,6 +69,10 @@ scan_open_parse(struct args *args, struct call *call)
         return throw_invalid(args, "threads is too large");
     }
     options->threads = (unsigned)threads;
+    if (self->join != NULL) {
+        options->join = self->join->object;
+        call->lane = self->join->lane;
+    }
     if (self->context != NULL && self->context->kind == HANDLE_TXN) {
         options->txn = self->context->object;
         call->lane = self->context->lane;

@@ -87,6 +87,30 @@ test('tables in transactions and snapshots', async (t) => {
   await snapshot.close()
 })
 
+test('scans: joined with another one', async (t) => {
+  const store = await memory(t)
+  const sales = await store.createTable('sales', 'id i32, kind text, primary key (id)')
+  const kinds = await store.createTable('kinds', 'kind text, title text, primary key (kind)')
+  await sales.load([{ id: 1, kind: 'a' }, { id: 2, kind: 'b' }, { id: 3, kind: 'a' }, { id: 4, kind: 'none' }])
+  await kinds.load([{ kind: 'a', title: 'first' }, { kind: 'b', title: 'second' }])
+  const titles = () => kinds.scan({ select: 'kind as code, title' })
+  assert.deepStrictEqual(await sales.scan({ select: 'id, title', join: titles(), on: 'kind = code' }).all(),
+    [{ id: 1, title: 'first' }, { id: 2, title: 'second' }, { id: 3, title: 'first' }])
+  const joined = titles()
+  assert.deepStrictEqual(await sales.scan({ select: 'title, count(*) as n', groupBy: 'title', orderBy: '2', join: joined, on: 'kind = code' }).all(),
+    [{ title: 'second', n: 1n }, { title: 'first', n: 2n }])
+  assert.deepStrictEqual(await joined.all(), []) // read, and closed
+  await assert.rejects(sales.scan({ join: joined, on: 'kind = code' }).all(), { name: 'FirnError', message: /the joined scan is closed/ })
+  const txn = await store.transaction()
+  await kinds.in(txn).insert({ kind: 'none', title: 'none' })
+  const inside = kinds.in(txn).scan({ select: 'kind as code, title' })
+  assert.deepStrictEqual(await sales.in(txn).scan({ select: 'count(*) as n', join: inside, on: 'kind = code' }).all(), [{ n: 4n }])
+  await txn.rollback()
+  await assert.rejects(sales.scan({ join: kinds.scan(), on: 'kind = kind' }).all(), code('FIRN_INVALID'))
+  await assert.rejects(sales.scan({ join: titles() }).all(), code('FIRN_INVALID'))
+  assert.throws(() => sales.scan({ join: 'kinds', on: 'kind = code' }), { name: 'FirnError', message: /must be a Scan/ })
+})
+
 test('scans: conditions, parameters, groups, order, bounds, limits, columns', async (t) => {
   const store = await memory(t)
   const sales = await store.createTable('sales', 'id i32, kind text, amount i64, price decimal(9, 2), weight f64, primary key (id), index by_kind (kind, id)')

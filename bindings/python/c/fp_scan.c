@@ -74,6 +74,7 @@ request_release(struct request *request)
     for (int i = 0; i < 4; i++) {
         Py_CLEAR(request->keep[i]);
     }
+    firn_scan_close(request->options.join);
     fp_values_release(&request->parameters);
     fp_values_release(&request->lower);
     fp_values_release(&request->upper);
@@ -118,6 +119,46 @@ describe_columns(fp_scan *self)
     return true;
 }
 
+static firn_scan *open_as_asked(fp_scan *self);
+
+/* A scan with all rows: the one that is open, which leaves this object, or else another one. NULL with an
+ * exception. */
+static firn_scan *
+take_native(fp_scan *self)
+{
+    if (fp_enter(self->base.store, &self->base) == NULL) {
+        return NULL;
+    }
+    firn_scan *scan = NULL;
+    if (self->progress.on_progress != NULL) {
+        fp_raise_text(FIRN_INVALID,
+                      "a scan that reports progress cannot be an Arrow stream, or be joined");
+    } else if (self->is_empty) {
+        fp_raise_text(FIRN_INVALID, "a scan with limit=0 has no rows");
+    } else if (self->scan != NULL && !self->has_begun) {
+        scan = self->scan;
+        self->scan = NULL;
+    } else {
+        scan = open_as_asked(self);
+    }
+    fp_leave(self->base.store, &self->base);
+    return scan;
+}
+
+static bool
+take_join(PyObject *join, struct request *request)
+{
+    if (join == Py_None) {
+        return true;
+    }
+    if (!PyObject_TypeCheck(join, fp_names.scan_type)) {
+        PyErr_SetString(PyExc_TypeError, "join must be a Scan");
+        return false;
+    }
+    request->options.join = take_native((fp_scan *)join);
+    return request->options.join != NULL;
+}
+
 /* Opens a scan of the request, and before the first one the snapshot. NULL with an exception. */
 static firn_scan *
 open_native(fp_scan *self, struct request *request)
@@ -138,6 +179,8 @@ open_native(fp_scan *self, struct request *request)
     if (code == FIRN_OK) {
         code = firn_scan_open(table->table, &request->options, &scan, &err);
     }
+    firn_scan_close(request->options.join);
+    request->options.join = NULL;
     PyEval_RestoreThread(thread);
     fp_leave(table->store, table->via);
     if (code != FIRN_OK) {
@@ -150,20 +193,20 @@ open_native(fp_scan *self, struct request *request)
 static firn_scan *
 open_as_asked(fp_scan *self)
 {
-    static char *names[] = {"columns",    "where",   "params",    "group_by", "order_by",
-                            "limit",      "offset",  "index",     "lower",    "upper",
-                            "descending", "threads", "as_tuples", "progress", NULL};
+    static char *names[] = {"columns",   "where",    "params", "group_by", "order_by",   "limit",
+                            "offset",    "index",    "lower",  "upper",    "descending", "threads",
+                            "as_tuples", "progress", "join",   "on",       NULL};
     PyObject *columns = NULL, *parameters = NULL, *group_by = NULL, *order_by = NULL,
              *limit = Py_None;
-    PyObject *lower = Py_None, *upper = Py_None, *on_progress = Py_None;
+    PyObject *lower = Py_None, *upper = Py_None, *on_progress = Py_None, *join = Py_None;
     struct request request = {.options = FIRN_SCAN_OPTIONS_INIT};
     int descending = 0, as_tuples = 0;
     struct fp_count offset = {"offset", 0}, threads = {"threads", 0}, count = {"limit", 0};
-    if (!PyArg_ParseTupleAndKeywords(self->args, self->keywords, "|Oz$OOOOO&zOOpO&pO", names,
-                                     &columns, &request.options.where, &parameters, &group_by,
-                                     &order_by, &limit, fp_count_take, &offset,
-                                     &request.options.index, &lower, &upper, &descending,
-                                     fp_count_take, &threads, &as_tuples, &on_progress) ||
+    if (!PyArg_ParseTupleAndKeywords(
+            self->args, self->keywords, "|Oz$OOOOO&zOOpO&pOOz", names, &columns,
+            &request.options.where, &parameters, &group_by, &order_by, &limit, fp_count_take,
+            &offset, &request.options.index, &lower, &upper, &descending, fp_count_take, &threads,
+            &as_tuples, &on_progress, &join, &request.options.join_on) ||
         (on_progress != Py_None && !fp_progress_init(&self->progress, on_progress, NULL))) {
         return NULL;
     }
@@ -186,7 +229,7 @@ open_as_asked(fp_scan *self)
         fp_text_list(group_by, &request.keep[1], &request.options.group_by) &&
         fp_text_list(order_by, &request.keep[2], &request.options.order_by) &&
         fp_values_take(parameters, &request.parameters) &&
-        take_bounds(self->table, lower, upper, &request)) {
+        take_bounds(self->table, lower, upper, &request) && take_join(join, &request)) {
         request.options.parameters = request.parameters.items;
         request.options.parameter_count = request.parameters.count;
         /* Without a function nothing points into this object, which a stream may outlive. */
@@ -425,25 +468,12 @@ scan_get_columns(PyObject *object, void *ctx)
 static firn_scan *
 scan_for_stream(fp_scan *self)
 {
-    if (fp_enter(self->base.store, &self->base) == NULL) {
-        return NULL;
-    }
-    firn_scan *scan = NULL;
     if (self->table->txn != NULL) {
         fp_raise_text(FIRN_INVALID, "rows of a transaction cannot be an Arrow stream, which may "
                                     "outlive it; read them as rows");
-    } else if (self->progress.on_progress != NULL) {
-        fp_raise_text(FIRN_INVALID, "a scan that reports progress cannot be an Arrow stream");
-    } else if (self->is_empty) {
-        fp_raise_text(FIRN_INVALID, "a scan with limit=0 has no rows to stream");
-    } else if (self->scan != NULL && !self->has_begun) {
-        scan = self->scan;
-        self->scan = NULL;
-    } else {
-        scan = open_as_asked(self);
+        return NULL;
     }
-    fp_leave(self->base.store, &self->base);
-    return scan;
+    return take_native(self);
 }
 
 static PyObject *

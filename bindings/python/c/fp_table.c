@@ -781,10 +781,11 @@ static PyMethodDef methods[] = {
     FP_METHOD("scan", fp_scan_open, FP_KEYWORDS,
               "scan(columns=None, where=None, *, params=(), group_by=None, order_by=None, "
               "limit=None, offset=0, index=None, lower=None, "
-              "upper=None, descending=False, threads=0, as_tuples=False, progress=None) -> "
-              "Scan\n\nA query: an iterator of rows, and an Arrow stream. "
+              "upper=None, descending=False, threads=0, as_tuples=False, progress=None, "
+              "join=None, on=None) -> Scan\n\nA query: an iterator of rows, and an Arrow stream. "
               "columns, group_by and order_by are texts of expressions, or lists of them "
-              "(docs/expressions.md); each ? is a parameter."),
+              "(docs/expressions.md); each ? is a parameter. join: another scan, whose rows each "
+              "row comes with; on: 'expression = column of the joined scan'."),
     FP_METHOD("search", fp_search, FP_KEYWORDS,
               "search(column, query, k=10, *, metric='cosine', where=None, params=(), "
               "columns=None, exact=False, ef=0, recall=0.0, "

@@ -264,6 +264,8 @@ class Table:
         threads: int = 0,
         as_tuples: bool = False,
         progress: _OnProgress = None,
+        join: Optional[Scan] = None,
+        on: Optional[str] = None,
     ) -> Scan: ...
     def search(
         self,

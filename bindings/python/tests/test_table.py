@@ -101,6 +101,30 @@ def test_a_table_without_rows_is_false(store, tmp_path):
         bool(closed)
 
 
+def test_a_scan_joins_another_one(goods):
+    kinds = goods.store.create_table("kinds", "kind text, title text, primary key (kind)")
+    kinds.insert_many([{"kind": "a", "title": "first"}, {"kind": "b", "title": "second"}, {"kind": "z", "title": "none"}])
+    titles = kinds.scan("kind as code, title")
+    scan = goods.scan("id, title", "id < 5", join=titles, on="kind = code", as_tuples=True)
+    assert scan.fetchall() == [(0, "first"), (1, "second"), (3, "first"), (4, "second")]
+    assert len(titles.fetchall()) == 3  # it can be read and joined again
+    grouped = goods.scan("title, count(*)", join=titles, on="kind = code", group_by="title", order_by="1", as_tuples=True)
+    assert grouped.fetchall() == [("first", 334), ("second", 333)]
+    with goods.store.transaction() as txn:
+        txn.table(kinds).insert({"kind": "c", "title": "third"})
+        inside = txn.table(goods).scan("count(*)", join=txn.table(kinds).scan("kind as code, title"), on="kind = code", as_tuples=True)
+        assert inside.fetchone() == (1000,)
+    for wrong in (lambda: goods.scan(join=titles), lambda: goods.scan(on="id = id"), lambda: goods.scan(join=kinds.scan(), on="kind = kind"),
+                  lambda: goods.scan(join=kinds.scan(limit=0), on="kind = kind"), lambda: goods.scan(join=titles, on="id = code")):
+        with pytest.raises(firn.Invalid):
+            wrong()
+    with pytest.raises(TypeError):
+        goods.scan(join="x", on="y")
+    titles.close()
+    with pytest.raises(firn.Closed):
+        goods.scan("id", join=titles, on="kind = code")
+
+
 def test_scans(goods):
     assert [row["id"] for row in goods.scan("id", "kind = ? and stock < ?", params=["a", 10])] == [0, 3, 6, 9]
     scan = goods.scan(["kind", "count(*) as n", "sum(price)"], group_by="kind", order_by=["kind desc"], as_tuples=True)

@@ -40,7 +40,7 @@ def tables(store: firn.Store) -> list[firn.Hit]:
     table = store.create_table("goods", "id i64 auto, name text, vec vector(2), primary key (id)", exists_ok=True)
     number: Optional[int] = table.insert({"name": "tea"})
     rows: list[Any] = table.scan("id", "name = ?", params=["tea"], order_by="id", limit=3).fetchall()
-    for row in table.scan(["count(*)"], group_by=["name"]):
+    for row in table.scan(["count(*)"], group_by=["name"], join=table.scan("name as other"), on="name = other"):
         print(row, number, rows)
     result: firn.ImportResult = table.import_text("file.csv", on_reject=lambda line, text, why: None)
     assert result.rows >= 0 and store.sql("SELECT 1").fetchone()

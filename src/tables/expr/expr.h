@@ -238,8 +238,8 @@ struct fi_expr_where {
 /* Requires: expr is BOOL (or the constant null) without aggregates. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_expr_split(const struct fi_expr *expr, struct fi_expr_where *out,
                                   firn_error *err);
-/* Splits a condition at its outermost "and": into the parts that read only columns of smaller places,
- * and the others. NULL: there are none. After a failure either may have been made.
+/* Splits a condition at its outermost "and": into the parts that read only columns of smaller
+ * places, and the others. NULL: there are none. After a failure either may have been made.
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_expr_split_places(const struct fi_expr *expr, uint32_t place,
                                          struct fi_expr **out_below, struct fi_expr **out_others,

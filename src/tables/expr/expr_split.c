@@ -266,8 +266,7 @@ join_parts(const struct fi_expr *expr, uint32_t *parts, size_t count, struct fi_
            firn_error *err)
 {
     struct fi_expr_builder builder = {.arena = {.chunk_size = 1024}};
-    struct fi_expr_node node = {
-        .op = FI_EXPR_OP_AND, .args = parts, .arg_count = (uint32_t)count};
+    struct fi_expr_node node = {.op = FI_EXPR_OP_AND, .args = parts, .arg_count = (uint32_t)count};
     uint32_t root;
     int rc = FIRN_OK;
     *out = NULL;
@@ -311,8 +310,7 @@ fi_expr_split_places(const struct fi_expr *expr, uint32_t place, struct fi_expr 
         const uint32_t part = is_and ? node->args[i] : root;
         struct fi_expr *alone;
         FI_TRY(fi_expr_extract(expr->nodes, part, &alone, err));
-        const uint32_t last =
-            alone->column_count > 0 ? alone->columns[alone->column_count - 1] : 0;
+        const uint32_t last = alone->column_count > 0 ? alone->columns[alone->column_count - 1] : 0;
         if (last < place) {
             parts[below++] = part;
         } else {

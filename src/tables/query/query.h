@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query.h: queries over one table: which rows, which columns, groups, order. The public twin
- * is include/firn/scan.h.
+ * query/query.h: queries over one table: which rows, which columns, groups, order; and the rows of
+ * another query that are joined. The public twin is include/firn/scan.h.
  *
  * Threads: a scan belongs to one thread at a time. It has threads of its own, which only run during
  * calls of its functions.

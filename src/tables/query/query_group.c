@@ -85,6 +85,9 @@ fi_query_group_ranges(const struct fi_query_input *input, struct fi_aggregate_ra
 {
     const struct fi_query_plan *plan = input->plan;
     *out_rows = 0;
+    if (plan->key != NULL) {
+        return false; /* how many rows there are is not known, nor the bounds of joined columns */
+    }
     for (size_t k = 0; k < plan->group.count; k++) {
         const struct fi_query_value *value = &plan->values[k];
         const enum fi_physical kind = fi_physical_of(value->type.type);
@@ -92,7 +95,7 @@ fi_query_group_ranges(const struct fi_query_input *input, struct fi_aggregate_ra
         if (value->type.type == FIRN_TYPE_BOOL) {
             continue;
         }
-        if (plan->key != NULL || (kind != FI_PHYSICAL_I64 && kind != FI_PHYSICAL_U64) || value->column == SIZE_MAX ||
+        if ((kind != FI_PHYSICAL_I64 && kind != FI_PHYSICAL_U64) || value->column == SIZE_MAX ||
             input->pieces == NULL ||
             !find_range(input, &plan->columns[value->column], &ranges[k])) {
             return false;

@@ -72,14 +72,14 @@ struct fi_query_plan {
     uint32_t *places;
     struct fi_column_def *columns;
     size_t place_count;
-    size_t own_count; /* of them: columns of the table; the others are of joined rows */
+    size_t own_count;      /* of them: columns of the table; the others are of joined rows */
     struct fi_expr *where; /* of the table's columns alone, if rows are joined; NULL: all rows */
     struct fi_expr_where split;
     struct fi_expr *key;   /* what finds the joined rows; NULL: there are none */
     size_t joined_key;     /* the number of the joined scan's column that equals it */
     bool is_mixed;         /* one is I64, and the other U64 */
     struct fi_expr *after; /* the condition on joined rows; NULL: all */
-    bool is_grouped; /* there are groups, or one of all rows */
+    bool is_grouped;       /* there are groups, or one of all rows */
     struct fi_expr_list select;
     struct fi_expr_list group;
     struct fi_expr_list order;    /* empty if rows are read in that order */

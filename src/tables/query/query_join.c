@@ -29,7 +29,7 @@
 
 enum {
     ROWS_FIRST = FI_CHUNK_BLOCK,
-    SPREAD_MAX = 256, /* numbers between the smallest and the largest key, for each row */
+    SPREAD_MAX = 256,     /* numbers between the smallest and the largest key, for each row */
     SPREAD_FREE = 1 << 22 /* so many are always narrow */
 };
 
@@ -141,8 +141,7 @@ join_reserve(struct fi_query_join *join, const struct fi_query_join_spec *spec, 
     size_t capacity = join->capacity > 0 ? 2 * join->capacity : ROWS_FIRST;
     join->bytes = 0;
     for (size_t i = 0; i < join->column_count; i++) {
-        FI_TRY_RETURN(
-            join_count_bytes(join, spec, capacity, join->columns[i].width + 1, err));
+        FI_TRY_RETURN(join_count_bytes(join, spec, capacity, join->columns[i].width + 1, err));
     }
     for (size_t i = 0; i < join->column_count; i++) {
         struct kept *kept = &join->columns[i];
@@ -173,9 +172,10 @@ choose_rows(struct fi_query_join *join, const struct fi_query_join_spec *spec,
     out->count = 0;
     out->is_all = false;
     for (size_t i = 0; i < count; i++) {
-        if (!is_valid(keys, i) || (spec->is_mixed && keys->as.u64[i] >> 63 != 0)) { /* (I2) */
+        if (!is_valid(keys, i) || (spec->is_mixed && keys->as.u64[i] >> 63 != 0)) {
             continue;
         }
+        DCHECK(!spec->is_mixed || keys->as.u64[i] >> 63 == 0); /* (I2) */
         out->rows[out->count++] = (uint16_t)i;
         if (is_number) {
             const uint64_t key = keys->as.u64[i] ^ join->flip;
@@ -215,8 +215,8 @@ keep_batch(struct fi_query_join *join, const struct fi_query_join_spec *spec,
     FI_TRY_RETURN(join_reserve(join, spec, join->count + selection.count, err));
     for (size_t i = 0; i < join->column_count; i++) {
         struct kept *kept = &join->columns[i];
-        FI_TRY_RETURN(keep_column(join, kept, fi_query_batch_column(batch, kept->number),
-                                  &selection, err));
+        FI_TRY_RETURN(
+            keep_column(join, kept, fi_query_batch_column(batch, kept->number), &selection, err));
     }
     join->count += selection.count;
     return check_memory(join, spec, err);
@@ -254,7 +254,8 @@ put_first(struct fi_query_join *join, uint32_t *first, size_t row, firn_error *e
     if (join->next != NULL) {
         join->next[row] = *first;
     }
-    *first = (uint32_t)row; /* (I1) */
+    DCHECK(*first == FI_QUERY_JOIN_NONE || row < *first); /* (I1) */
+    *first = (uint32_t)row;
     return FIRN_OK;
 }
 

@@ -119,8 +119,8 @@ read_where(struct fi_query_plan *plan, const struct fi_query_options *options,
     }
     if (options->join != NULL) {
         struct fi_expr *const whole = plan->where;
-        int rc = fi_expr_split_places(whole, own_columns(plan, options), &plan->where,
-                                      &plan->after, err);
+        int rc = fi_expr_split_places(whole, own_columns(plan, options), &plan->where, &plan->after,
+                                      err);
         fi_expr_destroy(whole);
         FI_TRY_RETURN(rc);
     }
@@ -607,8 +607,7 @@ fi_query_plan_bound(struct fi_query_plan *plan, const struct fi_query_join *join
     }
     predicate.a.kind = fi_physical_of(plan->schema->columns[place].type);
     predicate.b.kind = predicate.a.kind;
-    conditions[split->count] =
-        (struct fi_expr_condition){.place = place, .predicate = predicate};
+    conditions[split->count] = (struct fi_expr_condition){.place = place, .predicate = predicate};
     split->conditions = conditions;
     split->count++;
     return FIRN_OK;

@@ -75,8 +75,8 @@ struct joined {
     /* of a batch that is spread (I4) */
     size_t count;
     struct fi_query_mask mask;
-    size_t next;       /* the first row whose pairs have not all been listed */
-    uint32_t rest;     /* the joined row of its next pair; NONE: the first one */
+    size_t next;                    /* the first row whose pairs have not all been listed */
+    uint32_t rest;                  /* the joined row of its next pair; NONE: the first one */
     uint32_t found[FI_CHUNK_BLOCK]; /* the first joined row of each row */
     struct fi_query_selection rows; /* of each pair */
     uint32_t with[FI_CHUNK_BLOCK];  /* the joined row of each pair, or of each row */
@@ -460,9 +460,8 @@ read_direct(struct fi_query_source *source, size_t i, firn_error *err)
     switch (column->state) {
     case COLUMN_CHUNK:
         if (source->is_list) {
-            rc = fi_chunk_read_list(&column->pin.chunk, source->block, source->list.rows,
-                                    count, source->chosen.words, &column->scratch,
-                                    &column->values, err);
+            rc = fi_chunk_read_list(&column->pin.chunk, source->block, source->list.rows, count,
+                                    source->chosen.words, &column->scratch, &column->values, err);
             return fi_query_source_explain(source, i, rc, err);
         }
         rc = fi_chunk_read_block(&column->pin.chunk, source->block, mask_of_read(source),
@@ -501,6 +500,7 @@ query_source_spread(const struct fi_query_source *source, struct column *column,
                     struct fi_chunk_values *out, firn_error *err)
 {
     int rc = FIRN_OK;
+    DCHECK(column->values.count == source->joined->count); /* (I4) */
     if (!column->is_spread) {
         rc = fi_query_column_select(&column->spread, &column->values, &source->joined->rows,
                                     &column->spread_values, err);
@@ -913,19 +913,6 @@ query_source_join(struct fi_query_source *source, firn_error *err)
     return rc;
 }
 
-/* The next batch, after the condition on the table's columns; *out: there is one. */
-static int
-next_filtered(struct fi_query_source *source, bool *out, firn_error *err)
-{
-    int rc = query_source_advance(source, out, err);
-    rc = rc == FIRN_OK && *out ? filter(source, err) : rc;
-    if (rc == FIRN_OK && *out && source->progress != NULL) {
-        /* The number of bytes is not known; with eight a row, the clock is read often enough. */
-        rc = fi_storefile_progress_step(source->progress, source->count, 8 * source->count, err);
-    }
-    return rc;
-}
-
 /* Whether pairs of the last batch are left to be listed; if not, its columns are those of rows. */
 static bool
 has_pairs(struct fi_query_source *source)
@@ -943,12 +930,20 @@ fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
     int rc = FIRN_OK;
     *out = true;
     while (rc == FIRN_OK && *out) {
-        rc = has_pairs(source) ? FIRN_OK : next_filtered(source, out, err);
+        const bool is_new = !has_pairs(source);
+        rc = is_new ? query_source_advance(source, out, err) : FIRN_OK;
         if (rc != FIRN_OK || !*out) {
             break;
         }
-        if (is_spread(source) ||
-            (source->joined != NULL && !fi_query_mask_is_empty(&source->mask))) {
+        rc = is_new ? filter(source, err) : FIRN_OK;
+        if (rc == FIRN_OK && source->progress != NULL) {
+            /* The number of bytes is not known; with eight a row, the clock is read often
+             * enough. */
+            rc = fi_storefile_progress_step(source->progress, is_new ? source->count : 0,
+                                            8 * source->count, err);
+        }
+        if (rc == FIRN_OK && source->joined != NULL &&
+            (!is_new || !fi_query_mask_is_empty(&source->mask))) {
             rc = query_source_join(source, err);
         }
         if (rc == FIRN_OK && !fi_query_mask_is_empty(&source->mask)) {
