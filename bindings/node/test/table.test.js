@@ -101,7 +101,7 @@ test('scans: joined with another one', async (t) => {
     [{ title: 'second', n: 1n }, { title: 'first', n: 2n }])
   assert.deepStrictEqual(await joined.all(), []) // read, and closed
   await assert.rejects(sales.scan({ join: joined, on: 'kind = code' }).all(), { name: 'FirnError', message: /the joined scan is closed/ })
-  const txn = await store.transaction()
+  const txn = await store.begin()
   await kinds.in(txn).insert({ kind: 'none', title: 'none' })
   const inside = kinds.in(txn).scan({ select: 'kind as code, title' })
   assert.deepStrictEqual(await sales.in(txn).scan({ select: 'count(*) as n', join: inside, on: 'kind = code' }).all(), [{ n: 4n }])
