@@ -24,6 +24,7 @@
  *   come in no particular order.
  * - Integers and decimals are exact: FIRN_LIMIT if a result does not fit, never a wrong number. A division by zero
  *   is null. The sum of floating-point numbers depends on their order, which is fixed if one thread reads.
+ * - A scan may join the rows of another one, on one equation: the option `join`.
  * - A comparison with null is null; `where` keeps the rows for which the condition is true.
  * - Floating-point numbers compare as in keys: -0 equals 0, and all NaNs are equal and come after all numbers.
  */

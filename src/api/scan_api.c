@@ -63,9 +63,12 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
     API_OPEN_IF_ANY(inner.snapshot, SNAPSHOT, err);
     API_OPEN_IF_ANY(inner.join, SCAN, err);
     API_ENTER_IF_ANY(inner.txn, TXN, err);
+    if (inner.txn == NULL) { /* whose own scans are entered with it */
+        API_ENTER_IF_ANY(inner.join, SCAN, err);
+    }
     rc = fi_query_open(table, &inner, out, err);
     rc = fi_api_handle_opened_if(rc, *out, FI_API_HANDLE_SCAN, inner.txn);
-    fi_api_handle_leave(inner.txn);
+    fi_api_handle_leave(inner.txn != NULL ? (const void *)inner.txn : inner.join);
     return api_check_told(rc, err);
 }
 

@@ -460,6 +460,32 @@ closed_handles_are_known(void **state)
 }
 
 static void
+a_scan_that_is_in_use_or_closed_is_not_joined(void **state)
+{
+    firn_store *store = open_store();
+    firn_table_def *def;
+    firn_table *table;
+    firn_scan *scan;
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    options.select = "id as other";
+    OK(firn_table_def_parse("id i64 primary key", &def, &err));
+    OK(firn_table_create(store, "t", def, &table, &err));
+    firn_release(def);
+    OK(firn_scan_open(table, &options, &options.join, &err));
+    options.select = NULL;
+    options.join_on = "id = other";
+    OK(fi_api_handle_enter(options.join, FI_API_HANDLE_SCAN, &err));
+    MISUSED(firn_scan_open(table, &options, &scan, &err));
+    assert_non_null(strstr(err.text, "another thread"));
+    fi_api_handle_leave(options.join);
+    OK(firn_scan_open(table, &options, &scan, &err));
+    firn_scan_close(scan);
+    firn_scan_close(options.join);
+    MISUSED(firn_scan_open(table, &options, &scan, &err));
+    OK(firn_store_close(store, &err));
+}
+
+static void
 a_handle_that_is_in_use_is_refused(void **state)
 {
     firn_store *store = open_store();
@@ -847,6 +873,7 @@ main(void)
 #ifdef FIRN_DEBUG
         cmocka_unit_test(closed_handles_are_known),
         cmocka_unit_test(a_handle_that_is_in_use_is_refused),
+        cmocka_unit_test(a_scan_that_is_in_use_or_closed_is_not_joined),
         cmocka_unit_test(two_threads_inside_one_handle_do_no_harm),
         cmocka_unit_test(any_number_of_handles_may_be_open), /* last: the table is full then */
 #endif
