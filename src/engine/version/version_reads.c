@@ -28,11 +28,11 @@
 
 enum { BLOCK_SIZE = 4096, LEAST_PART = 16 };
 
-/* Fewer reads are not worth a merge. */
+/* Fewer reads are not worth a merge: a program that runs for a moment should not begin one. */
 #ifdef FIRN_DEBUG
 enum { LEAST = 256 };
 #else
-enum { LEAST = 16384 };
+enum { LEAST = 1 << 16 };
 #endif
 
 /* Of all that is in the levels. */
