@@ -54,12 +54,12 @@ typedef struct firn_scan_options {
     firn_txn *txn;
     firn_snapshot *snapshot; /* may be closed before the scan */
     /* Expressions separated by commas, each optionally followed by "as NAME". NULL: all columns of the table, in
-     * the order in which they were added. The texts of all options are borrowed until firn_scan_open
+     * the order in which they were added, then those of the joined scan. The texts of all options are borrowed until firn_scan_open
      * returns. */
     const char *select;
     const char *where; /* a condition; NULL: all rows */
-    /* Values for the question marks in the texts, in the order select, where, group_by, order_by. Their bytes
-     * are borrowed until firn_scan_open returns. */
+    /* Values for the question marks in the texts, in the order select, where, group_by, order_by, join_on. Their
+     * bytes are borrowed until firn_scan_open returns. */
     const firn_value *parameters;
     size_t parameter_count;
     /* Expressions separated by commas. NULL: one group of all rows if there are aggregates, else no groups. */
@@ -87,12 +87,13 @@ typedef struct firn_scan_options {
      * everything again. */
     firn_callbacks callbacks;
     /* Joins the rows of another scan, which has not been read yet: firn_scan_open reads it to its end and keeps its
-     * rows in memory, so it may be closed then. Each row of the table comes with each joined row that join_on is true
-     * for; a row that has none is left out. The texts above can use the columns of both. NULL: none. */
+     * rows in memory, so it may be closed then, or be of another store. Each row of the table comes with each joined
+     * row for which join_on is true, in their order; a row that has none is left out. All texts may use the columns of
+     * both, so no two may have one name. Conditions on the table alone are tested before the join. NULL: none. */
     firn_scan *join;
     /* "EXPRESSION = COLUMN": an expression over columns of the table, and a column of the joined scan. Both are
-     * integers, or both have the same type, but not F32 or F64; DECIMAL also has the same scale. Its parameters
-     * come last. */
+     * integers, or both have the same type, but not F32 or F64; decimals also have the same scale. Null equals
+     * nothing. */
     const char *join_on;
 } firn_scan_options;
 #define FIRN_SCAN_OPTIONS_INIT                                                               \
@@ -175,7 +176,7 @@ typedef struct firn_scan_stats {
     {                                             \
         sizeof(firn_scan_stats), 0, 0, 0, 0, 0, 0 \
     }
-/* What the scan has read so far. */
+/* What the scan has read so far, of its own table. */
 FIRN_API void firn_scan_get_stats(const firn_scan *scan, firn_scan_stats *out);
 
 #ifdef __cplusplus

@@ -30,7 +30,7 @@
 enum {
     ROWS_FIRST = FI_CHUNK_BLOCK,
     SPREAD_MAX = 256,     /* numbers between the smallest and the largest key, for each row */
-    SPREAD_FREE = 1 << 22 /* so many are always narrow */
+    SPREAD_FREE = 1 << 16 /* so many are always narrow */
 };
 
 /* A column of all rows. */
@@ -329,20 +329,22 @@ static int
 index_rows(struct fi_query_join *join, const struct fi_query_join_spec *spec, firn_error *err)
 {
     const uint64_t spread = join->max - join->min;
-    const bool is_narrow = join->columns[0].kind != FI_PHYSICAL_BYTES &&
-                           (spread < SPREAD_FREE || spread / SPREAD_MAX < join->count);
     size_t slots = 4;
     if (join->count == 0) {
         return FIRN_OK;
     }
+    FI_TRY_RETURN(join_count_bytes(join, spec, join->count, 2 * sizeof(uint32_t), err));
+    if (join->columns[0].kind != FI_PHYSICAL_BYTES &&
+        (spread < SPREAD_FREE || spread / SPREAD_MAX < join->count) &&
+        (spread / 64 + 1) * sizeof(struct word) <= spec->memory_bytes - fi_query_join_bytes(join)) {
+        join->bytes += (spread / 64 + 1) * sizeof(struct word);
+        return index_narrow(join, err);
+    }
     while (slots / 4 * 3 < join->count) {
         slots *= 2;
     }
-    FI_TRY_RETURN(join_count_bytes(join, spec, join->count, 2 * sizeof(uint32_t), err));
-    FI_TRY_RETURN(is_narrow ? join_count_bytes(join, spec, (size_t)(spread / 64) + 1,
-                                               sizeof(struct word), err)
-                            : join_count_bytes(join, spec, slots, sizeof(struct slot), err));
-    return is_narrow ? index_narrow(join, err) : index_hashed(join, slots, err);
+    FI_TRY_RETURN(join_count_bytes(join, spec, slots, sizeof(struct slot), err));
+    return index_hashed(join, slots, err);
 }
 
 int

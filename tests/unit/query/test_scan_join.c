@@ -587,8 +587,12 @@ joined_rows_have_half_of_the_memory(void **state)
     insert_numbers(&pair, pair.right, 0, 20000, 100);
     for (int is_large = 0; is_large < 2; is_large++) {
         firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+        const firn_value parameters[] = {firn_i64(0), firn_i64(1)};
         options.join = open_scan(pair.right, NULL);
-        options.join_on = "n = m";
+        options.where = "id >= ?";
+        options.join_on = "n + ? = m";
+        options.parameters = parameters;
+        options.parameter_count = 2;
         options.memory_bytes = is_large ? 4 << 20 : 1 << 20;
         if (is_large) {
             OK(firn_scan_open(pair.left, &options, &scan, &err));
