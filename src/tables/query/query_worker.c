@@ -65,7 +65,8 @@ fi_query_worker_deinit(struct fi_query_worker *worker)
 static int
 sort_piece(struct fi_query_worker *worker, firn_error *err)
 {
-    /* A piece has fewer than 2^32 rows. If a join makes more of them, equal ones may change places. */
+    /* A piece has fewer than 2^32 rows. If a join makes more of them, equal ones may change
+     * places. */
     uint64_t sequence = (uint64_t)fi_query_source_piece(worker->source) << 32;
     bool has_more = true;
     int rc = FIRN_OK;
