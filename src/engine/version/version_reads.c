@@ -59,9 +59,9 @@ fi_version_reads_init(struct fi_version *version, const struct fi_version *base)
     }
     DCHECK(bytes >= last_bytes);
     uint64_t due = base == NULL ? 0 : atomic_load_explicit(&base->reads.due, memory_order_relaxed);
-    bool is_one = version->levels[0].count <= 1 && bytes == last_bytes;
-    bool is_worth_it = version->levels[0].count > 1 ||
-                       bytes - last_bytes >= last_bytes / LEAST_PART ||
+    bool is_in_one_level = bytes == last_bytes;
+    bool is_one = is_in_one_level && version->levels[0].count <= 1;
+    bool is_worth_it = is_in_one_level || bytes - last_bytes >= last_bytes / LEAST_PART ||
                        sequence_max_of(version) <= due; /* a merge that has begun is finished */
     uint64_t reads = bytes / BLOCK_SIZE;
     version->reads.wanted = is_one || !is_worth_it ? 0 : reads > LEAST ? reads : LEAST;

@@ -101,6 +101,19 @@ reads_bring_a_merge(void **state)
     fixture_check(&fixture);
 }
 
+/* Nothing but level 0, with two runs: all of it is rewritten, however little that is. */
+static void
+several_runs_of_level_0_become_one(void **state)
+{
+    put_and_flush(0, FIXTURE_KEYS);
+    put_and_flush(7, 9);
+    assert_int_equal(version_now()->levels[0].count, 2);
+    read_much();
+    assert_int_equal(fixture.wishes, 1);
+    work();
+    assert_int_equal(sorted_runs(), 1);
+}
+
 static void
 one_sorted_run_asks_for_nothing(void **state)
 {
@@ -158,6 +171,7 @@ little_above_the_last_level_stays(void **state)
 {
     fill_last_level();
     put_and_flush(0, 1);
+    put_and_flush(0, 1);
     assert_true(sorted_runs() > 1);
     read_much();
     assert_int_equal(fixture.wishes, 0);
@@ -193,6 +207,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_bring_a_merge, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_runs_of_level_0_become_one, setup, teardown),
         cmocka_unit_test_setup_teardown(one_sorted_run_asks_for_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_between_reads_prevent_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flush_gives_up_what_was_due, setup, teardown),
