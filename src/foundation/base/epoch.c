@@ -58,13 +58,15 @@ fi_epoch_deinit(struct fi_epoch *epoch)
     }
 }
 
-/* Stacks of threads lie megabytes apart. */
+/* Stacks of threads lie one after another, usually 8 MiB apart: the first 64 of them get different
+ * slots, and so do smaller ones, down to 256 KiB. Processors fetch lines in pairs, so neighbours do
+ * not get neighbouring slots. */
 static size_t
 first_slot(void)
 {
     char here;
     uint64_t place = (uint64_t)(uintptr_t)&here >> 18;
-    return (size_t)((place * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (FI_EPOCH_SLOTS - 1);
+    return (size_t)(((place >> 5) + (place & 31) * 2) * 27) & (FI_EPOCH_SLOTS - 1);
 }
 
 size_t
