@@ -84,33 +84,37 @@ struct entry {
     uint8_t bytes[]; /* key, value */
 };
 
+/* Begins a cache line; `used` is in the next one. */
 struct table {
     struct fi_epoch_node node;
+    uint64_t line; /* (I1): where the newest interval of its snapshots begins */
+    uint64_t bucket_mask;
     struct fi_block_cache *cache;
     struct fi_block_memory memory; /* that the table is in */
     uint32_t size;
     uint32_t used; /* by it all; guarded by is_busy */
-    uint64_t line; /* (I1): where the newest interval of its snapshots begins */
-    uint64_t bucket_mask;
 };
 
 /* From the beginning of a table; cache lines begin there. */
 enum { WORDS_AT = 128 };
 _Static_assert(sizeof(struct table) <= WORDS_AT, "the words follow the head");
 
+/* Every get reads the table, and each offer writes is_busy: not to the same cache line. */
 struct shard {
     _Atomic(struct table *) table; /* NULL: none yet */
+    uint8_t padding[64 - sizeof(void *)];
     atomic_flag is_busy;
     bool is_closed; /* takes no more entries; guarded by is_busy */
-    uint8_t padding[64 - sizeof(void *) - sizeof(atomic_flag) - sizeof(bool)];
+    uint8_t padding_after[64 - sizeof(atomic_flag) - sizeof(bool)];
 };
 
 struct fi_version_hot {
     struct shard shards[SHARDS];
     struct fi_block_cache *cache;
     uint32_t table_size_max;
-    uint64_t sequence_max;    /* of the version */
-    _Atomic bool is_useful;   /* by the last count that ended */
+    uint64_t sequence_max;  /* of the version */
+    _Atomic bool is_useful; /* by the last count that ended */
+    uint8_t padding[64];
     _Atomic uint32_t counted; /* gets of this count, and those that found an entry */
     _Atomic uint32_t counted_found;
 };
@@ -224,8 +228,10 @@ count(struct fi_version_hot *hot, bool found)
     }
     if (atomic_fetch_add_explicit(&hot->counted, 1, memory_order_relaxed) + 1 == COUNT) {
         uint32_t all_found = atomic_exchange_explicit(&hot->counted_found, 0, memory_order_relaxed);
-        atomic_store_explicit(&hot->is_useful, all_found >= COUNT / USEFUL_PART,
-                              memory_order_relaxed);
+        bool found_use = all_found >= COUNT / USEFUL_PART;
+        if (found_use != is_useful(hot)) { /* which all threads read */
+            atomic_store_explicit(&hot->is_useful, found_use, memory_order_relaxed);
+        }
         atomic_store_explicit(&hot->counted, 0, memory_order_relaxed);
     }
 }
