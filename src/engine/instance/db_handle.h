@@ -44,19 +44,11 @@ struct fi_db_name_end {
 struct fi_db_tree {
     struct fi_lsm_tree *lsm_tree;
     uint32_t id;
-    bool is_system; /* outside snapshots */
-    bool is_own;    /* firn's: the list, or what the list has for firn */
-    enum fi_storefile_keyspace_type type;
-    uint64_t schema;               /* of a table: both as in the list of keyspaces */
-    bool has_schemas;              /* the keyspace FI_DB_SCHEMAS */
-    struct fi_schema *last_schema; /* see db_layout.c; the state mutex guards it */
-    /* How its keys are made up, for messages; the state mutex guards these. See
-     * fi_db_keyspace_note_schema. */
-    struct fi_schema *key_schema; /* NULL: not known */
-    uint32_t key_index;           /* its entries are those of this index; 0: rows */
-    uint32_t key_table;           /* number of the keyspace with the rows */
-    _Atomic bool is_out;          /* now does not have the keyspace */
+    bool is_system;      /* outside snapshots */
+    bool is_own;         /* firn's: the list, or what the list has for firn */
+    _Atomic bool is_out; /* now does not have the keyspace */
     _Atomic(struct fi_db_name_end *) ends;
+    uint8_t padding[56]; /* no read waits for a cache line that commits write */
 
     /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a
      * thread that has seen a sequence published sees it here too. */
@@ -73,6 +65,16 @@ struct fi_db_tree {
     size_t pending_range_count;
     size_t pending_range_bytes;
     const struct fi_range_set *later; /* range deletes of the commit that is being applied */
+
+    enum fi_storefile_keyspace_type type;
+    uint64_t schema;               /* of a table: both as in the list of keyspaces */
+    bool has_schemas;              /* the keyspace FI_DB_SCHEMAS */
+    struct fi_schema *last_schema; /* see db_layout.c; the state mutex guards it */
+    /* How its keys are made up, for messages; the state mutex guards these. See
+     * fi_db_keyspace_note_schema. */
+    struct fi_schema *key_schema; /* NULL: not known */
+    uint32_t key_index;           /* its entries are those of this index; 0: rows */
+    uint32_t key_table;           /* number of the keyspace with the rows */
 };
 
 /* The number of commits in a segment of the log. */
@@ -356,6 +358,8 @@ struct firn_db {
     bool shows_pending;         /* read-only: also shows what the writer has not acknowledged */
     firn_durability durability; /* FULL or OS */
 
+    /* Grows whenever a flush or compaction asks for the list of snapshots: see db_get.c. */
+    _Atomic uint64_t snapshots_taken;
     /* Reads are inside the epoch while they use the image of a read-only handle, or the intervals
      * of now of a handle that writes. */
     _Atomic(struct fi_db_image *) image;
@@ -364,8 +368,7 @@ struct firn_db {
     /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
      * fi_db_published. */
     _Atomic uint64_t published;
-    /* Grows whenever a flush or compaction asks for the list of snapshots: see db_get.c. */
-    _Atomic uint64_t snapshots_taken;
+    uint8_t padding[64]; /* readers should not wait for the cache line of a mutex */
 
     struct fi_db_commits commits;
     struct fi_db_lead lead;

@@ -29,13 +29,14 @@ struct fi_lsm_totals {
 /* A memtable and what the tree knows about it. Shared by states. */
 struct fi_tree_memtable {
     struct fi_memtable *table;
+    struct fi_lsm_totals *totals;
+    uint64_t freeze_number; /* in the order of freezing; guarded by the lsm's mutex */
     _Atomic size_t refs;
+    uint8_t padding[32];          /* every read needs the above, and commits write the following */
     _Atomic uint64_t log_segment; /* the oldest with one of its entries; 0: it is empty */
     _Atomic uint64_t sequence_max;
     _Atomic size_t logged_bytes;  /* of values whose place in the log is known */
     _Atomic size_t counted_bytes; /* its share of the totals */
-    struct fi_lsm_totals *totals;
-    uint64_t freeze_number; /* in the order of freezing; guarded by the lsm's mutex */
 };
 
 /* Published by a tree. memtables[0] takes writes, the others are frozen, the newest first. */

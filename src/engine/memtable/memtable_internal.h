@@ -97,10 +97,11 @@ struct fi_memtable {
     /* The prefix of all keys of the table (I3); read under the root's version. */
     _Atomic(const uint8_t *) prefix;
     _Atomic uint32_t prefix_size;
+    _Atomic(struct fi_memtable_filter *) filter; /* NULL: none */
+    struct fi_range_set ranges;
+    /* What each insertion writes is not in a cache line that each search reads. */
     _Atomic size_t entry_count;
     _Atomic size_t size_bytes;
-    struct fi_range_set ranges;
-    _Atomic(struct fi_memtable_filter *) filter; /* NULL: none */
     /* From here on only for the writer. */
     size_t filter_table_bytes; /* expected size, for making a filter; 0: none, or made */
     struct fi_arena blocks;
