@@ -97,6 +97,11 @@ def test_pyarrow(store, trades):
     assert whole.slice(10, 1).to_pylist()[0]["price"] == trades[10]["price"]
     assert pa.schema(trades) == whole.schema
     assert pa.table(trades.scan("kind, count(*) as n", group_by="kind", order_by="kind")).to_pydict()["kind"] == [None, "a", "b", "c"]
+    names = trades.store.create_table("names", "kind text, id i64, title text, primary key (kind, id)")
+    names.insert_many([{"kind": kind, "id": i, "title": f"{kind} {i}"} for kind in "ab" for i in range(3)])
+    joined = {"columns": "id, kind, title, price", "join": names.scan("kind as code, title"), "on": "kind = code"}
+    table = pa.table(trades.scan(**joined))
+    assert table.num_rows > 1024 and table.to_pylist() == trades.scan(**joined).fetchall()
     reader = pa.RecordBatchReader.from_stream(trades.scan("id"))
     assert sum(batch.num_rows for batch in reader) == ROWS
     back = store.create_table_from("back", whole, key=["id"])

@@ -212,6 +212,9 @@ keep_batch(struct fi_query_join *join, const struct fi_query_join_spec *spec,
     struct fi_query_selection selection;
     choose_rows(join, spec, fi_query_batch_column(batch, spec->key), fi_query_batch_rows(batch),
                 &selection);
+    if (selection.count == 0) {
+        return FIRN_OK;
+    }
     FI_TRY_RETURN(join_reserve(join, spec, join->count + selection.count, err));
     for (size_t i = 0; i < join->column_count; i++) {
         struct kept *kept = &join->columns[i];
