@@ -7,10 +7,11 @@
  * An object of epoch e may be freed once no slot has a number in [1, e]: all present readers
  * entered after the object had been unlinked.
  *
- * There are no thread-local variables here. A reader starts its search for a slot at an index
- * computed from the address of its stack, so each thread nearly always finds the same slot free, in
- * its own cache. If all slots are taken, the reader counts itself in without_slot, and nothing is
- * released while that is not zero.
+ * Threads are numbered as they come. A reader starts its search for a slot at its thread's number,
+ * so each thread nearly always finds the same slot free, in its own cache, and no two of 64 threads
+ * that came one after another share one. (Addresses of stacks do not tell threads apart as well:
+ * the distances between them depend on the allocator.) If all slots are taken, the reader counts
+ * itself in without_slot, and nothing is released while that is not zero.
  *
  * (I1) enter writes its slot, then the reader loads a pointer; a writer replaces the pointer, then
  *      reclaim reads the slots. All four are sequentially consistent. So if reclaim does not see
@@ -58,15 +59,24 @@ fi_epoch_deinit(struct fi_epoch *epoch)
     }
 }
 
-/* Stacks of threads lie one after another, usually 8 MiB apart: the first 64 of them get different
- * slots, and so do smaller ones, down to 256 KiB. Processors fetch lines in pairs, so neighbours do
- * not get neighbouring slots. */
-static size_t
+/* As of fi_os_callback_depth (threads/os_callback.h). */
+#ifdef FIRN_DEBUG
+#define EPOCH_MODEL
+#else
+#define EPOCH_MODEL __attribute__((tls_model("initial-exec")))
+#endif
+static _Thread_local uint32_t thread_number EPOCH_MODEL; /* 0: none yet */
+static _Atomic uint32_t thread_count;
+
+/* Processors fetch cache lines in pairs, so threads that came one after another do not get
+ * neighbouring slots. */
+static inline size_t
 first_slot(void)
 {
-    char here;
-    uint64_t place = (uint64_t)(uintptr_t)&here >> 18;
-    return (size_t)(((place >> 5) + (place & 31) * 2) * 27) & (FI_EPOCH_SLOTS - 1);
+    if (thread_number == 0) {
+        thread_number = atomic_fetch_add_explicit(&thread_count, 1, memory_order_relaxed) + 1;
+    }
+    return (size_t)(thread_number * 27) & (FI_EPOCH_SLOTS - 1);
 }
 
 size_t
