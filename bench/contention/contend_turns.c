@@ -5,7 +5,7 @@
  * Each thread has a simulated time, which its accesses, waits and calls of the system advance. The
  * thread that is furthest behind runs, until it is a little ahead of the next one; how far is
  * random, so that threads do not fall into step. So the interleaving is as fine as that of real
- * processors, and the same in each run and on each machine, however few processors that has.
+ * processors, however few the machine has and whatever else they do.
  *
  * The program and the library are linked with --wrap for the functions of pthreads and of the
  * system that wait (CMakeLists.txt): their calls come to the functions __wrap_* here. A mutex is
