@@ -39,6 +39,10 @@ endif()
 set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm instance reading upkeep commit store txn tree)
 set(FIRN_LOOP_ROOMS column chunk vector graph aggregate rowsort expr query search)
 
+# Files whose loops over packed numbers take half of the time of a query: their functions begin where a cache line does. The same
+# loops at another place take up to 8 % longer, the whole of such a query 3 %, and each change of other code moves them.
+set(FIRN_KERNEL_FILES chunk/chunk_bits.c expr/expr_eval_arith.c)
+
 # Rooms of which each file is cold.
 set(FIRN_COLD_ROOMS
     lines
@@ -412,6 +416,11 @@ function(firn_shrink_cold room)
       if(FIRN_SMALL)
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${FIRN_SMALLEST};-Wno-maybe-uninitialized")
       endif()
+    elseif("${room}/${source}" IN_LIST FIRN_KERNEL_FILES)
+      set_property(GLOBAL APPEND PROPERTY FIRN_COLD_FOUND ${room}/${source})
+      if(FIRN_SMALL)
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -falign-functions=64)
+      endif()
     endif()
   endforeach()
 endfunction()
@@ -419,7 +428,7 @@ endfunction()
 # firn_check_cold(): every name of the lists is that of a room or a file.
 function(firn_check_cold)
   get_property(found GLOBAL PROPERTY FIRN_COLD_FOUND)
-  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES FIRN_WARM_FILES)
+  foreach(name IN LISTS FIRN_COLD_ROOMS FIRN_COLD_FILES FIRN_WARM_FILES FIRN_KERNEL_FILES)
     if(NOT name IN_LIST found)
       message(FATAL_ERROR "cmake/FirnSize.cmake names ${name}, which is no room or file of libfirn")
     endif()
