@@ -252,7 +252,9 @@ asks_tables()
         names += std::string(found[0].bytes()) + " ";
     }
     require(names == "coffee tea ", "scan");
-    firn::scan named = goods.scan({"id as number, name as other"});
+    firn::query names_of;
+    names_of.select = "id as number, name as other";
+    firn::scan named = goods.scan(names_of);
     firn::query joined;
     joined.select = "other, name";
     joined.where = "id < 3";
