@@ -7,10 +7,11 @@
  * them takes half as long again as over one. So a tree that is read, and not written, is merged
  * into one sorted run once its reads have paid for that.
  *
- * A read that asks one run more reads at worst one block more; a merge reads and writes each block
- * once. So the merge is due after as many reads as the tree has blocks: had it been known how many
- * reads would come, the cost would have been at least half of what it is then. (Charging reads for
- * compactions is LevelDB's idea; there it is done for each file.)
+ * A read that asks one run more reads at worst one block more, and mostly finds it in the cache; a
+ * merge reads and writes each block once. So the merge is due after READS_OF_A_BLOCK times as many
+ * reads as the tree has blocks. By then the blocks that are read are in the cache, and what the
+ * merge makes of them stays there (row_builder.c): a merge at the first reads would leave a cold
+ * tree. (Charging reads for compactions is LevelDB's idea; there it is done for each file.)
  *
  * What is written soon changes the tree anyway. So reads count only as long as nothing is written
  * between them, and the merge is given up when a flush adds a run: what is due holds for contents
@@ -26,7 +27,7 @@
 
 #include "base/check.h"
 
-enum { BLOCK_SIZE = 4096, LEAST_PART = 16 };
+enum { BLOCK_SIZE = 4096, READS_OF_A_BLOCK = 4, LEAST_PART = 16 };
 
 /* Fewer reads are not worth a merge: a program that runs for a moment should not begin one. */
 #ifdef FIRN_DEBUG
@@ -63,7 +64,7 @@ fi_version_reads_init(struct fi_version *version, const struct fi_version *base)
     bool is_one = is_in_one_level && version->levels[0].count <= 1;
     bool is_worth_it = is_in_one_level || bytes - last_bytes >= last_bytes / LEAST_PART ||
                        sequence_max_of(version) <= due; /* a merge that has begun is finished */
-    uint64_t reads = bytes / BLOCK_SIZE;
+    uint64_t reads = bytes / BLOCK_SIZE * READS_OF_A_BLOCK;
     version->reads.wanted = is_one || !is_worth_it ? 0 : reads > LEAST ? reads : LEAST;
     atomic_init(&version->reads.due, due);
 }
