@@ -2,10 +2,10 @@
  *
  * contend_turns.c: threads that run one at a time, as if each had a processor of its own.
  *
- * Each thread has a simulated time, which its accesses, waits and calls of the system advance. The
- * thread that is furthest behind runs, until it is a little ahead of the next one; how far is
- * random, so that threads do not fall into step. So the interleaving is as fine as that of real
- * processors, however few the machine has and whatever else they do.
+ * Each thread has a simulated time, which its accesses, waits and system calls advance. The thread
+ * with the earliest time runs until it has passed the second earliest by a random distance. The
+ * distance is random so that threads do not run in step. So the interleaving is as fine as that of
+ * real processors, even if the machine has few of them, or uses them for other work.
  *
  * The program and the library are linked with --wrap for the functions of pthreads and of the
  * system that wait (CMakeLists.txt): their calls come to the functions __wrap_* here. A mutex is
@@ -31,7 +31,7 @@
 
 enum { STACK_MAX = 256, NS_IN_S = 1000000000 };
 
-/* What the linker calls the functions that stand behind those here. */
+/* The original functions: --wrap gives them these names. */
 int __real_pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *arg);
 int __real_pthread_join(pthread_t handle, void **out);
@@ -41,7 +41,7 @@ ssize_t __real_pread(int fd, void *data, size_t size, off_t offset);
 ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
 int __real_fsync(int fd);
 int __real_fdatasync(int fd);
-/* Those that are called instead. */
+/* The functions that are called in their place. */
 int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *arg);
 int __wrap_pthread_join(pthread_t handle, void **out);
@@ -115,8 +115,8 @@ runs_from(const struct contend_thread *thread)
     }
 }
 
-/* Gives the turn to the thread that is furthest behind; a thread that has ended does not wait for
- * another one. */
+/* Gives the turn to the thread with the earliest time, and waits for the next turn of this one,
+ * unless this thread has ended. */
 static void
 pass(void)
 {

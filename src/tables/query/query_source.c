@@ -22,17 +22,12 @@
  *      then cost as much as the list has rows, not as much as the block has. All rows of a list
  *      count, but those that have no joined row.
  *
- * If rows are joined, each batch that is left then gets the joined rows' columns
- * (query_join.c). If no row of it has several matches, it stays as it is, without the rows that
- * have none. If one has, its columns are spread: a batch is a list of pairs, a row and a joined row
- * each, up to FI_CHUNK_BLOCK of them, and the next batches are the rest of the pairs.
- *
- * (I4) The rows of a spread batch are pairs, but its columns are read for the rows that the pairs
- *      were made from: struct joined has their mask and number.
+ * If rows are joined, each batch that is left then gets the columns of joined rows, and may become
+ * a list of pairs: query_pairs.c, which has (I4).
  *
  * Threads: a source belongs to one thread. All sources share the input.
  */
-#include "query/query_internal.h"
+#include "query/query_source_internal.h"
 
 #include "base/mem.h"
 
@@ -42,114 +37,12 @@ enum {
     LIST_PART = 8 /* a block becomes a list if at most one row in so many counts */
 };
 
-enum way { WAY_NONE, WAY_DIRECT, WAY_MERGED, WAY_ROWS };
-
-enum column_state {
-    COLUMN_UNKNOWN,
-    COLUMN_CHUNK,   /* pinned */
-    COLUMN_INITIAL, /* the run does not have the column */
-    COLUMN_LARGE    /* the group has one row, with a value too large for a chunk */
-};
-
-struct column {
-    bool is_asked;           /* a condition is tested on its chunks */
-    enum column_state state; /* in the group of a direct piece */
-    struct fi_column_pin pin;
-    struct fi_buf large;
-    struct fi_chunk_scratch scratch;
-    struct fi_lsm_winners_scratch merged;
-    struct fi_query_column own; /* of initial and large values, and those of rows from a cursor */
-    bool is_read;               /* values are of this batch */
-    struct fi_chunk_values values;
-    /* of a spread batch: a value for each pair */
-    bool is_spread;
-    struct fi_query_column spread;
-    struct fi_chunk_values spread_values;
-};
-
-/* The joined rows of a batch. */
-struct joined {
-    struct fi_expr_eval *key;
-    struct fi_expr_eval *after; /* NULL: all pairs count */
-    bool is_spread;             /* the batch is a list of pairs */
-    /* of a batch that is spread (I4) */
-    size_t count;
-    struct fi_query_mask mask;
-    size_t next;                    /* the first row whose pairs have not all been listed */
-    uint32_t rest;                  /* the joined row of its next pair; NONE: the first one */
-    uint32_t found[FI_CHUNK_BLOCK]; /* the first joined row of each row */
-    struct fi_query_selection rows; /* of each pair */
-    uint32_t with[FI_CHUNK_BLOCK];  /* the joined row of each pair, or of each row */
-};
-
-/* A condition of the plan. */
-struct asked {
-    size_t column; /* of the plan */
-    bool is_met;   /* all rows of the piece fulfil it */
-    bool is_ready; /* filter is that of the piece's chunk */
-    struct fi_chunk_filter filter;
-};
-
-struct fi_query_source {
-    struct fi_query_input *input;
-    const struct fi_query_plan *plan;
-    struct column *columns; /* of each place of the plan */
-    struct asked *asked;    /* of each condition */
-    /* values of the batch, by place in the schema, as far as they were read */
-    struct fi_chunk_values *operands;
-    struct fi_expr_eval *where; /* NULL: the plan has no condition */
-    struct fi_expr_eval *rest;  /* NULL: there is none */
-    struct joined *joined;      /* NULL: no rows are joined */
-
-    size_t piece;
-    enum way way;
-    bool is_loose;    /* the piece is */
-    bool tests_whole; /* the condition is computed, not tested on chunks */
-    /* direct */
-    struct fi_run *run;
-    size_t group;
-    size_t rows; /* of the group */
-    size_t next; /* the first row of the group that was not read; end: of those to read */
-    size_t end;
-    size_t block;
-    /* merged */
-    struct fi_lsm_winners *winners;
-    /* rows */
-    struct fi_arena arena; /* bytes of the batch */
-
-    size_t count;
-    struct fi_query_mask mask;
-    /* The batch is a list of rows of its block, without gaps (I3); chosen has their bits in the
-     * block. */
-    bool is_list;
-    struct fi_query_selection list;
-    struct fi_query_mask chosen;
-    bool expects_list; /* the previous block became a list */
-    firn_scan_stats stats;
-    struct fi_storefile_progress *progress; /* NULL: not reported */
-};
-
 /* ---- making one ---- */
 
-static int
-create_eval(const struct fi_expr *expr, struct fi_expr_eval **out, firn_error *err)
+int
+fi_query_source_create_eval(const struct fi_expr *expr, struct fi_expr_eval **out, firn_error *err)
 {
     return expr != NULL ? fi_expr_eval_create(&expr, 1, out, err) : FIRN_OK;
-}
-
-static int
-create_joined(struct fi_query_source *source, firn_error *err)
-{
-    const struct fi_query_plan *plan = source->plan;
-    if (plan->key == NULL) {
-        return FIRN_OK;
-    }
-    source->joined = fi_alloc_zeroed(sizeof *source->joined);
-    if (source->joined == NULL) {
-        return fi_error_no_memory(err, "a scan");
-    }
-    FI_TRY_RETURN(create_eval(plan->key, &source->joined->key, err));
-    return create_eval(plan->after, &source->joined->after, err);
 }
 
 int
@@ -176,9 +69,9 @@ fi_query_source_create(struct fi_query_input *input, struct fi_query_source **ou
         source->asked[i].column = fi_query_plan_find(plan, plan->split.conditions[i].place);
         source->columns[source->asked[i].column].is_asked = true;
     }
-    rc = rc == FIRN_OK ? create_eval(plan->where, &source->where, err) : rc;
-    rc = rc == FIRN_OK ? create_eval(plan->split.rest, &source->rest, err) : rc;
-    rc = rc == FIRN_OK ? create_joined(source, err) : rc;
+    rc = rc == FIRN_OK ? fi_query_source_create_eval(plan->where, &source->where, err) : rc;
+    rc = rc == FIRN_OK ? fi_query_source_create_eval(plan->split.rest, &source->rest, err) : rc;
+    rc = rc == FIRN_OK && plan->key != NULL ? fi_query_pairs_create(plan, &source->pairs, err) : rc;
     if (rc != FIRN_OK) {
         fi_query_source_destroy(source);
         return rc;
@@ -197,8 +90,8 @@ end_piece(struct fi_query_source *source)
     }
     fi_lsm_winners_close(source->winners);
     source->winners = NULL;
-    if (source->joined != NULL) {
-        source->joined->is_spread = false;
+    if (source->pairs != NULL) {
+        source->pairs->is_spread = false;
     }
     source->way = WAY_NONE;
     source->count = 0;
@@ -212,18 +105,14 @@ fi_query_source_destroy(struct fi_query_source *source)
     }
     end_piece(source);
     for (size_t i = 0; source->columns != NULL && i < source->plan->place_count; i++) {
-        struct column *column = &source->columns[i];
+        struct fi_query_source_column *column = &source->columns[i];
         fi_buf_deinit(&column->large);
         fi_chunk_scratch_deinit(&column->scratch);
         fi_lsm_winners_scratch_deinit(&column->merged);
         fi_query_column_deinit(&column->own);
         fi_query_column_deinit(&column->spread);
     }
-    if (source->joined != NULL) {
-        fi_expr_eval_destroy(source->joined->key);
-        fi_expr_eval_destroy(source->joined->after);
-        fi_free(source->joined);
-    }
+    fi_query_pairs_destroy(source->pairs);
     fi_expr_eval_destroy(source->where);
     fi_expr_eval_destroy(source->rest);
     fi_arena_deinit(&source->arena);
@@ -400,7 +289,7 @@ fi_query_source_begin(struct fi_query_source *source, size_t piece, firn_error *
 static int
 open_chunk(struct fi_query_source *source, size_t i, firn_error *err)
 {
-    struct column *column = &source->columns[i];
+    struct fi_query_source_column *column = &source->columns[i];
     uint32_t id = source->plan->columns[i].id;
     if (column->state != COLUMN_UNKNOWN) {
         return FIRN_OK;
@@ -427,30 +316,25 @@ fi_query_source_explain(const struct fi_query_source *source, size_t i, int rc, 
                : rc;
 }
 
-static bool
-is_spread(const struct fi_query_source *source)
-{
-    return source->joined != NULL && source->joined->is_spread;
-}
-
 /* The rows that columns are read for. */
 static const uint64_t *
 mask_of_read(const struct fi_query_source *source)
 {
-    return is_spread(source) ? source->joined->mask.words : source->mask.words; /* (I4) */
+    return fi_query_source_is_spread(source) ? source->pairs->mask.words
+                                             : source->mask.words; /* (I4) */
 }
 
 static size_t
 count_of_read(const struct fi_query_source *source)
 {
-    return is_spread(source) ? source->joined->count : source->count; /* (I4) */
+    return fi_query_source_is_spread(source) ? source->pairs->count : source->count; /* (I4) */
 }
 
 static int
 read_direct(struct fi_query_source *source, size_t i, firn_error *err)
 {
     const size_t count = count_of_read(source);
-    struct column *column = &source->columns[i];
+    struct fi_query_source_column *column = &source->columns[i];
     const struct fi_column_def *def = &source->plan->columns[i];
     struct fi_cell large;
     int rc = open_chunk(source, i, err);
@@ -478,47 +362,15 @@ read_direct(struct fi_query_source *source, size_t i, firn_error *err)
     return fi_query_column_repeat(&column->own, def, &def->initial, count, &column->values, err);
 }
 
-/* A column of joined rows. */
-static int
-read_joined(struct fi_query_source *source, size_t i, struct fi_chunk_values *out, firn_error *err)
-{
-    struct column *column = &source->columns[i];
-    int rc = FIRN_OK;
-    if (!column->is_read) {
-        rc = fi_query_join_column(source->input->join, i - source->plan->own_count,
-                                  source->joined->with, source->count, &column->own,
-                                  &column->values, err);
-        column->is_read = rc == FIRN_OK;
-    }
-    *out = column->values;
-    return rc;
-}
-
-/* A column that was read, with a value for each pair. */
-static int
-query_source_spread(const struct fi_query_source *source, struct column *column,
-                    struct fi_chunk_values *out, firn_error *err)
-{
-    int rc = FIRN_OK;
-    DCHECK(column->values.count == source->joined->count); /* (I4) */
-    if (!column->is_spread) {
-        rc = fi_query_column_select(&column->spread, &column->values, &source->joined->rows,
-                                    &column->spread_values, err);
-        column->is_spread = rc == FIRN_OK;
-    }
-    *out = column->spread_values;
-    return rc;
-}
-
 int
 fi_query_source_column(struct fi_query_source *source, size_t i, struct fi_chunk_values *out,
                        firn_error *err)
 {
-    struct column *column = &source->columns[i];
+    struct fi_query_source_column *column = &source->columns[i];
     int rc = FIRN_OK;
     DCHECK(i < source->plan->place_count && source->way != WAY_NONE);
     if (i >= source->plan->own_count) {
-        return read_joined(source, i, out, err);
+        return fi_query_pairs_column(source, i, out, err);
     }
     if (!column->is_read) {
         DCHECK(source->way != WAY_ROWS);
@@ -529,8 +381,8 @@ fi_query_source_column(struct fi_query_source *source, size_t i, struct fi_chunk
         column->is_read = rc == FIRN_OK;
     }
     DCHECK(rc != FIRN_OK || column->values.count == count_of_read(source));
-    if (rc == FIRN_OK && is_spread(source)) {
-        return query_source_spread(source, column, out, err);
+    if (rc == FIRN_OK && fi_query_source_is_spread(source)) {
+        return fi_query_pairs_spread(source, column, out, err);
     }
     *out = column->values;
     return rc;
@@ -542,7 +394,7 @@ fi_query_source_chunk(struct fi_query_source *source, size_t i, const struct fi_
 {
     *out = NULL;
     *out_block = source->block;
-    if (source->way != WAY_DIRECT || source->is_list || is_spread(source) ||
+    if (source->way != WAY_DIRECT || source->is_list || fi_query_source_is_spread(source) ||
         i >= source->plan->own_count) {
         return FIRN_OK;
     }
@@ -582,19 +434,8 @@ fi_query_source_begin_eval(struct fi_query_source *source, struct fi_expr_eval *
 
 /* ---- the condition ---- */
 
-/* Whether a mask is a subset of another one. */
-static bool
-is_part_of(const struct fi_query_mask *mask, const struct fi_query_mask *all)
-{
-    uint64_t beyond = 0;
-    for (size_t i = 0; i < FI_CHUNK_MASK_WORDS; i++) {
-        beyond |= mask->words[i] & ~all->words[i];
-    }
-    return beyond == 0;
-}
-
-static int
-query_source_apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err)
+int
+fi_query_source_apply(struct fi_query_source *source, struct fi_expr_eval *eval, firn_error *err)
 {
     /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a
      * copy. */
@@ -602,7 +443,7 @@ query_source_apply(struct fi_query_source *source, struct fi_expr_eval *eval, fi
     int rc = fi_query_source_begin_eval(source, eval, err);
     rc = rc == FIRN_OK ? fi_expr_eval_filter(eval, 0, mask.words, err) : rc;
     if (rc == FIRN_OK) {
-        DCHECK(is_part_of(&mask, &source->mask)); /* (I2) */
+        DCHECK(fi_query_mask_is_part_of(&mask, &source->mask)); /* (I2) */
         source->mask = mask;
     }
     return rc;
@@ -612,8 +453,8 @@ query_source_apply(struct fi_query_source *source, struct fi_expr_eval *eval, fi
 static int
 query_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
 {
-    struct asked *asked = &source->asked[condition];
-    struct column *column = &source->columns[asked->column];
+    struct fi_query_source_asked *asked = &source->asked[condition];
+    struct fi_query_source_column *column = &source->columns[asked->column];
     const struct fi_query_mask before = source->mask;
     enum fi_chunk_verdict verdict;
     int rc = open_chunk(source, asked->column, err);
@@ -628,7 +469,7 @@ query_chunk(struct fi_query_source *source, size_t condition, firn_error *err)
     }
     rc = fi_chunk_filter_apply(&asked->filter, &column->pin.chunk, source->block, &column->scratch,
                                source->mask.words, &verdict, err);
-    DCHECK(rc != FIRN_OK || is_part_of(&source->mask, &before)); /* (I2) */
+    DCHECK(rc != FIRN_OK || fi_query_mask_is_part_of(&source->mask, &before)); /* (I2) */
     if (rc == FIRN_OK && verdict == FI_CHUNK_NONE) {
         const size_t count = fi_query_mask_count(&before);
         source->stats.rows_pruned += count;
@@ -644,7 +485,7 @@ query_source_prefetch(struct fi_query_source *source)
 {
     const size_t next = source->block + 1;
     for (size_t i = 0; source->expects_list && i < source->plan->place_count; i++) {
-        const struct column *column = &source->columns[i];
+        const struct fi_query_source_column *column = &source->columns[i];
         if (column->state == COLUMN_CHUNK && !column->is_asked &&
             next < fi_chunk_block_count(&column->pin.chunk)) {
             fi_chunk_prefetch_block(&column->pin.chunk, next);
@@ -659,7 +500,7 @@ filter(struct fi_query_source *source, firn_error *err)
     const struct fi_query_plan *plan = source->plan;
     int rc = FIRN_OK;
     if (source->tests_whole) {
-        return source->where != NULL ? query_source_apply(source, source->where, err) : FIRN_OK;
+        return source->where != NULL ? fi_query_source_apply(source, source->where, err) : FIRN_OK;
     }
     query_source_prefetch(source);
     for (size_t i = 0; rc == FIRN_OK && i < plan->split.count; i++) {
@@ -671,7 +512,7 @@ filter(struct fi_query_source *source, firn_error *err)
         }
     }
     if (rc == FIRN_OK && plan->split.rest != NULL && !fi_query_mask_is_empty(&source->mask)) {
-        rc = query_source_apply(source, source->rest, err);
+        rc = fi_query_source_apply(source, source->rest, err);
     }
     return rc;
 }
@@ -687,10 +528,8 @@ forget_columns(struct fi_query_source *source)
     }
 }
 
-/* If few rows of a batch count, makes it a list of just these. Columns that were read for the
- * condition are read again. */
-static void
-list_rows(struct fi_query_source *source)
+void
+fi_query_source_list(struct fi_query_source *source)
 {
     const size_t count = fi_query_mask_count(&source->mask);
     if (source->way != WAY_DIRECT || !source->plan->may_list || source->is_list ||
@@ -725,7 +564,7 @@ next_direct(struct fi_query_source *source)
 static int
 keep_value(struct fi_query_source *source, size_t i, const firn_value *value, firn_error *err)
 {
-    struct column *column = &source->columns[i];
+    struct fi_query_source_column *column = &source->columns[i];
     const enum fi_physical kind = fi_physical_of(source->plan->columns[i].type);
     firn_value kept = *value;
     if (kept.type != FIRN_TYPE_NULL && kind == FI_PHYSICAL_BYTES) {
@@ -820,117 +659,13 @@ query_source_trim(struct fi_query_source *source)
     DCHECK(!fi_query_mask_is_empty(&source->mask)); /* (I2) */
 }
 
-/* ---- joined rows ---- */
-
-/* Makes the batch the next pairs of rows. */
-static void
-list_pairs(struct fi_query_source *source)
-{
-    struct joined *joined = source->joined;
-    size_t count = 0;
-    for (; joined->next < joined->count; joined->next++) {
-        if (!fi_query_mask_has(&joined->mask, joined->next)) {
-            continue;
-        }
-        uint32_t row =
-            joined->rest != FI_QUERY_JOIN_NONE ? joined->rest : joined->found[joined->next];
-        for (; row != FI_QUERY_JOIN_NONE && count < FI_CHUNK_BLOCK; count++) {
-            joined->rows.rows[count] = (uint16_t)joined->next;
-            joined->with[count] = row;
-            row = fi_query_join_next(source->input->join, row);
-        }
-        joined->rest = row;
-        if (row != FI_QUERY_JOIN_NONE) {
-            break;
-        }
-    }
-    joined->rows.count = count;
-    source->count = count;
-    fi_query_column_mask(&source->mask, 0, count);
-    for (size_t i = 0; i < source->plan->place_count; i++) {
-        source->columns[i].is_spread = false;
-        source->columns[i].is_read = source->columns[i].is_read && i < source->plan->own_count;
-    }
-}
-
-/* The same as list_rows, for a batch with joined rows. */
-static void
-list_joined(struct fi_query_source *source)
-{
-    uint32_t *const with = source->joined->with;
-    if (source->is_list || is_spread(source) || fi_query_mask_is_empty(&source->mask)) {
-        return;
-    }
-    list_rows(source);
-    for (size_t i = 0; source->is_list && i < source->count; i++) {
-        with[i] = with[source->list.rows[i]];
-    }
-}
-
-/* Looks up the joined rows of a new batch. */
-static int
-join_rows(struct fi_query_source *source, firn_error *err)
-{
-    struct joined *joined = source->joined;
-    struct fi_chunk_values keys;
-    struct fi_query_mask mask = source->mask;
-    FI_TRY_RETURN(fi_query_source_begin_eval(source, joined->key, err));
-    FI_TRY_RETURN(fi_expr_eval_values(joined->key, 0, &keys, err));
-    const bool has_several =
-        fi_query_join_find(source->input->join, &keys, mask.words, joined->found);
-    DCHECK(is_part_of(&mask, &source->mask)); /* (I2) */
-    source->mask = mask;
-    if (has_several) {
-        joined->is_spread = true;
-        joined->count = source->count;
-        joined->mask = mask;
-        joined->next = 0;
-        joined->rest = FI_QUERY_JOIN_NONE;
-        list_pairs(source);
-        return FIRN_OK;
-    }
-    memcpy(joined->with, joined->found, source->count * sizeof joined->with[0]);
-    list_joined(source);
-    return FIRN_OK;
-}
-
-/* Joins rows to a batch, or lists the next pairs of it. */
-static int
-query_source_join(struct fi_query_source *source, firn_error *err)
-{
-    struct joined *joined = source->joined;
-    int rc = FIRN_OK;
-    if (joined->is_spread) {
-        list_pairs(source);
-    } else {
-        list_rows(source);
-        rc = join_rows(source, err);
-    }
-    if (rc == FIRN_OK && joined->after != NULL && !fi_query_mask_is_empty(&source->mask)) {
-        rc = query_source_apply(source, joined->after, err);
-        list_joined(source);
-    }
-    return rc;
-}
-
-/* Whether pairs of the last batch are left to be listed; if not, its columns are those of rows. */
-static bool
-has_pairs(struct fi_query_source *source)
-{
-    struct joined *joined = source->joined;
-    if (joined != NULL && joined->is_spread && joined->next == joined->count) {
-        joined->is_spread = false;
-    }
-    return is_spread(source);
-}
-
 int
 fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
 {
     int rc = FIRN_OK;
     *out = true;
     while (rc == FIRN_OK && *out) {
-        const bool is_new = !has_pairs(source);
+        const bool is_new = !fi_query_pairs_are_left(source);
         rc = is_new ? query_source_advance(source, out, err) : FIRN_OK;
         if (rc != FIRN_OK || !*out) {
             break;
@@ -942,14 +677,14 @@ fi_query_source_next(struct fi_query_source *source, bool *out, firn_error *err)
             rc = fi_storefile_progress_step(source->progress, is_new ? source->count : 0,
                                             8 * source->count, err);
         }
-        if (rc == FIRN_OK && source->joined != NULL &&
+        if (rc == FIRN_OK && source->pairs != NULL &&
             (!is_new || !fi_query_mask_is_empty(&source->mask))) {
-            rc = query_source_join(source, err);
+            rc = fi_query_pairs_next(source, err);
         }
         if (rc == FIRN_OK && !fi_query_mask_is_empty(&source->mask)) {
             query_source_trim(source);
-            if (source->joined == NULL) {
-                list_rows(source);
+            if (source->pairs == NULL) {
+                fi_query_source_list(source);
             }
             return FIRN_OK;
         }
@@ -964,7 +699,7 @@ are_all_met(const struct fi_query_source *source)
 {
     const struct fi_query_plan *plan = source->plan;
     if (source->way != WAY_DIRECT || source->tests_whole || plan->split.rest != NULL ||
-        source->joined != NULL) {
+        source->pairs != NULL) {
         return false;
     }
     for (size_t i = 0; i < plan->split.count; i++) {
