@@ -2,18 +2,18 @@
  *
  * contend_lines.c: which processor has which cache line.
  *
- * Each thread has a processor with a cache that never gives a line up unless another processor
- * writes to it. A line is transferred
- *   - when a thread reads it that does not have it, and another thread wrote it last;
- *   - when a thread writes it that another thread has.
+ * Each thread has a processor with a cache, which keeps a line until another processor writes to
+ * it. A line is transferred
+ *   - when a thread reads it without having it, and another thread wrote it last;
+ *   - when a thread writes it while another thread has it.
  * That is the protocol MESI, seen from the lines. What comes from memory or from a shared cache,
  * unchanged, is no transfer: data that is only read costs nothing, on any number of processors.
  *
- * A line is transferred to one processor at a time: a thread that wants a line while it is on its
- * way waits for that first. So a line that all threads write limits them all together, as it does
- * in a machine.
+ * A line is transferred to one processor at a time: a thread that needs a line waits until an
+ * earlier transfer of it has ended. So a line that all threads write limits them all together, as
+ * it does in a machine.
  *
- * What is known begins with a reset; the writes of the time before count for nobody.
+ * A reset forgets everything: writes before it cause no transfers after it.
  */
 #include <stdlib.h>
 #include <string.h>
