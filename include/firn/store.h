@@ -146,7 +146,9 @@ typedef struct firn_store_options {
      * included are, among others, cursors, batches, writes of transactions, the sorting of bulk loads,
      * copies given to the caller, and checkpoints (checkpoint_memory_bytes). */
     uint64_t memory_bytes;
-    unsigned threads; /* in the background; 0: one per processor, at most 4 */
+    /* In the background; 0: one per processor, at most 4. On Linux those that flush and merge have nice
+     * values of 5 and 10, so that they keep no reader or writer from a processor. */
+    unsigned threads;
     firn_compression compression;
     /* Read-only handles: also show commits that have not returned yet. They may never be
      * acknowledged, and a power cut may take them back. */

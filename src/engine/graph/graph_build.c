@@ -578,7 +578,7 @@ open_build(struct build *build, firn_error *err)
     }
     if (build->threads > 1) {
         FI_TRY_RETURN(fi_os_jobs_create(build->options->os, build->threads - 1, &build->jobs, err));
-        fi_os_jobs_step_back(build->jobs);
+        fi_os_jobs_step_back(build->jobs, FI_OS_JOBS_BACK);
     }
     return FIRN_OK;
 }

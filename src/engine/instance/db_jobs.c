@@ -479,8 +479,10 @@ fi_db_jobs_open(struct firn_db *db, firn_error *err)
     FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->log_pool, err));
     FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->rest_pool, err));
     FI_TRY_RETURN(fi_os_jobs_create(db->os, 1, &jobs->graph_pool, err));
-    fi_os_jobs_step_back(jobs->compaction_pool);
-    fi_os_jobs_step_back(jobs->graph_pool);
+    /* So that readers and writers keep their processors. */
+    fi_os_jobs_step_back(jobs->flush_pool, FI_OS_JOBS_BACK);
+    fi_os_jobs_step_back(jobs->compaction_pool, FI_OS_JOBS_FAR_BACK);
+    fi_os_jobs_step_back(jobs->graph_pool, FI_OS_JOBS_BACK);
     fi_lsm_pressure(fi_db_image(db)->lsm, &frozen, &level0);
     if (level0 >= LEVEL0_BUSY) {
         fi_db_jobs_wake_compactions(db);

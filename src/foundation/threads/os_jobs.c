@@ -47,10 +47,10 @@ fi_os_jobs_create(struct fi_os *os, unsigned threads, struct fi_os_jobs **out, f
 }
 
 void
-fi_os_jobs_step_back(struct fi_os_jobs *jobs)
+fi_os_jobs_step_back(struct fi_os_jobs *jobs, enum fi_os_jobs_nice nice)
 {
     if (jobs->pool != NULL) {
-        fi_os_pool_step_back(jobs->pool);
+        fi_os_pool_step_back(jobs->pool, nice);
     }
 }
 

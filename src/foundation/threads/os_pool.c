@@ -21,9 +21,9 @@
  * blocked in them, except those that a fault of the thread itself raises.
  *
  * Stepping back. A thread for which a caller waits should not lose its processor to work without a
- * waiter: with more threads than processors a commit would stop for the length of a time slice. The
- * threads of such a pool run at nice STEP_BACK, a third of the usual share; less would let a busy
- * machine starve them. Only Linux has a priority for each thread.
+ * waiter: with more threads than processors a commit would stop for the length of a time slice. So
+ * the threads of such a pool run at a higher nice value (os_thread.h). Only Linux has one for each
+ * thread.
  *
  * Failure. Only submitting can fail: if there is no memory for the ring, or the first thread cannot
  * be started. If a further thread cannot be started, there is only less parallelism.
@@ -46,8 +46,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "threads/os_lock_check.h"
-
-enum { STEP_BACK = 5 };
 
 struct job {
     void (*run)(void *arg);
@@ -74,7 +72,7 @@ struct fi_os_pool {
     unsigned idle;
     unsigned waiters;
     bool stopping;
-    bool steps_back;
+    int nice; /* of its threads, at least; 0: theirs is that of the thread that starts them */
     struct worker workers[];
 };
 
@@ -94,22 +92,22 @@ fi_os_pool_create(struct fi_os *os, unsigned threads)
 }
 
 void
-fi_os_pool_step_back(struct fi_os_pool *pool)
+fi_os_pool_step_back(struct fi_os_pool *pool, enum fi_os_jobs_nice nice)
 {
     fi_os_mutex_lock(&pool->mutex);
-    pool->steps_back = true;
+    pool->nice = nice;
     fi_os_mutex_unlock(&pool->mutex);
 }
 
 /* The calling thread. A refusal does no harm; an inherited lower priority is kept. */
 static void
-step_back(void)
+step_back(int nice)
 {
 #ifdef __linux__
     id_t thread = (id_t)syscall(SYS_gettid);
     int priority = getpriority(PRIO_PROCESS, thread);
-    if (priority < STEP_BACK) {
-        (void)setpriority(PRIO_PROCESS, thread, STEP_BACK);
+    if (priority < nice) {
+        (void)setpriority(PRIO_PROCESS, thread, nice);
     }
 #endif
 }
@@ -162,8 +160,8 @@ worker_main(void *arg)
     struct fi_os_pool *pool = worker->pool;
     struct job job;
     fi_os_mutex_lock(&pool->mutex);
-    if (pool->steps_back) {
-        step_back();
+    if (pool->nice > 0) {
+        step_back(pool->nice);
     }
     while (take_job_locked(worker, &job)) {
         fi_os_mutex_unlock(&pool->mutex);

@@ -97,8 +97,11 @@ struct fi_os_jobs;
 /* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */
 FIRN_MUST_CHECK int fi_os_jobs_create(struct fi_os *os, unsigned threads, struct fi_os_jobs **out,
                                       firn_error *err);
+/* How nice the threads of a pool are: with a third of the usual share of a processor, where callers
+ * may come to wait for its jobs, so that a busy machine does not starve them; or with a tenth. */
+enum fi_os_jobs_nice { FI_OS_JOBS_BACK = 5, FI_OS_JOBS_FAR_BACK = 10 };
 /* Gives the pool's threads a lower priority than others. Requires: no job was submitted yet. */
-void fi_os_jobs_step_back(struct fi_os_jobs *jobs);
+void fi_os_jobs_step_back(struct fi_os_jobs *jobs, enum fi_os_jobs_nice nice);
 /* Runs all submitted jobs, then ends the threads. NULL is allowed. */
 void fi_os_jobs_destroy(struct fi_os_jobs *jobs);
 /* run(arg) will be called once, on a thread of the pool. Fails only without memory or a first

@@ -219,13 +219,13 @@ note_priority(void *arg)
 }
 
 static int
-priority_of_jobs(bool steps_back)
+priority_of_jobs(int nice)
 {
     struct fi_os_jobs *jobs;
     int priority = -1000;
     assert_int_equal(fi_os_jobs_create(fi_os_default(), 2, &jobs, NULL), FIRN_OK);
-    if (steps_back) {
-        fi_os_jobs_step_back(jobs);
+    if (nice > 0) {
+        fi_os_jobs_step_back(jobs, (enum fi_os_jobs_nice)nice);
     }
     assert_int_equal(fi_os_jobs_submit(jobs, note_priority, &priority, NULL), FIRN_OK);
     fi_os_jobs_destroy(jobs);
@@ -238,8 +238,9 @@ jobs_that_step_back_have_a_lower_priority_than_others(void **state)
     int before;
     int after;
     note_priority(&before);
-    assert_int_equal(priority_of_jobs(false), before);
-    assert_int_equal(priority_of_jobs(true), before < 5 ? 5 : before);
+    assert_int_equal(priority_of_jobs(0), before);
+    assert_int_equal(priority_of_jobs(FI_OS_JOBS_BACK), before < 5 ? 5 : before);
+    assert_int_equal(priority_of_jobs(FI_OS_JOBS_FAR_BACK), before < 10 ? 10 : before);
     note_priority(&after);
     assert_int_equal(after, before);
 }
