@@ -348,6 +348,15 @@ fi_block_cache_was_found(const struct fi_block_pin *pin)
     return slot != NULL && atomic_load_explicit(&slot->hits, memory_order_relaxed) > 1;
 }
 
+void
+fi_block_cache_give_way(const struct fi_block_pin *pin)
+{
+    struct fi_block_cache_slot *slot = pin->slot;
+    if (slot != NULL) {
+        atomic_store_explicit(&slot->used, 0, memory_order_relaxed);
+    }
+}
+
 /* Relaxed: a note speaks of bytes that do not change, and a thread that has a pin sees those. */
 uint32_t
 fi_block_cache_note(const struct fi_block_pin *pin)
@@ -374,7 +383,15 @@ struct request {
     const uint8_t *stored; /* what the file has there; NULL: to be read */
     enum fi_block_cache_use use;
     fi_block_cache_check check;
+    uint8_t used; /* rounds of the clock that it may stay without a hit, at first */
 };
+
+static uint8_t
+used_first(enum fi_block_cache_use use)
+{
+    return use == FI_BLOCK_CACHE_INDEX ? FI_BLOCK_CACHE_USED_INDEX_FIRST
+                                       : FI_BLOCK_CACHE_USED_DATA_FIRST;
+}
 
 /* Looks again, where nothing can be missed; counts the miss. */
 static struct fi_block_cache_slot *
@@ -410,10 +427,7 @@ block_cache_keep(struct fi_block_cache *cache, const struct request *request, fi
     slot->offset = request->ref->offset;
     atomic_store_explicit(&slot->hits, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->note, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->used,
-                          request->use == FI_BLOCK_CACHE_INDEX ? FI_BLOCK_CACHE_USED_INDEX_FIRST
-                                                               : FI_BLOCK_CACHE_USED_DATA_FIRST,
-                          memory_order_relaxed);
+    atomic_store_explicit(&slot->used, request->used, memory_order_relaxed);
     struct fi_block_cache_slot *visible = fi_block_cache_table_publish(cache, slot);
     if (visible != slot) {
         fi_block_cache_memory_give(cache, slot);
@@ -503,7 +517,10 @@ void
 fi_block_cache_add(struct fi_block_cache *cache, uint64_t file, uint64_t offset, firn_slice raw)
 {
     const struct fi_block_ref ref = {.offset = offset};
-    const struct request request = {.file = file, .ref = &ref, .use = FI_BLOCK_CACHE_DATA};
+    const struct request request = {.file = file,
+                                    .ref = &ref,
+                                    .use = FI_BLOCK_CACHE_DATA,
+                                    .used = FI_BLOCK_CACHE_USED_MOVED_FIRST};
     if (cache->shard_count > 0) {
         keep_unpinned(cache, &request, raw);
     }
@@ -523,7 +540,7 @@ fi_block_cache_read_from(struct fi_block_cache *cache, uint64_t file,
                          const uint8_t *stored, enum fi_block_cache_use use,
                          fi_block_cache_check check, struct fi_block_pin *out, firn_error *err)
 {
-    const struct request request = {file, reader, ref, stored, use, check};
+    const struct request request = {file, reader, ref, stored, use, check, used_first(use)};
     *out = (struct fi_block_pin){.data = NULL};
     if (cache->shard_count == 0) {
         return read_and_keep(cache, &request, out, err);
@@ -550,7 +567,7 @@ fi_block_cache_keep(struct fi_block_cache *cache, uint64_t file, uint64_t offset
                     enum fi_block_cache_use use)
 {
     const struct fi_block_ref ref = {.offset = offset};
-    const struct request request = {.file = file, .ref = &ref, .use = use};
+    const struct request request = {.file = file, .ref = &ref, .use = use, .used = used_first(use)};
     if (cache->shard_count == 0) {
         return;
     }

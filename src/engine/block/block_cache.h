@@ -79,12 +79,15 @@ bool fi_block_cache_find(struct fi_block_cache *cache, uint64_t file, uint64_t o
 /* Whether another pin has found a pinned block since it came into the cache: it is in use, not only
  * there. */
 bool fi_block_cache_was_found(const struct fi_block_pin *pin);
+/* The block is evicted before others, unless it is found again: what was made from it replaces
+ * it. */
+void fi_block_cache_give_way(const struct fi_block_pin *pin);
 /* What users of a pinned block have noted about its bytes: 0 at first, and kept as long as the
  * block. All users of a file's blocks must give it the same meaning. Any thread that has a pin. */
 uint32_t fi_block_cache_note(const struct fi_block_pin *pin);
 void fi_block_cache_set_note(const struct fi_block_pin *pin, uint32_t note);
-/* Adds a block that was just written to a file, as it would be read from there: a copy is kept as
- * FI_BLOCK_CACHE_DATA, if there is room. */
+/* Adds a block that was just written to a file, made from blocks that are in use, as it would be
+ * read from there: a copy is kept as FI_BLOCK_CACHE_DATA, if there is room. */
 void fi_block_cache_add(struct fi_block_cache *cache, uint64_t file, uint64_t offset,
                         firn_slice raw);
 /* Keeps bytes that find did not have, and that the caller has read and verified itself, as a block
@@ -159,10 +162,12 @@ bool fi_block_cache_guide_follow(struct fi_block_cache *cache, const struct fi_b
                                  enum fi_block_cache_use use, struct fi_block_pin *out);
 void fi_block_cache_guide_note(const struct fi_block_cache *cache, const struct fi_block_pin *pin,
                                struct fi_block_guide *guide);
+/* Where a search in a block begins. */
+enum { FI_BLOCK_CACHE_GUIDE_HEAD = 256 };
 /* Starts to prefetch into the processor's cache what following the guide would read, and the first
- * bytes of the block; pins nothing. */
+ * size bytes of the block, or of its slot; pins nothing. */
 void fi_block_cache_guide_prefetch(const struct fi_block_cache *cache,
-                                   const struct fi_block_guide *guide);
+                                   const struct fi_block_guide *guide, size_t size);
 
 struct fi_block_cache_stats {
     uint64_t hits;

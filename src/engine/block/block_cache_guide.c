@@ -18,10 +18,7 @@
  */
 #include "block/block_cache_internal.h"
 
-enum {
-    LINE_SIZE = 64,
-    LINES = 4 /* of a block: where a search in it begins */
-};
+enum { LINE_SIZE = 64 };
 
 bool
 fi_block_cache_guide_follow(struct fi_block_cache *cache, const struct fi_block_guide *guide,
@@ -66,8 +63,9 @@ fi_block_cache_guide_note(const struct fi_block_cache *cache, const struct fi_bl
 
 void
 fi_block_cache_guide_prefetch(const struct fi_block_cache *cache,
-                              const struct fi_block_guide *guide)
+                              const struct fi_block_guide *guide, size_t size)
 {
+    DCHECK(size <= FI_BLOCK_CACHE_SLOT_SIZE);
     uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
     if (place == 0) {
         return;
@@ -80,8 +78,8 @@ fi_block_cache_guide_prefetch(const struct fi_block_cache *cache,
                                                    memory_order_relaxed);
         if (data != NULL) {
             data += (size_t)(i % cache->slab_slots) * FI_BLOCK_CACHE_SLOT_SIZE;
-            for (unsigned line = 0; line < LINES; line++) {
-                __builtin_prefetch(data + (size_t)line * LINE_SIZE);
+            for (size_t at = 0; at < size; at += LINE_SIZE) {
+                __builtin_prefetch(data + at);
             }
         }
     }

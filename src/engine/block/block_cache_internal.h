@@ -316,6 +316,7 @@ struct fi_block_cache {
  * data that is not read again is evicted in its first round. */
 enum {
     FI_BLOCK_CACHE_USED_DATA_FIRST = 0,
+    FI_BLOCK_CACHE_USED_MOVED_FIRST = 1, /* of a block that was made from blocks in use */
     FI_BLOCK_CACHE_USED_DATA_MAX = 3,
     FI_BLOCK_CACHE_USED_INDEX_FIRST = 4,
     FI_BLOCK_CACHE_USED_INDEX_MAX = 8

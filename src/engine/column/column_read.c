@@ -227,7 +227,8 @@ absent(const struct fi_column_run *run, size_t group, size_t number)
 void
 fi_column_read_prefetch(const struct fi_column_run *run, size_t group, size_t number)
 {
-    fi_block_cache_guide_prefetch(run->cache, guide_of(run, group, number));
+    fi_block_cache_guide_prefetch(run->cache, guide_of(run, group, number),
+                                  FI_BLOCK_CACHE_GUIDE_HEAD);
 }
 
 int

@@ -21,8 +21,9 @@
  *
  * Blocks of the inputs leave the cache when the inputs are closed. If readers have used them there,
  * as many blocks of the output, from the same places, are put into the cache as they are written,
- * so that readers still find what they look for. A block that was put there and that no reader uses
- * until the next compaction is not put there again: that costs as much as reading it.
+ * so that readers still find what they look for. What was merged gives way to them, since the cache
+ * may not have room for both. A block that was put there and that no reader uses until the next
+ * compaction is not put there again: that costs as much as reading it.
  *
  * Whether anything is below the output at the same keys is judged by the version for which the
  * compaction was picked. Concurrent works cannot invalidate this: their outputs go where runs were

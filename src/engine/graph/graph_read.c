@@ -147,7 +147,8 @@ assess_some(const struct fi_graph *graph, const void *query, double squares,
     DCHECK(count <= JUDGED_MAX);
     for (size_t i = 0; i < count; i++) {
         uint32_t block = fi_graph_array_block(&graph->vectors, candidates[i].node);
-        fi_block_cache_guide_prefetch(graph->cache, &graph->guides[block]);
+        fi_block_cache_guide_prefetch(graph->cache, &graph->guides[block],
+                                      FI_BLOCK_CACHE_GUIDE_HEAD);
     }
     for (; pinned < count; pinned++) {
         FI_TRY(pin_vector(graph, candidates[pinned].node, &pins[pinned], &vectors[pinned], err));

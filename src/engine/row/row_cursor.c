@@ -279,6 +279,7 @@ struct cursor {
     struct fi_row_read_index index; /* while it walks */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
+    bool is_walking; /* it has come from the next block, or from the end of the run */
     size_t block_at; /* in the index */
     size_t slot;
     /* The next seek was prepared as far as the index, which has so many blocks before its place. */
@@ -390,6 +391,7 @@ row_cursor_fetch(struct cursor *cursor, const struct fi_row_index *index, size_t
         return window_read(&cursor->ahead.window, run, index, i, is_backward, out, err);
     } else if (cursor->found != NULL && fi_block_cache_was_found(&cursor->pin)) {
         ++*cursor->found;
+        fi_block_cache_give_way(&cursor->pin);
     }
     *out = firn_bytes(cursor->pin.data, cursor->pin.size);
     return rc;
@@ -551,6 +553,18 @@ skip_unwanted(const struct cursor *cursor, const struct fi_row_index *index, siz
     return i;
 }
 
+/* Starts to prefetch the block that a walk may come to next; all of it if the walk has passed whole
+ * blocks. */
+static void
+prefetch_next(const struct cursor *cursor, size_t i)
+{
+    if (!cursor->is_sequential) {
+        fi_row_read_prefetch_block(cursor->run, i,
+                                   cursor->is_walking ? FI_ROW_FORMAT_BLOCK_SIZE
+                                                      : FI_BLOCK_CACHE_GUIDE_HEAD);
+    }
+}
+
 /* Shows the first entry of the i-th block; nothing after the last. */
 static int
 show_first_of(struct cursor *cursor, const struct fi_row_index *index, size_t i, firn_error *err)
@@ -561,8 +575,8 @@ show_first_of(struct cursor *cursor, const struct fi_row_index *index, size_t i,
         return FIRN_OK;
     }
     int rc = row_cursor_load(cursor, index, i, false, err);
-    if (!cursor->is_sequential && i + 1 < index->block_count) {
-        fi_row_read_prefetch_block(cursor->run, i + 1);
+    if (i + 1 < index->block_count) {
+        prefetch_next(cursor, i + 1);
     }
     return rc != FIRN_OK ? rc : row_cursor_show(cursor, 0, err);
 }
@@ -576,8 +590,8 @@ show_last_before(struct cursor *cursor, const struct fi_row_index *index, size_t
         return FIRN_OK;
     }
     int rc = row_cursor_load(cursor, index, i - 1, true, err);
-    if (!cursor->is_sequential && i > 1) {
-        fi_row_read_prefetch_block(cursor->run, i - 2);
+    if (i > 1) {
+        prefetch_next(cursor, i - 2);
     }
     return rc != FIRN_OK ? rc : row_cursor_show(cursor, cursor->block.count - 1, err);
 }
@@ -632,7 +646,7 @@ fi_row_cursor_prepare(struct fi_run_cursor *base, firn_slice key, uint64_t seque
         __builtin_prefetch(&run->guides[prepared_block(cursor)]);
         break;
     case 2:
-        fi_row_read_prefetch_block(run, prepared_block(cursor));
+        fi_row_read_prefetch_block(run, prepared_block(cursor), FI_BLOCK_CACHE_GUIDE_HEAD);
         break;
     default:
         prepare_entry(cursor, key);
@@ -678,6 +692,7 @@ row_cursor_seek(struct cursor *cursor, const struct place *place, firn_error *er
         drop_index(cursor);
     }
     cursor->is_prepared = false;
+    cursor->is_walking = false;
     if (rc != FIRN_OK) {
         drop_block(cursor); /* (I2) */
     }
@@ -714,6 +729,7 @@ go_to_block(struct cursor *cursor, show_at show_there, size_t i, firn_error *err
     if (rc == FIRN_OK) {
         const struct fi_row_index *index = &cursor->index.index;
         rc = show_there(cursor, index, i == SIZE_MAX ? index->block_count : i, err);
+        cursor->is_walking = true;
     }
     if (rc != FIRN_OK) {
         drop_block(cursor); /* (I2) */

@@ -330,6 +330,6 @@ fi_row_get_prefetch(const struct fi_run *base, firn_slice key, unsigned step)
     if (step == 2) {
         __builtin_prefetch(&run->guides[i]);
     } else {
-        fi_row_read_prefetch_block(run, i);
+        fi_row_read_prefetch_block(run, i, FI_BLOCK_CACHE_GUIDE_HEAD);
     }
 }

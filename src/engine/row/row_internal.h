@@ -316,11 +316,11 @@ fi_row_read_known_filter(const struct fi_row *run)
 void fi_row_read_prefetch(const struct fi_row *run, firn_slice key);
 /* The same for the i-th data block. */
 static inline void
-fi_row_read_prefetch_block(const struct fi_row *run, size_t i)
+fi_row_read_prefetch_block(const struct fi_row *run, size_t i, size_t size)
 {
     if (run->keeps_pins) {
         fi_row_index_prefetch_block(&run->index, i);
-        fi_block_cache_guide_prefetch(run->cache, &run->guides[i]);
+        fi_block_cache_guide_prefetch(run->cache, &run->guides[i], size);
     }
 }
 

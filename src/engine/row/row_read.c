@@ -83,7 +83,7 @@ follow_guide(struct fi_row *run, const struct fi_row_index *index, size_t i,
     const struct fi_block_guide *guide = run->keeps_pins ? &run->guides[i] : NULL;
     DCHECK(i < index->block_count);
     if (guide != NULL) {
-        fi_block_cache_guide_prefetch(run->cache, guide);
+        fi_block_cache_guide_prefetch(run->cache, guide, FI_BLOCK_CACHE_GUIDE_HEAD);
     }
     fi_row_index_block(index, i, out_block);
     return guide != NULL && fi_block_cache_guide_follow(run->cache, guide, run->file,

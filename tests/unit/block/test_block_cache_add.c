@@ -132,6 +132,63 @@ a_block_is_found_from_the_second_time_on(void **state)
     world_deinit(&world);
 }
 
+/* Reads blocks that have not been read until the cache is full; how many. */
+static size_t
+fill(struct world *world)
+{
+    struct fi_block_cache_stats stats;
+    size_t i = 0;
+    do {
+        cache_file_visit(world->cache, &world->file, i++, FI_BLOCK_CACHE_DATA);
+        fi_block_cache_stats(world->cache, &stats);
+    } while (stats.evictions == 0);
+    cache_file_visit(world->cache, &world->file, 0, FI_BLOCK_CACHE_DATA); /* the evicted one */
+    return i;
+}
+
+static void
+what_is_handed_over_stays_longer_than_what_is_read_once(void **state)
+{
+    struct world world;
+    world_init(&world, 256 * KIB, 200);
+    size_t count = fill(&world);
+    hand_over(&world, count);
+    for (size_t i = count + 1; i < 2 * count + 2; i++) {
+        cache_file_visit(world.cache, &world.file, i, FI_BLOCK_CACHE_DATA);
+    }
+    assert_true(cache_file_has(world.cache, &world.file, count));
+    assert_false(cache_file_has(world.cache, &world.file, count + 1));
+    world_deinit(&world);
+}
+
+/* Merging: blocks that are in use are replaced by others, and all that are in use stay. */
+static void
+what_gives_way_makes_room_for_what_replaces_it(void **state)
+{
+    struct world world;
+    world_init(&world, 256 * KIB, 200);
+    size_t count = fill(&world) / 2 * 2 - 2;
+    for (size_t i = 0; i < 4 * count; i++) {
+        cache_file_visit(world.cache, &world.file, i % count, FI_BLOCK_CACHE_DATA);
+    }
+    for (size_t i = 0; i < count; i += 2) {
+        firn_error err;
+        struct fi_block_pin pin;
+        assert_int_equal(
+            cache_file_read(world.cache, &world.file, i, FI_BLOCK_CACHE_SCAN, &pin, &err), FIRN_OK);
+        fi_block_cache_give_way(&pin);
+        fi_block_cache_unpin(world.cache, &pin);
+    }
+    for (size_t i = 0; i < count; i += 2) {
+        hand_over(&world, 100 + i / 2);
+    }
+    for (size_t i = 0; i < count; i += 2) {
+        assert_true(cache_file_has(world.cache, &world.file, i + 1));
+        assert_true(cache_file_has(world.cache, &world.file, 100 + i / 2));
+    }
+    world_deinit(&world);
+}
+
 static void
 what_was_handed_over_goes_with_its_file(void **state)
 {
@@ -240,6 +297,8 @@ main(void)
         cmocka_unit_test(a_block_that_was_handed_over_is_not_read),
         cmocka_unit_test(others_make_room_for_what_is_handed_over),
         cmocka_unit_test(a_block_is_found_from_the_second_time_on),
+        cmocka_unit_test(what_is_handed_over_stays_longer_than_what_is_read_once),
+        cmocka_unit_test(what_gives_way_makes_room_for_what_replaces_it),
         cmocka_unit_test(what_was_handed_over_goes_with_its_file),
         cmocka_unit_test(a_cache_that_keeps_nothing_takes_nothing),
         cmocka_unit_test(memory_that_is_out_leaves_a_block_unkept),

@@ -187,7 +187,7 @@ a_guide_leads_to_its_block_and_to_no_other(void **state)
     for (size_t i = 0; i < 50; i++) {
         assert_false(follow(&world, &guides[i], i));
         read_and_note(&world, i, &guides[i]);
-        fi_block_cache_guide_prefetch(world.cache, &guides[i]);
+        fi_block_cache_guide_prefetch(world.cache, &guides[i], FI_BLOCK_CACHE_GUIDE_HEAD);
         assert_true(follow(&world, &guides[i], i));
         for (size_t other = 0; other < i; other++) {
             assert_false(follow(&world, &guides[i], other));
@@ -221,7 +221,7 @@ guides_never_lead_to_what_has_taken_the_place(void **state)
     size_t lost = 0;
     for (int step = 0; step < 20000; step++) {
         size_t i = (size_t)test_random_below(&random, world.file.count);
-        fi_block_cache_guide_prefetch(world.cache, &guides[i]);
+        fi_block_cache_guide_prefetch(world.cache, &guides[i], FI_BLOCK_CACHE_GUIDE_HEAD);
         if (follow(&world, &guides[i], i)) {
             found++;
         } else {
@@ -255,7 +255,7 @@ a_block_beyond_the_budget_has_no_guide(void **state)
     cache_world_init(&world, 0, 1, 1, 100);
     struct fi_block_guide guide = {0};
     read_and_note(&world, 0, &guide);
-    fi_block_cache_guide_prefetch(world.cache, &guide);
+    fi_block_cache_guide_prefetch(world.cache, &guide, FI_BLOCK_CACHE_GUIDE_HEAD);
     assert_false(follow(&world, &guide, 0));
     cache_world_deinit(&world);
 }
@@ -280,7 +280,7 @@ walk(void *ctx)
         size_t i = (size_t)test_random_below(&walker->random, world->file.count);
         struct fi_block_guide *guide = &walker->guides[i];
         struct fi_block_pin pin;
-        fi_block_cache_guide_prefetch(world->cache, guide);
+        fi_block_cache_guide_prefetch(world->cache, guide, FI_BLOCK_CACHE_GUIDE_HEAD);
         if (!fi_block_cache_guide_follow(world->cache, guide, world->file.id, &world->file.refs[i],
                                          FI_BLOCK_CACHE_DATA, &pin)) {
             if (cache_file_read(world->cache, &world->file, i, FI_BLOCK_CACHE_DATA, &pin, NULL) !=
