@@ -100,15 +100,15 @@ A trifle in a large pack stays until it is asked for.
   6
   5
   $ firn gc -n
-  no pack is worth rewriting: 71.<n> MB in 2 packs
+  no pack is worth rewriting: 71.<n> MB in <n> packs
   about 30<n> KB of it is not needed, spread among data that is; free it with: firn gc --full
   $ firn gc
-  no pack is worth rewriting: 71.<n> MB in 2 packs
+  no pack is worth rewriting: 71.<n> MB in <n> packs
   about 30<n> KB of it is not needed, spread among data that is; free it with: firn gc --full
   $ firn gc --json | grep -o '"bytes_dead":30'
   "bytes_dead":30
   $ firn gc --full
-  0 packs removed, 2 rewritten: 71.<n> MB before, 71.<n> MB now
+  0 packs removed, <n> rewritten: 71.<n> MB before, 71.<n> MB now
   $ firn check -q --data && cd ../w
 
 What saves compressed quickly is compressed again, and once only.

@@ -279,7 +279,7 @@ struct cursor {
     struct fi_row_read_index index; /* while it walks */
     bool has_block;
     bool has_prefix; /* key begins with the prefix of the block */
-    bool is_walking; /* it has come from the next block, or from the end of the run */
+    bool is_walking; /* it came here from a neighbouring block, or from an end of the run */
     size_t block_at; /* in the index */
     size_t slot;
     /* The next seek was prepared as far as the index, which has so many blocks before its place. */

@@ -95,7 +95,7 @@ void
 fi_os_pool_step_back(struct fi_os_pool *pool, enum fi_os_jobs_nice nice)
 {
     fi_os_mutex_lock(&pool->mutex);
-    pool->nice = nice;
+    pool->nice = (int)nice;
     fi_os_mutex_unlock(&pool->mutex);
 }
 
