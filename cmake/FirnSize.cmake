@@ -349,6 +349,7 @@ set(FIRN_COLD_FILES
     gc/gc_join.c
     gc/gc_mark.c
     gc/gc_move.c
+    gc/gc_names.c
     gc/gc_plan.c
     gc/gc_rekey.c
     gc/gc_report.c

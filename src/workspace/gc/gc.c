@@ -41,7 +41,7 @@
  * the old place stays valid: its base is kept, and this is reported (I3). That takes one object at
  * a time, and 64 bytes for each such delta.
  *
- * Memory: 9 bytes for each object of the store (a quarter more while they are read in), one
+ * Memory: 13 bytes for each object of the store (a quarter more while they are read in), one
  * directory object and 32 bytes for each waiting directory, what a writer of packs needs for
  * 131,072 objects (8 MB), four decoded frames, and the store's own budget: 57 MB were measured for
  * two million objects. Recompression also needs the tables of zstd: 20 MB at level 9, 50 at 19.
@@ -340,6 +340,7 @@ gc_run(struct fi_gc *gc, firn_error *err)
     FI_TRY_RETURN(gc_expire(gc, err));
     FI_TRY_RETURN(fi_catalog_forgotten_load(gc->opened->db, &gc->forgotten, err));
     FI_TRY_RETURN(fi_gc_table_create(gc->opened->objects, &gc->table, err));
+    FI_TRY_RETURN(fi_gc_names_create(fi_gc_table_count(gc->table), &gc->names, err));
     FI_TRY_RETURN(fi_gc_mark(gc, err));
     if (!gc->options->dry_run) {
         FI_TRY_RETURN(make_forgotten_whole(gc, err));
@@ -400,6 +401,7 @@ fi_gc_limited(struct firn_ws *ws, const firn_workspace_gc_options *options,
         rc = gc_run(&gc, err);
     }
     fi_gc_table_destroy(gc.table);
+    fi_gc_names_destroy(gc.names);
     fi_pack_scratch_destroy(gc.scratch);
     fi_gc_plan_release(&gc);
     fi_hash_map_deinit(&gc.forgotten);
@@ -417,6 +419,7 @@ fi_gc(struct firn_ws *ws, const firn_workspace_gc_options *options, firn_workspa
     const struct fi_gc_limits limits = {.pack_objects = 128 << 10,
                                         .pack_bytes = UINT64_C(1) << 30,
                                         .give_back_bytes = UINT64_C(1) << 30,
+                                        .share_bytes = 32 << 20,
                                         .due_bytes = FI_CATALOG_DUE_BYTES_MIN,
                                         .slice_bytes = UINT64_C(16) << 20,
                                         .slice_objects = 16 << 10,

@@ -40,6 +40,19 @@ bool fi_gc_table_mark(struct fi_gc_table *table, size_t number, enum fi_gc_mark 
  * larger frames than those of a save pay off (gc_move.c). */
 enum { FI_GC_FRAME_SIZE = 2 << 20 };
 
+/* The name under which each object was met first: gc_names.c. */
+
+struct fi_gc_names;
+FIRN_MUST_CHECK int fi_gc_names_create(size_t object_count, struct fi_gc_names **out,
+                                       firn_error *err);
+/* NULL is fine. */
+void fi_gc_names_destroy(struct fi_gc_names *names);
+/* Notes the name of an object that has none; objects are numbered as in the table. */
+FIRN_MUST_CHECK int fi_gc_names_note(struct fi_gc_names *names, size_t object, firn_slice name,
+                                     bool is_tree, firn_error *err);
+/* Counts the bytes of an object for its name. */
+void fi_gc_names_count(struct fi_gc_names *names, size_t object, uint64_t bytes);
+
 enum fi_gc_fate {
     FI_GC_KEEP,
     FI_GC_DROP,   /* it has no live objects */
@@ -75,6 +88,7 @@ struct fi_gc_limits {
     uint64_t pack_objects;    /* a new pack is finished after the frame that reaches it */
     uint64_t pack_bytes;      /* likewise */
     uint64_t give_back_bytes; /* of packs that were left empty: reason enough to retire them */
+    uint64_t share_bytes;     /* of objects that are placed by name at a time (gc_names.c) */
     /* Of an automatic collection (gc_auto.c): */
     uint64_t due_bytes;     /* less is not worth it; 0: any number is */
     uint64_t slice_bytes;   /* of frames that are moved in one slice (gc_slice.c) */
@@ -97,6 +111,7 @@ struct fi_gc {
     firn_workspace_gc_result *result;
     struct fi_pack_scratch *scratch;
     struct fi_gc_table *table; /* NULL: it is not known which objects are alive */
+    struct fi_gc_names *names; /* NULL: nothing is placed by names */
     struct fi_gc_pack *packs;  /* ascending by number */
     size_t pack_count;
     bool is_short_of_space; /* packs are moved one at a time, with what the store has in reserve */
@@ -146,6 +161,15 @@ fi_gc_is_finding(int rc)
 }
 /* Moves live objects out of packs that are to be rewritten, and retires these packs. */
 FIRN_MUST_CHECK int fi_gc_move(struct fi_gc *gc, firn_error *err);
+
+/* Whether live objects that move to a pack of that level should be placed by their names; not if
+ * there are too many for that. */
+bool fi_gc_names_pays(const struct fi_gc *gc, int level);
+/* Adds them to a new pack in the order of their names, all that can be read and have one. They must
+ * be moved afterwards as if nothing had happened: what the pack has is not added again. Requires:
+ * fi_gc_names_pays. */
+FIRN_MUST_CHECK int fi_gc_names_place(struct fi_gc *gc, int level,
+                                      struct fi_objects_session_lane *lane, firn_error *err);
 
 /* Some frames of a pack that is to be rewritten, for fi_gc_move_parts. */
 struct fi_gc_part {
@@ -215,6 +239,9 @@ struct fi_gc_versions;
  * known. A delta that cannot be read is left to the move, which reports it. gc is borrowed. */
 FIRN_MUST_CHECK int fi_gc_versions_create(struct fi_gc *gc, struct fi_gc_versions **out,
                                           firn_error *err);
+/* Whether an object of that size takes less space whole, among other versions of it, than a delta
+ * takes that is stored in so many bytes. */
+bool fi_gc_versions_pays(size_t stored, uint32_t size);
 /* NULL is fine. */
 void fi_gc_versions_destroy(struct fi_gc_versions *versions);
 /* Whether a delta based on the object was noted. */

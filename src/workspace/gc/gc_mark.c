@@ -43,6 +43,8 @@ struct marking {
     struct fi_buf lists;       /* the same of lists of pieces */
     struct fi_buf deltas;      /* the same of live objects that are stored as deltas */
     struct fi_buf object;      /* the directory that is being visited */
+    firn_slice name;           /* of the entry that is being visited; empty where there is none */
+    bool is_tree;              /* that entry */
     uint64_t live;
 };
 
@@ -74,6 +76,10 @@ mark_live(struct marking *marking, const firn_hash *hash, size_t number, firn_er
     }
     marking->live++;
     DCHECK(marking->live <= fi_gc_table_count(table));
+    if (marking->gc->names != NULL && marking->name.size > 0) {
+        FI_TRY_RETURN(
+            fi_gc_names_note(marking->gc->names, number, marking->name, marking->is_tree, err));
+    }
     return fi_gc_table_kind(table, number) == FI_PACK_DELTA
                ? gc_mark_push(&marking->deltas, hash, err)
                : FIRN_OK;
@@ -135,9 +141,24 @@ mark_directory(struct marking *marking, const firn_hash *hash, firn_error *err)
 }
 
 static int
-mark_reference(void *ctx, const firn_hash *hash, bool is_tree, firn_error *err)
+mark_part(void *ctx, const firn_hash *hash, firn_error *err)
 {
-    return is_tree ? mark_directory(ctx, hash, err) : mark_content(ctx, hash, err);
+    return mark_directory(ctx, hash, err);
+}
+
+static int
+mark_entry(void *ctx, const struct fi_tree_entry *entry, firn_error *err)
+{
+    struct marking *marking = ctx;
+    if (entry->kind == FI_TREE_SYMLINK) {
+        return FIRN_OK;
+    }
+    marking->name = entry->name;
+    marking->is_tree = entry->kind == FI_TREE_DIR;
+    int rc = marking->is_tree ? mark_directory(marking, &entry->hash, err)
+                              : mark_content(marking, &entry->hash, err);
+    marking->name = firn_bytes(NULL, 0);
+    return rc;
 }
 
 static int
@@ -163,7 +184,8 @@ inspect_directory(struct marking *marking, const firn_hash *hash, firn_error *er
     DCHECK(is_marked(gc, hash, FI_GC_MARK_TREE_WALKED)); /* (I1) */
     FI_TRY_RETURN(
         fi_objects_stream_whole(gc->opened->objects, gc->scratch, hash, &marking->object, err));
-    return fi_tree_references(fi_buf_slice(&marking->object), mark_reference, marking, err);
+    const struct fi_tree_object_visitor visitor = {mark_part, mark_entry, marking};
+    return fi_tree_object_visit(fi_buf_slice(&marking->object), &visitor, err);
 }
 
 /* Visits everything that waits. */

@@ -81,6 +81,7 @@ struct moving {
     size_t done_count;
     uint64_t bytes; /* of packs that are empty and not retired */
     uint64_t moved_in_all;
+    bool is_one_pack; /* by names: it must not be finished before all is moved */
 };
 
 /* ---- the new pack ---- */
@@ -282,6 +283,7 @@ move_frames(struct moving *moving, struct firn_pack *file, const struct fi_gc_pa
         }
         rc = move_frame(moving, file, i, err);
         if (rc == FIRN_OK && is_full(moving)) {
+            DCHECK(!moving->is_one_pack); /* (I1) of gc_names.c */
             rc = gc_move_finish(moving, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
@@ -382,15 +384,49 @@ effort_of(const struct fi_gc *gc, int level)
     return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
 }
 
+/* Whether all that moves to this level fits one new pack, which nothing finishes early. */
+static bool
+fits_one_pack(const struct moving *moving, int level)
+{
+    const struct fi_gc *gc = moving->gc;
+    uint64_t bytes = moving->bytes;
+    uint64_t live_bytes = 0;
+    uint64_t objects = 0;
+    size_t packs = moving->done_count;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        const struct fi_gc_pack *pack = &gc->packs[i];
+        if (pack->fate == FI_GC_REWRITE && pack->target == level) {
+            bytes += pack->size_bytes;
+            live_bytes += pack->live_bytes;
+            objects += pack->live_count;
+            packs++;
+        }
+    }
+    return objects < gc->limits->pack_objects && live_bytes < gc->limits->pack_bytes &&
+           bytes < gc->limits->give_back_bytes && packs < SOURCES_MAX;
+}
+
+/* Places what moves to this level by names, if that pays. */
+static int
+move_by_names(struct moving *moving, int level, firn_error *err)
+{
+    moving->is_one_pack = fits_one_pack(moving, level) && fi_gc_names_pays(moving->gc, level);
+    if (!moving->is_one_pack) {
+        return FIRN_OK;
+    }
+    int rc = gc_move_begin(moving, err);
+    return rc == FIRN_OK ? fi_gc_names_place(moving->gc, level, moving->lane, err) : rc;
+}
+
 /* Moves the packs whose target is this level. */
 static int
 move_level(struct moving *moving, int level, firn_error *err)
 {
     struct fi_gc *gc = moving->gc;
-    int rc = FIRN_OK;
     DCHECK(moving->session == NULL); /* a new pack is of one level */
     moving->level = level;
     moving->effort = effort_of(gc, level);
+    int rc = move_by_names(moving, level, err);
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
         struct fi_gc_pack *pack = &gc->packs[i];
         if (pack->fate != FI_GC_REWRITE || pack->target != level) {

@@ -213,6 +213,9 @@ count(struct fi_gc *gc, void *ctx, size_t number, firn_slice key,
     if (pack != NULL && fi_gc_table_has(gc->table, number, FI_GC_MARK_LIVE)) {
         pack->live_count++;
         pack->live_bytes += place->at.size;
+        if (gc->names != NULL) {
+            fi_gc_names_count(gc->names, number, place->at.size);
+        }
         rc = note_frame(&pack->live_frames, place->at.frame, err);
     } else if (pack != NULL) {
         pack->dead_count++;

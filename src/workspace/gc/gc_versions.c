@@ -111,8 +111,8 @@ share_of(uint32_t size)
     return (uint64_t)size * size / COMPRESSED_PART / FRAME_SIZE;
 }
 
-static bool
-is_worth_it(uint32_t stored, uint32_t size)
+bool
+fi_gc_versions_pays(size_t stored, uint32_t size)
 {
     return size <= SIZE_MAX_OF && stored >= share_of(size);
 }
@@ -123,7 +123,7 @@ gc_versions_note(struct fi_gc_versions *versions, const firn_hash *hash,
 {
     struct fi_pack_delta delta;
     int rc = fi_pack_delta_decode(stored, &delta, err);
-    if (rc != FIRN_OK || !is_worth_it(at->size, delta.size) ||
+    if (rc != FIRN_OK || !fi_gc_versions_pays(at->size, delta.size) ||
         gc_versions_find(versions, hash) != NULL || versions->map.count == COUNT_MAX ||
         versions->whole_bytes + delta.size > WHOLE_MAX ||
         versions->bytes.total_bytes + stored.size > BYTES_MAX) {

@@ -92,11 +92,25 @@ int
 gc_try_in_pieces(struct ws_world *world, firn_workspace_gc_result *out)
 {
     const struct fi_gc_limits limits = {
-        .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000};
+        .pack_objects = 3, .pack_bytes = 4000, .give_back_bytes = 2000, .share_bytes = 1000};
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
     firn_workspace_gc_result ignored;
     options.full = true;
     return fi_gc_limited(world->ws, &options, &limits, out == NULL ? &ignored : out, &world->err);
+}
+
+firn_workspace_gc_result
+gc_run_in_shares(struct ws_world *world, uint64_t share_bytes)
+{
+    const struct fi_gc_limits limits = {.pack_objects = 128 << 10,
+                                        .pack_bytes = UINT64_C(1) << 30,
+                                        .give_back_bytes = UINT64_C(1) << 30,
+                                        .share_bytes = share_bytes};
+    firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result;
+    options.recompress_level = 6;
+    check(fi_gc_limited(world->ws, &options, &limits, &result, &world->err), &world->err);
+    return result;
 }
 
 int

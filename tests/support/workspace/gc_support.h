@@ -38,6 +38,8 @@ firn_workspace_gc_result gc_run_usual(struct ws_world *world, bool is_dry);
 /* What the store notes of its garbage. */
 struct fi_catalog_due gc_due(struct ws_world *world);
 firn_workspace_gc_result gc_recompress(struct ws_world *world, int level);
+/* The same, placing so many bytes by their names at a time. */
+firn_workspace_gc_result gc_run_in_shares(struct ws_world *world, uint64_t share_bytes);
 
 /* Another workspace at a path of its own (made if needed) in the same store of the same machine in
  * memory. Closed before world is. */
