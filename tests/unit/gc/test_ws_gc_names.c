@@ -145,7 +145,7 @@ look(struct ws_world *world)
 static void
 versions_come_together_whatever_their_directory_was(void **state)
 {
-    static const uint64_t shares[] = {2 << 20, 400000, 100000};
+    static const uint64_t shares[] = {2 << 20, 400000, 200000};
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         struct history *history = calloc(1, sizeof *history);
         assert_non_null(history);
