@@ -198,7 +198,7 @@ static int
 place_gathered(struct placing *placing, firn_error *err)
 {
     size_t count = placing->map.count;
-    const struct placed **sorted = fi_alloc_array(count + 1, sizeof *sorted);
+    const struct placed **sorted = fi_alloc_array(count + 1, sizeof(struct placed *));
     int rc = FIRN_OK;
     if (sorted == NULL) {
         return fi_error_no_memory(err, "objects with the same name");
@@ -206,7 +206,7 @@ place_gathered(struct placing *placing, firn_error *err)
     for (size_t i = 0; i < count; i++) {
         sorted[i] = fi_hash_map_at(&placing->map, i);
     }
-    fi_sort(sorted, count, sizeof *sorted, compare_placed);
+    fi_sort(sorted, count, sizeof(struct placed *), compare_placed);
     for (size_t i = 0; i < count; i++) {
         const struct placed *placed = sorted[i];
         DCHECK(i == 0 || compare_placed(&sorted[i - 1], &sorted[i]) < 0);
