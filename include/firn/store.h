@@ -146,8 +146,8 @@ typedef struct firn_store_options {
      * included are, among others, cursors, batches, writes of transactions, the sorting of bulk loads,
      * copies given to the caller, and checkpoints (checkpoint_memory_bytes). */
     uint64_t memory_bytes;
-    /* In the background; 0: one per processor, at most 4. On Linux those that flush and merge have nice
-     * values of 5 and 10, so that they keep no reader or writer from a processor. */
+    /* In the background; 0: one per processor, at most 4. On Linux, threads that flush run at nice 5 and
+     * threads that merge at nice 10, so that readers and writers keep their processors. */
     unsigned threads;
     firn_compression compression;
     /* Read-only handles: also show commits that have not returned yet. They may never be

@@ -9,9 +9,11 @@
  * A slot is found in this order: a free one; one of a new slab, while the budget has room; the
  * next one that the clock releases. The clock goes round all slots: a slot that was hit since the
  * last round stays and its mark is lowered; a slot whose mark reaches zero is evicted. Hits set
- * marks (fi_block_cache_slot_touch), higher ones for blocks of indexes. The longer the hand
- * searches, the more it lowers marks, so no search goes round and round. In the steady state none
- * of this takes the mutex: the hand is an atomic counter, and a slot is claimed by its own word.
+ * marks (fi_block_cache_slot_touch), higher ones for blocks of indexes. A block that was made from
+ * blocks in use has a mark from the beginning, and those lose theirs (compaction.c). The longer the
+ * hand searches, the more it lowers marks, so no search goes round and round. In the steady state
+ * none of this takes the mutex: the hand is an atomic counter, and a slot is claimed by its own
+ * word.
  *
  * Larger blocks have a clock of their own. They are found, pinned and unpinned like slots; only
  * allocating and freeing their memory takes the mutex, once for each time that a block is read in.

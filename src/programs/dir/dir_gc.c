@@ -337,8 +337,9 @@ const struct fi_command fi_dir_gc = {
     .options = options,
     .help = "Deletes packs that no checkpoint of any workspace of the store needs. Rewrites a\n"
             "pack if at least a fiftieth of it is not needed, and a pack of less than 16 MiB\n"
-            "if anything in it is not needed; small packs are joined into one. gc says how\n"
-            "much unneeded data remains; with --full, none does. Expired checkpoints of all\n"
+            "if anything in it is not needed; small packs are joined into one. There the\n"
+            "versions of a file lie side by side, where they compress best. gc says how much\n"
+            "unneeded data remains; with --full, none does. Expired checkpoints of all\n"
             "workspaces of the store are deleted first (see firn help delete). Checkpoints\n"
             "that were deleted less than 7 days ago can still be brought back, so what they\n"
             "need stays; with --now it goes, and firn undelete finds nothing. Other commands\n"

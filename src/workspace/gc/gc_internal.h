@@ -59,7 +59,7 @@ enum fi_gc_fate {
     FI_GC_REWRITE /* its live objects move to a new pack */
 };
 
-/* One pack of the list. */
+/* One pack of the list. One that is rewritten is present and has something alive. */
 struct fi_gc_pack {
     uint32_t number;
     bool is_present;
@@ -82,6 +82,13 @@ struct fi_gc_pack {
     uint64_t moved;            /* of the live ones, so far */
     uint64_t swept;            /* of the dead ones, by slices so far (gc_slice.c) */
 };
+
+/* Whether live objects of the pack are moved to a new one of that level. */
+static inline bool
+fi_gc_moves_to(const struct fi_gc_pack *pack, int level)
+{
+    return pack->fate == FI_GC_REWRITE && pack->target == level;
+}
 
 /* Bounds of memory, and of the space that is needed beside the store. */
 struct fi_gc_limits {
@@ -133,6 +140,8 @@ FIRN_MUST_CHECK int fi_gc_report_progress(struct fi_gc *gc, const char *phase,
 /* The same, for callers that have done much since the last call. */
 FIRN_MUST_CHECK int fi_gc_report_progress_now(struct fi_gc *gc, const char *phase,
                                               uint64_t objects_done, firn_error *err);
+/* The same, while objects are moved. */
+FIRN_MUST_CHECK int fi_gc_report_moved(struct fi_gc *gc, uint64_t objects_done, firn_error *err);
 /* Reports damage that does not end a collection. */
 void fi_gc_report_damage(struct fi_gc *gc, const char *text);
 
@@ -162,13 +171,13 @@ fi_gc_is_finding(int rc)
 /* Moves live objects out of packs that are to be rewritten, and retires these packs. */
 FIRN_MUST_CHECK int fi_gc_move(struct fi_gc *gc, firn_error *err);
 
-/* Whether live objects that move to a pack of that level should be placed by their names; not if
- * there are too many for that. */
-bool fi_gc_names_pays(const struct fi_gc *gc, int level);
-/* Adds them to a new pack in the order of their names, all that can be read and have one. They must
- * be moved afterwards as if nothing had happened: what the pack has is not added again. Requires:
- * fi_gc_names_pays. */
-FIRN_MUST_CHECK int fi_gc_names_place(struct fi_gc *gc, int level,
+/* Whether live objects with so many bytes, before compression, should be placed by their names; not
+ * if there are too many for that. */
+bool fi_gc_names_pays(const struct fi_gc *gc, uint64_t bytes);
+/* Adds the live objects that move to that level, and have so many bytes, to a new pack in the order
+ * of their names, as far as they have one and can be read. They must be moved afterwards as if
+ * nothing had happened: what the pack has is not added again. Requires: fi_gc_names_pays. */
+FIRN_MUST_CHECK int fi_gc_names_place(struct fi_gc *gc, int level, uint64_t bytes,
                                       struct fi_objects_session_lane *lane, firn_error *err);
 
 /* Some frames of a pack that is to be rewritten, for fi_gc_move_parts. */

@@ -18,14 +18,18 @@
  *      objects already moved keep their places in the new pack. This is reported, and the
  *      collection continues.
  *
+ * If one new pack has room for everything that moves to it, and that is known to be alive, most of
+ * it is placed first, in the order of names (gc_names.c). The frames are then read as always; what
+ * the new pack has already is not added again, and counts as moved.
+ *
  * Without a table (gc_join.c) everything that the index has in the packs counts as alive.
  * (I3) Then a pack is retired only if all objects that it has were visited, and the index has none
  *      of them at another place in this pack.
  *
  * (I4) A frame whose objects are all alive, and that is as large as frames are made, is copied as
  *      it is stored, after it was decoded and its objects were verified. Exceptions: it is to be
- *      compressed at a higher level, or versions follow one of its objects. A frame that the save
- *      could not make smaller is never compressed again: it would be in vain.
+ *      compressed at a higher level, versions follow one of its objects, or the new pack has one. A
+ *      frame that the save could not make smaller is never compressed again: it would be in vain.
  *
  * Each level has new packs of its own (gc_plan.c). A collection in slices (gc_auto.c)
  * moves some frames at a time; it retires the packs itself, once it knows that they are empty.
@@ -274,7 +278,6 @@ static int
 move_frames(struct moving *moving, struct firn_pack *file, const struct fi_gc_part *part,
             firn_error *err)
 {
-    const char *phase = moving->gc->options->recompress_level > 0 ? "recompress" : "move";
     uint32_t count = fi_pack_walk_count(file);
     int rc = FIRN_OK;
     for (uint32_t i = part->first; rc == FIRN_OK && i < part->end && i < count; i++) {
@@ -288,7 +291,7 @@ move_frames(struct moving *moving, struct firn_pack *file, const struct fi_gc_pa
             moving->is_target_failing = rc != FIRN_OK;
         }
         if (rc == FIRN_OK) {
-            rc = fi_gc_report_progress_now(moving->gc, phase, moving->moved_in_all, err);
+            rc = fi_gc_report_moved(moving->gc, moving->moved_in_all, err);
             moving->is_target_failing = rc != FIRN_OK;
         }
     }
@@ -384,38 +387,53 @@ effort_of(const struct fi_gc *gc, int level)
     return bytes <= LITTLE_BYTES_MAX && level < LEVEL_OF_LITTLE ? LEVEL_OF_LITTLE : level;
 }
 
-/* Whether all that moves to this level fits one new pack, which nothing finishes early. */
-static bool
-fits_one_pack(const struct moving *moving, int level)
+/* What moves to one level. */
+struct sums {
+    size_t packs;
+    uint64_t bytes; /* of the packs */
+    uint64_t live_count;
+    uint64_t live_bytes;
+};
+
+static struct sums
+sum_up(const struct fi_gc *gc, int level)
 {
-    const struct fi_gc *gc = moving->gc;
-    uint64_t bytes = moving->bytes;
-    uint64_t live_bytes = 0;
-    uint64_t objects = 0;
-    size_t packs = moving->done_count;
+    struct sums sums = {0};
     for (size_t i = 0; i < gc->pack_count; i++) {
         const struct fi_gc_pack *pack = &gc->packs[i];
-        if (pack->fate == FI_GC_REWRITE && pack->target == level) {
-            bytes += pack->size_bytes;
-            live_bytes += pack->live_bytes;
-            objects += pack->live_count;
-            packs++;
+        if (fi_gc_moves_to(pack, level)) {
+            sums.packs++;
+            sums.bytes += pack->size_bytes;
+            sums.live_count += pack->live_count;
+            sums.live_bytes += pack->live_bytes;
         }
     }
-    return objects < gc->limits->pack_objects && live_bytes < gc->limits->pack_bytes &&
-           bytes < gc->limits->give_back_bytes && packs < SOURCES_MAX;
+    return sums;
+}
+
+/* Whether all of it fits one new pack, which nothing finishes early. */
+static bool
+fits_one_pack(const struct moving *moving, const struct sums *sums)
+{
+    const struct fi_gc_limits *limits = moving->gc->limits;
+    return sums->live_count < limits->pack_objects && sums->live_bytes < limits->pack_bytes &&
+           moving->bytes + sums->bytes < limits->give_back_bytes &&
+           moving->done_count + sums->packs < SOURCES_MAX;
 }
 
 /* Places what moves to this level by names, if that pays. */
 static int
 move_by_names(struct moving *moving, int level, firn_error *err)
 {
-    moving->is_one_pack = fits_one_pack(moving, level) && fi_gc_names_pays(moving->gc, level);
+    const struct sums sums = sum_up(moving->gc, level);
+    moving->is_one_pack =
+        fits_one_pack(moving, &sums) && fi_gc_names_pays(moving->gc, sums.live_bytes);
     if (!moving->is_one_pack) {
         return FIRN_OK;
     }
     int rc = gc_move_begin(moving, err);
-    return rc == FIRN_OK ? fi_gc_names_place(moving->gc, level, moving->lane, err) : rc;
+    return rc == FIRN_OK ? fi_gc_names_place(moving->gc, level, sums.live_bytes, moving->lane, err)
+                         : rc;
 }
 
 /* Moves the packs whose target is this level. */
@@ -429,7 +447,7 @@ move_level(struct moving *moving, int level, firn_error *err)
     int rc = move_by_names(moving, level, err);
     for (size_t i = 0; rc == FIRN_OK && i < gc->pack_count; i++) {
         struct fi_gc_pack *pack = &gc->packs[i];
-        if (pack->fate != FI_GC_REWRITE || pack->target != level) {
+        if (!fi_gc_moves_to(pack, level)) {
             continue;
         }
         DCHECK(pack->level <= pack->target);
@@ -437,6 +455,7 @@ move_level(struct moving *moving, int level, firn_error *err)
         rc = move_pack(moving, pack, err);
         if (rc == FIRN_OK &&
             (moving->bytes >= gc->limits->give_back_bytes || moving->done_count == SOURCES_MAX)) {
+            DCHECK(!moving->is_one_pack); /* (I1) of gc_names.c */
             rc = give_back(moving, err);
             moving->bytes = 0;
         }

@@ -11,7 +11,7 @@
  * after joins takes 18 MB in this way. (git sorts what it packs by names for the same reason.)
  *
  * Names have numbers in the order in which they are met. Those of one directory are neighbours, and
- * so are its contents in a pack: a restore reads few frames again.
+ * so are its contents in a pack: a restore decodes few frames twice.
  *
  * What is moved may be more than memory holds. So numbers are divided into shares with about
  * limits->share_bytes of contents. For each the packs are walked once, and what belongs to it is
@@ -26,7 +26,8 @@
  *
  * (I1) All that is placed goes into one new pack, which is not finished before all old packs were
  *      walked: the index must lead to the old places until then, because gc_move.c counts what it
- *      meets there. (fits_one_pack of gc_move.c, and an assertion there.)
+ *      meets there. (fits_one_pack of gc_move.c sees to it; asserted wherever a pack is finished
+ *      there.)
  *
  * Memory: 4 bytes for each object, some 40 for each name; for a share half as much again as its
  * bytes at most, and some 90 for each object in it.
@@ -298,7 +299,7 @@ gather_from(struct placing *placing, const struct fi_gc_pack *pack, struct firn_
             rc = fi_pack_walk_frame(file, placing->gc->scratch, i, gc_names_meet, placing, err);
         }
         if (rc == FIRN_OK) {
-            rc = fi_gc_report_progress(placing->gc, "move", 0, err);
+            rc = fi_gc_report_moved(placing->gc, 0, err);
             placing->is_target_failing = rc != FIRN_OK;
         }
     }
@@ -328,23 +329,6 @@ gather_pack(struct placing *placing, const struct fi_gc_pack *pack, firn_error *
 
 /* ---- all shares ---- */
 
-/* Packs whose objects are moved to one of this level. */
-static bool
-is_moved(const struct fi_gc_pack *pack, int level)
-{
-    return pack->fate == FI_GC_REWRITE && pack->target == level && pack->is_present;
-}
-
-static uint64_t
-count_moved(const struct fi_gc *gc, int level)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < gc->pack_count; i++) {
-        bytes += is_moved(&gc->packs[i], level) ? gc->packs[i].live_bytes : 0;
-    }
-    return bytes;
-}
-
 /* The end of the share that begins with a name: names with about so many bytes. */
 static uint32_t
 end_of_share(const struct fi_gc_names *names, uint32_t first, uint64_t bytes)
@@ -366,7 +350,7 @@ place_shares(struct placing *placing, int level, uint64_t share_bytes, firn_erro
         placing->end_name = end_of_share(gc->names, placing->first_name, share_bytes);
         DCHECK(placing->end_name > placing->first_name);
         for (size_t i = 0; i < gc->pack_count; i++) {
-            if (is_moved(&gc->packs[i], level)) {
+            if (fi_gc_moves_to(&gc->packs[i], level)) {
                 FI_TRY_RETURN(gather_pack(placing, &gc->packs[i], err));
             }
         }
@@ -376,20 +360,19 @@ place_shares(struct placing *placing, int level, uint64_t share_bytes, firn_erro
 }
 
 bool
-fi_gc_names_pays(const struct fi_gc *gc, int level)
+fi_gc_names_pays(const struct fi_gc *gc, uint64_t bytes)
 {
-    const uint64_t bytes = count_moved(gc, level);
     return gc->names != NULL && gc->names->bytes > 0 && !gc->is_short_of_space && bytes > 0 &&
            bytes / gc->limits->share_bytes < SHARES_MAX;
 }
 
 int
-fi_gc_names_place(struct fi_gc *gc, int level, struct fi_objects_session_lane *lane,
+fi_gc_names_place(struct fi_gc *gc, int level, uint64_t bytes, struct fi_objects_session_lane *lane,
                   firn_error *err)
 {
     struct placing placing = {.gc = gc, .lane = lane, .contents = {.chunk_size = 1 << 20}};
-    const uint64_t shares = count_moved(gc, level) / gc->limits->share_bytes + 1;
-    DCHECK(fi_gc_names_pays(gc, level));
+    const uint64_t shares = bytes / gc->limits->share_bytes + 1;
+    DCHECK(fi_gc_names_pays(gc, bytes));
     fi_hash_map_init(&placing.map, sizeof(struct placed), fi_hash_map_first, fi_hash_map_same_hash);
     int rc = fi_pack_scratch_create(SCRATCH_FRAMES, &placing.scratch, err);
     if (rc == FIRN_OK) {

@@ -36,6 +36,13 @@ fi_gc_report_progress_now(struct fi_gc *gc, const char *phase, uint64_t objects_
     return rc == FIRN_OK ? FIRN_OK : fi_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
+int
+fi_gc_report_moved(struct fi_gc *gc, uint64_t objects_done, firn_error *err)
+{
+    const char *phase = gc->options->recompress_level > 0 ? "recompress" : "move";
+    return fi_gc_report_progress_now(gc, phase, objects_done, err);
+}
+
 void
 fi_gc_report_damage(struct fi_gc *gc, const char *text)
 {

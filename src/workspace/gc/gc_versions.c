@@ -27,8 +27,9 @@
  *
  * When the walk comes to the delta itself, the new pack has the object already and does not add it
  * again; the object counts as moved all the same. This is right as long as the index leads to one
- * of the two places. If the live objects are known and counted, nothing is brought together: a base
- * that no delta needs any more would be garbage by the next collection.
+ * of the two places. If the live objects are known and counted, nothing is brought together here: a
+ * base that no delta needs any more would be garbage by the next collection. Then gc_names.c brings
+ * together what is alive in its own right.
  *
  * (I1) Only what the index has at exactly that place counts (gc_wants.c). Not checked: the
  *      index is asked for each.

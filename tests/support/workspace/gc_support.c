@@ -299,6 +299,21 @@ count_file(void *ctx, const struct fi_os_dirent *entry)
     return FIRN_OK;
 }
 
+void
+gc_visit_packs(struct ws_world *world, void (*visit)(void *ctx, struct firn_pack *pack), void *ctx)
+{
+    struct fi_ws_opened opened;
+    check(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), &world->err);
+    for (size_t i = 0; i < fi_objects_pack_count(opened.objects); i++) {
+        struct firn_pack *pack;
+        uint32_t number = fi_objects_pack_at(opened.objects, i)->number;
+        check(fi_objects_pack_acquire(opened.objects, number, &pack, &world->err), &world->err);
+        visit(ctx, pack);
+        fi_objects_pack_release(opened.objects, number);
+    }
+    check(fi_ws_opened_close(world->ws, &opened, false, &world->err), &world->err);
+}
+
 struct gc_facts
 gc_look(struct ws_world *world)
 {

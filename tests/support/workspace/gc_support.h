@@ -52,6 +52,10 @@ void gc_neighbour_close(struct ws_world *neighbour);
 /* Has the index lead to a place so many bytes further for the object with this content. */
 void gc_mislead(struct ws_world *world, const char *content, int by);
 
+/* Calls visit with each pack in use, in the order of their numbers. */
+void gc_visit_packs(struct ws_world *world, void (*visit)(void *ctx, struct firn_pack *pack),
+                    void *ctx);
+
 struct gc_facts {
     uint64_t packs;   /* in use, by the list */
     uint64_t retired; /* by the list, with a file */

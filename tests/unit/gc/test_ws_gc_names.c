@@ -2,8 +2,6 @@
  *
  * unit/gc: a collection places versions of one file next to each other.
  */
-#include "handle/ws_opened.h"
-#include "objects/objects_internal.h"
 #include "pack/pack.h"
 #include "support/test.h"
 #include "support/test_random.h"
@@ -116,27 +114,23 @@ see(void *ctx, const firn_hash *hash, const struct fi_pack_location *at, firn_sl
     return FIRN_OK;
 }
 
+static void
+see_all(void *ctx, struct firn_pack *pack)
+{
+    struct fi_pack_scratch *scratch;
+    firn_error err;
+    assert_int_equal(fi_pack_scratch_create(1, &scratch, &err), FIRN_OK);
+    for (uint32_t i = 0; i < fi_pack_walk_count(pack); i++) {
+        assert_int_equal(fi_pack_walk_frame(pack, scratch, i, see, ctx, &err), FIRN_OK);
+    }
+    fi_pack_scratch_destroy(scratch);
+}
+
 static struct seen
 look(struct ws_world *world)
 {
-    struct fi_ws_opened opened;
-    struct fi_pack_scratch *scratch;
     struct seen seen = {.last = FILES};
-    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), FIRN_OK);
-    assert_int_equal(fi_pack_scratch_create(1, &scratch, &world->err), FIRN_OK);
-    for (size_t i = 0; i < opened.objects->pack_count; i++) {
-        struct firn_pack *file;
-        uint32_t number = opened.objects->packs[i].entry.number;
-        assert_int_equal(fi_objects_pack_acquire(opened.objects, number, &file, &world->err),
-                         FIRN_OK);
-        for (uint32_t j = 0; j < fi_pack_walk_count(file); j++) {
-            assert_int_equal(fi_pack_walk_frame(file, scratch, j, see, &seen, &world->err),
-                             FIRN_OK);
-        }
-        fi_objects_pack_release(opened.objects, number);
-    }
-    fi_pack_scratch_destroy(scratch);
-    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    gc_visit_packs(world, see_all, &seen);
     return seen;
 }
 

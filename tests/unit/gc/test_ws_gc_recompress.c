@@ -248,26 +248,23 @@ struct frames {
     uint64_t stored[64];
 };
 
+static void
+count_frames(void *ctx, struct firn_pack *pack)
+{
+    struct frames *frames = ctx;
+    for (uint32_t i = 0; i < fi_pack_walk_count(pack); i++) {
+        struct fi_pack_frame_size size = fi_pack_frame_size_of(pack, i);
+        frames->plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
+        assert_true(frames->count < 64);
+        frames->stored[frames->count++] = size.stored;
+    }
+}
+
 static struct frames
 look_at_frames(struct ws_world *world)
 {
-    struct fi_ws_opened opened;
     struct frames frames = {0};
-    assert_int_equal(fi_ws_opened_open(world->ws, FI_WS_READ, &opened, &world->err), FIRN_OK);
-    for (size_t i = 0; i < opened.objects->pack_count; i++) {
-        struct firn_pack *file;
-        uint32_t number = opened.objects->packs[i].entry.number;
-        assert_int_equal(fi_objects_pack_acquire(opened.objects, number, &file, &world->err),
-                         FIRN_OK);
-        for (uint32_t j = 0; j < fi_pack_walk_count(file); j++) {
-            struct fi_pack_frame_size size = fi_pack_frame_size_of(file, j);
-            frames.plain += size.raw > 500000 && size.stored == size.raw ? 1 : 0;
-            assert_true(frames.count < 64);
-            frames.stored[frames.count++] = size.stored;
-        }
-        fi_objects_pack_release(opened.objects, number);
-    }
-    assert_int_equal(fi_ws_opened_close(world->ws, &opened, false, &world->err), FIRN_OK);
+    gc_visit_packs(world, count_frames, &frames);
     return frames;
 }
 
