@@ -30,20 +30,23 @@
  * alone. A run that is compacted before it has a graph passes its forerunner on to the output.
  *
  * Searches walk each graph, so there should be few: a run ends when its graphs are as large as they
- * may be (compaction_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is
- * built if it and the open graphs would need more memory than may be held, seven eighths of the
- * cache's budget. Graphs may be so large that one can be built while its forerunner and the run's
- * other graphs are open: in larger ones no compaction could take over links. A run may have twice
- * the budget's bytes, so that a table of long texts does not become one run that each compaction
- * rewrites. That limits no run of vectors alone: the old and the new graph together take at least
+ * may be (compaction_writer.c), and smaller ones are merged (compaction_garbage.c). If a graph and
+ * the open ones would need more memory than may be held, seven eighths of the cache's budget, it
+ * has lists instead of links (graph/graph_lists.c): it is searched from the disk. If a tree has
+ * LISTED_FACTOR times as many rows as a run with links may have, most runs have lists in any case;
+ * then the number of rows limits no run, because the larger a run is, the smaller is the part of
+ * it that a search reads. Otherwise graphs may be so large that one can be built while its
+ * forerunner and the run's other graphs are open: in larger ones no compaction could take over
+ * links. A run may have twice the budget's bytes, so that a table of long texts does not become one
+ * run that each compaction rewrites. That limits no run of vectors alone: the old and the new graph together take at least
  * half of their bytes.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are marked as seen. (Not checked:
  *      note_seen is called right after that was found.)
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
  *
- * Memory: for building, as much as the cache allows to be held; larger runs get no graph. The
- * forerunner is dropped if that makes room.
+ * Memory: for building, as much as the cache allows to be held; the forerunner is dropped if that
+ * makes room. Lists take a third of that; they are built even if it cannot be held.
  *
  * Failure: the file is removed, and the next call tries again, without any forerunners, since these
  * may be what fills the disk. A damaged run is left alone until the next opening.
@@ -59,8 +62,9 @@
 
 enum {
     ROWS_MIN = 4096,
-    SAMPLE = 1 << 16, /* rows of which the memory for one is computed */
-    BUDGET_FACTOR = 2 /* how large a run may be, by the cache's budget */
+    SAMPLE = 1 << 16,  /* rows of which the memory for one is computed */
+    BUDGET_FACTOR = 2, /* how large a run may be, by the cache's budget */
+    LISTED_FACTOR = 4  /* of the rows that one run with links may have: more rows have lists */
 };
 
 /* What is to be built. */
@@ -156,10 +160,27 @@ dimensions_of(const struct fi_column_layout *layout, uint32_t column)
     return size / 4;
 }
 
-struct fi_lsm_graph_limits
-fi_compaction_graph_limits_of(const struct fi_lsm *lsm, const struct fi_column_layout *layout)
+/* Rows in the newest version, each counted as often as runs have it. */
+static uint64_t
+rows_of(const struct fi_lsm_tree *tree)
 {
-    const uint64_t budget = fi_block_cache_budget_bytes(lsm->options.cache);
+    uint64_t rows = 0;
+    fi_os_mutex_lock(&tree->lsm->mutex);
+    const struct fi_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
+        for (size_t i = 0; i < version->levels[level].count; i++) {
+            rows += fi_version_file(&version->levels[level], i)->info.entry_count;
+        }
+    }
+    fi_os_mutex_unlock(&tree->lsm->mutex);
+    return rows;
+}
+
+struct fi_lsm_graph_limits
+fi_compaction_graph_limits_of(const struct fi_lsm_tree *tree, const struct fi_column_layout *layout)
+{
+    const uint64_t budget = fi_block_cache_budget_bytes(tree->lsm->options.cache);
     uint64_t open = 0;
     uint64_t building = 0;
     for (size_t i = 0; i < layout->graph_count; i++) {
@@ -171,7 +192,10 @@ fi_compaction_graph_limits_of(const struct fi_lsm *lsm, const struct fi_column_l
         building = building < own ? own : building;
     }
     const uint64_t row = (open + building + SAMPLE - 1) / SAMPLE;
-    const uint64_t rows = row == 0 ? 0 : budget / 8 * 7 / row;
+    uint64_t rows = row == 0 ? 0 : budget / 8 * 7 / row;
+    if (rows >= ROWS_MIN && rows_of(tree) / LISTED_FACTOR > rows) {
+        rows = FI_GRAPH_ROWS_MAX;
+    }
     return (struct fi_lsm_graph_limits){.rows = rows < ROWS_MIN            ? 0
                                                 : rows > FI_GRAPH_ROWS_MAX ? FI_GRAPH_ROWS_MAX
                                                                            : rows,
@@ -383,8 +407,7 @@ static void
 note_layout(struct graph_work *graph)
 {
     struct fi_lsm_tree *tree = graph->work->tree;
-    const struct fi_lsm_graph_limits limits =
-        fi_compaction_graph_limits_of(graph->lsm, graph->layout);
+    const struct fi_lsm_graph_limits limits = fi_compaction_graph_limits_of(tree, graph->layout);
     fi_os_mutex_lock(&graph->lsm->mutex);
     tree->graph_limits = limits;
     graph->has_joint = graph->has_joint || fi_compaction_garbage_has_joint_locked(tree);
@@ -524,6 +547,22 @@ compaction_graph_hold(const struct graph_work *graph, uint64_t bytes)
     return fi_block_cache_hold_graph(cache, (size_t)bytes);
 }
 
+/* Holds memory for building a graph; if there is too little, it is to have lists. What those take
+ * is held, too, if possible. */
+static size_t
+hold_or_list(const struct graph_work *graph, struct fi_graph_build_options *build, uint64_t rows)
+{
+    const uint64_t bytes = fi_graph_build_bytes(&build->parameters, rows);
+    if (compaction_graph_hold(graph, bytes)) {
+        return (size_t)bytes;
+    }
+    build->is_listed = true;
+    const uint64_t few = fi_graph_lists_build_bytes(&build->parameters, rows);
+    return few <= SIZE_MAX && fi_block_cache_hold_graph(graph->lsm->files.env.cache, (size_t)few)
+               ? (size_t)few
+               : 0;
+}
+
 /* Builds and writes the graph; out->number is 0 if the run cannot have one. */
 static int
 make_graph(struct graph_work *graph, const struct fi_compaction_graph_options *options,
@@ -556,12 +595,10 @@ make_graph(struct graph_work *graph, const struct fi_compaction_graph_options *o
         .os = graph->lsm->os,
         .threads = options->threads,
         .step = &step};
-    uint64_t bytes = fi_graph_build_bytes(&build.parameters, source.rows);
-    if (!compaction_graph_hold(graph, bytes)) {
-        goto out;
+    held = hold_or_list(graph, &build, source.rows);
+    if (!build.is_listed) {
+        FI_TRY(pin_old(graph, &old, &old_pin, &build.old, err));
     }
-    held = (size_t)bytes;
-    FI_TRY(pin_old(graph, &old, &old_pin, &build.old, err));
     rc = write_graph(graph, &source, &build, out, err);
     if (rc == FIRN_CANCELLED && graph->is_over) {
         rc = FIRN_OK;

@@ -68,7 +68,8 @@ struct fi_compaction_work *fi_compaction_work_make_locked(struct fi_lsm_tree *tr
     __attribute__((warn_unused_result));
 
 struct fi_column_layout;
-struct fi_lsm_graph_limits fi_compaction_graph_limits_of(const struct fi_lsm *lsm,
+/* How large runs of a tree may be. The mutex is not held. */
+struct fi_lsm_graph_limits fi_compaction_graph_limits_of(const struct fi_lsm_tree *tree,
                                                          const struct fi_column_layout *layout);
 /* Whether neighbours of the last level should be merged, so that they have one graph. The mutex is
  * held. */

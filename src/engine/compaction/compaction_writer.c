@@ -49,7 +49,7 @@ fi_compaction_writer_begin(struct fi_compaction_writer *writer, struct fi_lsm *l
     if (kind->has_layout) {
         FI_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
         own.layout = layout;
-        writer->graph_limits = fi_compaction_graph_limits_of(lsm, layout);
+        writer->graph_limits = fi_compaction_graph_limits_of(tree, layout);
     }
     FI_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
 out:

@@ -9,8 +9,8 @@
  * their vectors, computes the exact distances, and leaves out rows that its snapshot does not see.
  *
  * A graph is built in memory, written to a sealed file, and read from there through the block
- * cache. Its nodes are numbered from 0; each is one row of the run, and all others that have the
- * same vector.
+ * cache. One that the cache cannot hold has lists of near nodes instead of links. Its nodes are
+ * numbered from 0; each is one row of the run, and all others that have the same vector.
  *
  * Threads: a graph that is built or open is searched by any number of threads, each with a scratch
  * of its own.
@@ -72,6 +72,9 @@ struct fi_graph_build_options {
     /* An open graph of a run whose rows are partly the same: its links are kept, if that pays
      * (graph_merge.c). NULL: there is none. Borrowed */
     const struct fi_graph *old;
+    /* It will not be kept in memory, and has lists instead of links (graph_lists.c): it is built in
+     * less memory, and searches of it read more. */
+    bool is_listed;
 };
 /* How a graph was built. */
 struct fi_graph_build_counts {
@@ -83,6 +86,8 @@ struct fi_graph_build_counts {
  * when it is open. */
 uint64_t fi_graph_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows);
 uint64_t fi_graph_read_bytes_of(const struct fi_graph_parameters *parameters, uint64_t rows);
+/* Likewise for one that is listed; it takes hardly any memory when it is open. */
+uint64_t fi_graph_lists_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows);
 /* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A
  * vector with a number that is not finite, and under COSINE a zero vector, is left out. */
 FIRN_MUST_CHECK int fi_graph_build(const struct fi_graph_source *source,
@@ -111,6 +116,8 @@ extern const struct fi_run_kind fi_graph_read_kind;
 const struct fi_graph *fi_graph_read_of(const struct fi_run *run);
 
 const struct fi_graph_parameters *fi_graph_search_parameters(const struct fi_graph *graph);
+/* Whether it has lists instead of links. */
+bool fi_graph_search_is_listed(const struct fi_graph *graph);
 /* The number of rows of the run that it was built for. */
 uint64_t fi_graph_search_rows(const struct fi_graph *graph);
 /* The number of rows that it has: all except those that were left out. */

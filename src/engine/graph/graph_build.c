@@ -75,6 +75,9 @@ struct build {
     void (*task)(struct worker *worker);
     struct fi_os_jobs *jobs; /* NULL: one thread */
     unsigned threads;
+    uint32_t team_count; /* of what team_task is called with */
+    void (*team_task)(void *ctx, struct fi_graph_scratch *scratch, uint32_t begin, uint32_t end);
+    void *team_ctx;
     struct worker workers[THREADS_MAX];
 };
 
@@ -535,13 +538,12 @@ out:
 }
 
 static int
-measure_all(struct build *build, const struct fi_graph_source *source, firn_error *err)
+measure_widths(struct build *build, firn_error *err)
 {
     build->graph->widths.is_measured = true;
     if (build->measure == NULL) {
         return FIRN_OK;
     }
-    FI_TRY_RETURN(compare_all(build, source, err));
     do {
         FI_TRY_RETURN(fi_step_report(build->options->step, 0, 0, err));
         FI_TRY_RETURN(run_all(build, walk_task, false, err));
@@ -764,10 +766,62 @@ fi_graph_build_counts_of(const struct fi_graph *graph)
 static bool
 graph_build_fits(const struct fi_graph_parameters *parameters, const struct fi_graph *old)
 {
-    return old != NULL && old->parameters.metric == parameters->metric &&
+    return old != NULL && !old->is_listed && old->parameters.metric == parameters->metric &&
            old->parameters.dimensions == parameters->dimensions &&
            old->parameters.m == parameters->m &&
            old->parameters.ef_construction == parameters->ef_construction;
+}
+
+static int
+make_links(struct build *build, const struct fi_graph_source *source, firn_error *err)
+{
+    struct fi_graph *graph = build->graph;
+    FI_TRY_RETURN(adopt(build, err));
+    FI_TRY_RETURN(make_order(build, err));
+    FI_TRY_RETURN(link_all(build, err));
+    FI_TRY_RETURN(connect_all(build, err));
+    graph->counts.kept = build->kept;
+    graph->counts.is_damaged = build->merge.is_damaged;
+    for (unsigned i = 0; i < build->threads; i++) {
+        graph->counts.compared += build->workers[i].scratch->evaluated;
+    }
+    FI_TRY_RETURN(build->measure == NULL ? FIRN_OK : compare_all(build, source, err));
+    return measure_widths(build, err);
+}
+
+static void
+team_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    uint32_t begin;
+    uint32_t end;
+    while (take_step(build, build->team_count, &begin, &end)) {
+        build->team_task(build->team_ctx, worker->scratch, begin, end);
+    }
+}
+
+static int
+run_team(void *ctx, uint32_t count,
+         void (*task)(void *task_ctx, struct fi_graph_scratch *scratch, uint32_t begin,
+                      uint32_t end),
+         void *task_ctx, firn_error *err)
+{
+    struct build *build = ctx;
+    build->team_count = count;
+    build->team_task = task;
+    build->team_ctx = task_ctx;
+    FI_TRY_RETURN(fi_step_report(build->options->step, 0, 0, err));
+    return run_all(build, team_task, false, err);
+}
+
+/* What is nearest to the queries is found while nodes are in the order of their rows. */
+static int
+make_lists(struct build *build, const struct fi_graph_source *source, firn_error *err)
+{
+    FI_TRY_RETURN(build->measure == NULL ? FIRN_OK : compare_all(build, source, err));
+    const struct fi_graph_team team = {build, run_team};
+    FI_TRY_RETURN(fi_graph_lists_make(build->graph, &team, build->measure, err));
+    return measure_widths(build, err);
 }
 
 int
@@ -798,19 +852,12 @@ fi_graph_build(const struct fi_graph_source *source, const struct fi_graph_build
     build->threads = options->threads == 0 || !fi_os_has_threads(options->os) ? 1
                      : options->threads > THREADS_MAX                         ? THREADS_MAX
                                                                               : options->threads;
-    build->merge.old = graph_build_fits(parameters, options->old) ? options->old : NULL;
+    graph->is_listed = options->is_listed;
+    build->merge.old =
+        !options->is_listed && graph_build_fits(parameters, options->old) ? options->old : NULL;
     FI_TRY(fi_graph_nodes_make(source, options, graph, &build->merge, &build->measure, err));
     FI_TRY(open_build(build, err));
-    FI_TRY(adopt(build, err));
-    FI_TRY(make_order(build, err));
-    FI_TRY(link_all(build, err));
-    FI_TRY(connect_all(build, err));
-    graph->counts.kept = build->kept;
-    graph->counts.is_damaged = build->merge.is_damaged;
-    for (unsigned i = 0; i < build->threads; i++) {
-        graph->counts.compared += build->workers[i].scratch->evaluated;
-    }
-    FI_TRY(measure_all(build, source, err));
+    FI_TRY(options->is_listed ? make_lists(build, source, err) : make_links(build, source, err));
     *out = graph;
     graph = NULL;
 out:
@@ -836,6 +883,8 @@ fi_graph_build_destroy(struct fi_graph *graph)
     fi_free(graph->upper_nodes);
     fi_free(graph->upper_starts);
     fi_free(graph->upper_links);
+    fi_free(graph->list_starts);
+    fi_free(graph->centers);
     fi_free((void *)(uintptr_t)graph->codes.place);
     fi_free((void *)(uintptr_t)graph->links.place);
     fi_os_pages_unmap(&graph->code_pages);

@@ -239,6 +239,40 @@ fi_graph_code_write(const struct fi_graph *graph, const uint8_t *vector, float *
     memcpy(record + stride - 4, &code.norm, 4);
 }
 
+static float
+sum_of_squares(const float *numbers, size_t count)
+{
+    float sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += numbers[i] * numbers[i];
+    }
+    return sum;
+}
+
+FI_GRAPH_SMALL void
+fi_graph_code_write_center(const struct fi_graph *graph, const float *mean, uint8_t *record)
+{
+    const size_t stride = graph->codes.stride;
+    struct quantised code = quantise(mean, graph->numbers, 128, record);
+    /* Under DOT the norms of nodes are 1, whatever their length: so the order of centers by their
+     * distance from a node is that by the norms of the centers less twice the products. */
+    code.norm = graph->parameters.metric == FI_VECTOR_DOT ? 1 + sum_of_squares(mean, graph->numbers)
+                                                          : code.norm;
+    memset(record + graph->numbers, 0, stride - graph->numbers);
+    memcpy(record + stride - 8, &code.scale, 4);
+    memcpy(record + stride - 4, &code.norm, 4);
+}
+
+FI_GRAPH_SMALL void
+fi_graph_code_end_centers(struct fi_graph *graph)
+{
+    const size_t stride = graph->codes.stride;
+    const float norm = 1;
+    for (size_t i = 0; graph->parameters.metric == FI_VECTOR_DOT && i < graph->list_count; i++) {
+        memcpy(graph->centers + i * stride + stride - 4, &norm, sizeof norm);
+    }
+}
+
 FI_GRAPH_SMALL int
 fi_graph_code_prepare(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                       firn_error *err)

@@ -547,7 +547,10 @@ keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, 
 {
     const struct fi_graph_array *codes = &exact->graph->codes;
     const uint32_t block = fi_graph_array_block(codes, candidate->node);
-    const uint8_t *record = fi_graph_array_at(codes, candidate->node);
+    const uint8_t *record =
+        exact->graph->is_listed
+            ? fi_graph_lists_record(exact->graph, exact->scratch, candidate->node)
+            : fi_graph_array_at(codes, candidate->node);
     struct fi_block_pin pin = {.data = NULL};
     float tail[2]; /* scale and norm */
     int rc = FIRN_OK;

@@ -5,7 +5,7 @@
  * A block file of kind VECTOR with these sections; all integers and floats are little-endian.
  *
  *   HEADER   one block:
- *     0      4  version, 2; or 1, without what follows the mean
+ *     0      4  version, 2; 3 for one with lists; or 1, without what follows the mean
  *     4      1  metric: enum fi_vector_metric
  *     5      1  the highest level, at most FI_GRAPH_LEVEL_MAX
  *     6      2  m
@@ -18,7 +18,7 @@
  *     40     4  the node where searches begin; 0 if there is none
  *     44     4  nodes above level 0
  *     48     4  lists of links above level 0
- *     52     4  flags: 1: nodes are not all rows
+ *     52     4  flags: 1: nodes are not all rows, or not in their order
  *     56     4  bytes of the record of a node's code
  *     60     4  twins: rows whose vector is that of a node's row
  *     64     8  scale (f64): what numbers are multiplied with
@@ -31,13 +31,18 @@
  *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare,
  *               u32; their recall for the nearest 10, 100 and 1,000, u16 each, in parts of 65,535,
  *               none smaller than that of the width before; u16 0
+ *            4  version 3: the number of lists, at most FI_GRAPH_LISTS_MAX
  *
  *   UPPER    blocks of up to FI_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0,
  *            ascending, u32 each; their levels, u8 each, from 1 on; then for each of them and each
  *            of its levels from 1 on a list of m links, u32 each
- *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
+ *   ROWS     likewise, with flag 1 alone: the row of each node, u32 each; without lists, ascending
  *   TWINS    likewise, if there are any: the nodes of all twins, u32 each, ascending; then their
  *            rows, u32 each
+ *   LISTS    likewise, in version 3 alone: the number of the last node of each list and one, u32
+ *            each; then the center of each, the record of a code
+ *
+ * With lists there are no links: no node is above level 0, nor are there blocks of links.
  *
  * Codes, links and vectors are blocks of no section. Each has as many records as go into
  * FI_GRAPH_BLOCK_SIZE bytes, one at least, and the last one the rest; they lie side by side from
@@ -57,11 +62,13 @@ enum {
     FI_GRAPH_SECTION_HEADER = 1,
     FI_GRAPH_SECTION_UPPER = 2,
     FI_GRAPH_SECTION_ROWS = 3,
-    FI_GRAPH_SECTION_TWINS = 4
+    FI_GRAPH_SECTION_TWINS = 4,
+    FI_GRAPH_SECTION_LISTS = 5
 };
 enum {
     FI_GRAPH_VERSION = 2,
     FI_GRAPH_VERSION_UNMEASURED = 1,
+    FI_GRAPH_VERSION_LISTS = 3,
     FI_GRAPH_HEADER_SIZE = 104,
     FI_GRAPH_FLAG_ROWS = 1,
     FI_GRAPH_LEVEL_MAX = 15,
@@ -69,7 +76,8 @@ enum {
     FI_GRAPH_PART_SIZE = 1 << 20,
     FI_GRAPH_CODE_TAIL = 8,   /* scale and norm */
     FI_GRAPH_WIDTHS_MAX = 17, /* from 16 on, each twice the one before, up to FI_GRAPH_EF_MAX */
-    FI_GRAPH_RECALLS = 3      /* for 10, 100 and 1,000 */
+    FI_GRAPH_RECALLS = 3,     /* for 10, 100 and 1,000 */
+    FI_GRAPH_LISTS_MAX = 1 << 14
 };
 #define FI_GRAPH_NONE UINT32_MAX
 

@@ -55,7 +55,7 @@ struct fi_graph {
     uint32_t measured;
     double scale;      /* graph_code.c */
     float *mean;       /* numbers of them */
-    uint32_t *rows_of; /* row of each node, ascending; NULL: its own number */
+    uint32_t *rows_of; /* row of each node, ascending without lists; NULL: its own number */
     /* Rows that have the vector of a node's row: the nodes, ascending, and the rows. */
     uint32_t *twin_nodes;
     uint32_t *twin_rows;
@@ -73,6 +73,13 @@ struct fi_graph {
     struct fi_graph_array links;
     struct fi_graph_array vectors; /* of one that is open; none has a place */
     uint32_t link_width;           /* of a list of level 0 */
+
+    /* With lists instead of links (graph_lists.c); no node is above level 0. */
+    bool is_listed;
+    uint32_t list_count;
+    uint32_t *list_starts; /* nodes; one more than there are lists */
+    uint8_t *centers;      /* records as those of codes */
+
     struct fi_graph_widths widths;
 
     /* One that was built. */
@@ -85,7 +92,8 @@ struct fi_graph {
     struct fi_block_cache *cache;
     uint64_t cache_file;
     struct fi_block_guide *guides; /* of each block of vectors */
-    size_t held;                   /* of the cache's budget; 0: blocks are not kept */
+    size_t held;                   /* of the cache's budget */
+    bool keeps_blocks;             /* of codes and links, once they were read */
     struct fi_graph_memos *memos;  /* NULL: none are kept; graph_memo.c */
     struct fi_run_summary summary;
 
@@ -115,6 +123,16 @@ struct fi_graph_pool {
 /* A walk that compares one in so many codes takes as long as comparing all, one after the other. */
 enum { FI_GRAPH_CODES_PART = 6 };
 
+/* Lists are read from one end to the other, so that they only have to compare fewer. */
+enum { FI_GRAPH_LISTS_PART = 2 };
+
+/* One in how many codes a search may compare without comparing all. */
+static inline uint32_t
+fi_graph_codes_part(bool is_listed)
+{
+    return is_listed ? FI_GRAPH_LISTS_PART : FI_GRAPH_CODES_PART;
+}
+
 /* Nodes whose codes are measured at once, at most. */
 enum { FI_GRAPH_BATCH_MAX = 64 };
 
@@ -143,6 +161,7 @@ struct fi_graph_scratch {
     size_t chosen_room;
     struct fi_graph_candidate *found; /* by walks that are measured */
     size_t found_room;
+    struct fi_graph_lists_read *lists; /* by the last search of lists; NULL: there was none */
 };
 
 static inline uint64_t
@@ -229,6 +248,10 @@ void fi_graph_code_set_scale(struct fi_graph *graph, const struct fi_graph_surve
 /* Writes the record of a vector. transformed: room for the numbers of a code. */
 void fi_graph_code_write(const struct fi_graph *graph, const uint8_t *vector, float *transformed,
                          uint8_t *record);
+/* Makes the record of a center from the mean of what the codes of nodes stand for. */
+void fi_graph_code_write_center(const struct fi_graph *graph, const float *mean, uint8_t *record);
+/* Centers were compared with nodes, and are to be compared with queries. */
+void fi_graph_code_end_centers(struct fi_graph *graph);
 /* Makes room for queries of the graph. */
 FIRN_MUST_CHECK int fi_graph_code_prepare(const struct fi_graph *graph,
                                           struct fi_graph_scratch *scratch, firn_error *err);
@@ -279,6 +302,9 @@ FIRN_MUST_CHECK int fi_graph_walk_measure_all(const struct fi_graph *graph,
 /* The same for the nodes of a memo whose codes were gathered. */
 void fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                     const struct fi_graph_gathered *gathered);
+/* The same for consecutive nodes whose records lie side by side. */
+void fi_graph_walk_measure_run(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                               uint32_t first, const uint8_t *records, size_t count);
 /* Whether a walk has met a node. */
 static inline bool
 fi_graph_walk_was_visited(const struct fi_graph_scratch *scratch, uint32_t node)
@@ -316,6 +342,34 @@ fi_graph_find_upper(const struct fi_graph *graph, uint32_t node)
     return low < graph->upper_count && graph->upper_nodes[low] == node ? (uint32_t)low
                                                                        : graph->upper_count;
 }
+
+/* ==== lists (graph_lists.c) ==== */
+
+struct fi_graph_measure;
+/* The threads of a build: run calls task with parts of 0 to count, and a scratch that is prepared
+ * for codes, from all threads. */
+struct fi_graph_team {
+    void *ctx;
+    int (*run)(void *ctx, uint32_t count,
+               void (*task)(void *task_ctx, struct fi_graph_scratch *scratch, uint32_t begin,
+                            uint32_t end),
+               void *task_ctx, firn_error *err);
+};
+/* Divides the nodes into lists, and gives them new numbers, here and in the measure, which may be
+ * NULL. Requires: the graph has codes in memory, and no links. Fails as the team does;
+ * FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int fi_graph_lists_make(struct fi_graph *graph, const struct fi_graph_team *team,
+                                        struct fi_graph_measure *measure, firn_error *err);
+/* Puts the nearest nodes of some lists into the pool, which has that limit. Requires: a walk was
+ * begun. */
+FIRN_MUST_CHECK int fi_graph_lists_search(const struct fi_graph *graph,
+                                          struct fi_graph_scratch *scratch, size_t limit,
+                                          firn_error *err);
+/* The record of a node that the last search has read; NULL: it has not, or no longer. */
+const uint8_t *fi_graph_lists_record(const struct fi_graph *graph,
+                                     const struct fi_graph_scratch *scratch, uint32_t node);
+/* NULL is fine. */
+void fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists);
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 
@@ -409,6 +463,9 @@ void fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, cons
  * order. Another thread may do so for another query. */
 void fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t first,
                               const uint8_t *const *vectors, size_t count);
+/* Nodes get other numbers. Requires: all comparing was ended, and no walk was done. NULL is
+ * fine. */
+void fi_graph_measure_renumber(struct fi_graph_measure *measure, const uint32_t *number_of);
 /* Ends the comparing for query i. */
 void fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i);
 /* Walks for query i with the present width, and counts what it finds. Another thread may do so for
@@ -440,6 +497,9 @@ FIRN_MUST_CHECK int fi_graph_nodes_make(const struct fi_graph_source *source,
 
 /* ==== files (graph_read.c) ==== */
 
+/* Where a block of an array is in the file. */
+struct fi_block_ref fi_graph_read_ref(const struct fi_graph *graph,
+                                      const struct fi_graph_array *array, uint32_t block);
 /* Reads a block that the caller unpins. */
 FIRN_MUST_CHECK int fi_graph_read_pinned(const struct fi_graph *graph,
                                          const struct fi_graph_array *array, uint32_t block,

@@ -214,6 +214,20 @@ fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i)
     fi_sort_u64(query->near, query->count);
 }
 
+void
+fi_graph_measure_renumber(struct fi_graph_measure *measure, const uint32_t *number_of)
+{
+    for (uint32_t i = 0; measure != NULL && i < QUERIES; i++) {
+        struct query *query = &measure->queries[i];
+        query->node = number_of[query->node];
+        for (size_t at = 0; at < query->count; at++) {
+            const uint64_t node = number_of[query->near[at] >> 32];
+            query->near[at] = node << 32 | (uint32_t)query->near[at];
+        }
+        fi_sort_u64(query->near, query->count);
+    }
+}
+
 /* ---- walking ---- */
 
 /* The place of a node among the nearest; NEAR_MAX: it has none. */
@@ -249,12 +263,18 @@ count_hits(struct query *query, const struct fi_graph_candidate *found, size_t c
     }
 }
 
+static bool
+is_entry(const struct fi_graph_measure *measure, const struct query *query)
+{
+    return !measure->graph->is_listed && query->node == measure->graph->entry;
+}
+
 int
 fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
                       struct fi_graph_scratch *scratch, firn_error *err)
 {
     struct query *query = &measure->queries[i];
-    if (query->node == measure->graph->entry) {
+    if (is_entry(measure, query)) {
         return FIRN_OK; /* without it there is no walk */
     }
     const struct fi_graph_search_options options = {.wanted = measure->ef, .ef = measure->ef};
@@ -286,7 +306,7 @@ recall_of(const struct fi_graph_measure *measure, size_t r)
     double squares = 0;
     uint32_t walks = 0;
     for (uint32_t i = 0; i < QUERIES; i++) {
-        if (measure->queries[i].node == measure->graph->entry) {
+        if (is_entry(measure, &measure->queries[i])) {
             continue;
         }
         const double hits = (double)measure->queries[i].hits[r];
@@ -312,7 +332,7 @@ fi_graph_measure_next(struct fi_graph_measure *measure, struct fi_graph *graph)
     for (uint32_t i = 0; i < QUERIES; i++) {
         evaluated += measure->queries[i].evaluated;
     }
-    const uint64_t most = (uint64_t)graph->count * QUERIES / FI_GRAPH_CODES_PART;
+    const uint64_t most = (uint64_t)graph->count * QUERIES / fi_graph_codes_part(graph->is_listed);
     if (evaluated > most) {
         return false;
     }

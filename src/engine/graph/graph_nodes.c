@@ -189,7 +189,7 @@ random_level(const struct fi_graph *graph, uint32_t node)
 {
     uint32_t level = 0;
     uint64_t random = fi_graph_mix(graph->parameters.seed, node);
-    while (random % graph->parameters.m == 0 && level < FI_GRAPH_LEVEL_MAX) {
+    while (!graph->is_listed && random % graph->parameters.m == 0 && level < FI_GRAPH_LEVEL_MAX) {
         level++;
         random = fi_graph_mix(random, level);
     }
@@ -279,10 +279,12 @@ fi_graph_nodes_make(const struct fi_graph_source *source,
         goto out;
     }
     fi_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
-    fi_graph_read_array_set(&graph->links, (size_t)graph->link_width * 4, graph->count);
+    fi_graph_read_array_set(&graph->links, (size_t)graph->link_width * 4,
+                            graph->is_listed ? 0 : graph->count);
     FI_TRY(map_array(options->os, &graph->codes, graph->count, &graph->code_pages, err));
     FI_TRY(map_array(options->os, &graph->links, graph->count, &graph->link_pages, err));
-    memset(graph->link_pages.data, 0xff, (size_t)graph->count * graph->link_width * 4);
+    memset(graph->link_pages.data, 0xff,
+           (size_t)graph->links.blocks * graph->links.per_block * graph->links.stride);
     FI_TRY(fi_graph_measure_create(graph, out_measure, err));
     encoding.measure = *out_measure;
     FI_TRY(read_all(graph, source, take_code, &encoding, err));

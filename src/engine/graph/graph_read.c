@@ -2,7 +2,8 @@
  *
  * graph/graph_read.c: a graph's file: opening, reading blocks, verifying all.
  *
- * Opening reads the header, the levels above 0, and the rows of nodes if some rows have none. Codes
+ * Opening reads the header, the levels above 0 or the lists, and the rows of nodes if they are not
+ * those of the run, in order. Codes
  * and links are read block by block, when a walk first uses a block. If the cache can hold all of
  * them while the graph is open, each block is pinned once and stays; a table has its address.
  * Otherwise a walk pins the blocks that it uses, and unpins them: this is slower, but takes no
@@ -53,8 +54,8 @@ fi_graph_read_array_set(struct fi_graph_array *array, size_t stride, uint32_t co
     array->blocks = (uint32_t)(((size_t)count + per_block - 1) / per_block);
 }
 
-static struct fi_block_ref
-ref_of(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t block)
+struct fi_block_ref
+fi_graph_read_ref(const struct fi_graph *graph, const struct fi_graph_array *array, uint32_t block)
 {
     const uint32_t full = array->per_block * array->stride;
     const struct fi_block_ref first = {array->offset, full + graph->overhead, full};
@@ -69,7 +70,7 @@ fi_graph_read_pinned(const struct fi_graph *graph, const struct fi_graph_array *
                      uint32_t block, enum fi_block_cache_use use, struct fi_block_pin *out,
                      firn_error *err)
 {
-    const struct fi_block_ref ref = ref_of(graph, array, block);
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, array, block);
     int rc = fi_block_cache_read(graph->cache, graph->cache_file, graph->reader, &ref, use, NULL,
                                  out, err);
     if (rc == FIRN_OK && out->size != ref.raw_size) {
@@ -87,7 +88,7 @@ fi_graph_read_block(const struct fi_graph *graph, const struct fi_graph_array *a
     const uint8_t *nothing = NULL;
     int rc;
     DCHECK(block < array->blocks && graph->reader != NULL);
-    if (graph->held == 0) {
+    if (!graph->keeps_blocks) {
         rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err);
         *out = pin->data;
         return rc;
@@ -117,7 +118,7 @@ pin_vector(const struct fi_graph *graph, uint32_t node, struct fi_block_pin *pin
 {
     const struct fi_graph_array *array = &graph->vectors;
     uint32_t block = fi_graph_array_block(array, node);
-    const struct fi_block_ref ref = ref_of(graph, array, block);
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, array, block);
     int rc = FIRN_OK;
     CHECK(node < graph->count);
     if (!fi_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
@@ -240,11 +241,15 @@ makes_sense(const struct fi_graph *graph, const struct header *header)
 {
     const struct fi_graph_parameters *parameters = &graph->parameters;
     bool has_rows = (header->flags & FI_GRAPH_FLAG_ROWS) != 0;
+    const bool has_fewer = graph->count < graph->rows;
     if (parameters->dimensions == 0 || parameters->dimensions > FI_VECTOR_DIMENSIONS_MAX ||
         parameters->m < FI_GRAPH_M_MIN || parameters->m > FI_GRAPH_M_MAX ||
         graph->rows > FI_GRAPH_ROWS_MAX || graph->count > graph->rows ||
         graph->twin_count > graph->rows - graph->count ||
-        has_rows != (graph->count < graph->rows)) {
+        has_rows != (has_fewer || graph->is_listed)) {
+        return false;
+    }
+    if (graph->is_listed && (graph->upper_count > 0 || graph->top_level > 0)) {
         return false;
     }
     return graph->codes.stride == fi_graph_code_stride(parameters->dimensions) &&
@@ -359,12 +364,13 @@ read_header(struct fi_graph *graph, struct header *header, firn_error *err)
         rc = graph_read_refuse(graph, "the header of a graph is too short", err);
         goto out;
     }
-    if (version < FI_GRAPH_VERSION_UNMEASURED || version > FI_GRAPH_VERSION) {
+    if (version < FI_GRAPH_VERSION_UNMEASURED || version > FI_GRAPH_VERSION_LISTS) {
         rc = fi_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
                           "'%s': version %u of a graph is not known",
                           fi_block_reader_path(graph->reader), version);
         goto out;
     }
+    graph->is_listed = version == FI_GRAPH_VERSION_LISTS;
     if (!get_header(&reader, graph, header) || !makes_sense(graph, header)) {
         rc = graph_read_refuse(graph, "the header of a graph makes no sense", err);
         goto out;
@@ -381,6 +387,11 @@ read_header(struct fi_graph *graph, struct header *header, firn_error *err)
         rc = graph_read_refuse(graph, "the mean of a graph is no number", err);
     } else if (version > FI_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
         rc = graph_read_refuse(graph, "the measured widths of a graph make no sense", err);
+    } else if (graph->is_listed &&
+               (!fi_reader_le32(&reader, &graph->list_count) ||
+                graph->list_count > FI_GRAPH_LISTS_MAX || graph->list_count > graph->count ||
+                (graph->list_count == 0) != (graph->count == 0))) {
+        rc = graph_read_refuse(graph, "the number of lists of a graph makes no sense", err);
     } else if (fi_reader_left(&reader) != 0) {
         rc = graph_read_refuse(graph, "the header of a graph is too long", err);
     }
@@ -462,7 +473,7 @@ read_rows(struct fi_graph *graph, const struct header *header, firn_error *err)
     }
     for (uint32_t i = 0; i < graph->count; i++) {
         uint32_t row = fi_load_le32(bytes.data + 4 * (size_t)i);
-        if (row >= graph->rows || (i > 0 && row <= graph->rows_of[i - 1])) {
+        if (row >= graph->rows || (!graph->is_listed && i > 0 && row <= graph->rows_of[i - 1])) {
             rc = graph_read_refuse(graph, "the rows of a graph make no sense", err);
             goto out;
         }
@@ -510,17 +521,17 @@ read_twins(struct fi_graph *graph, firn_error *err)
     int rc;
     FI_TRY(
         read_stream(graph, FI_GRAPH_SECTION_TWINS, 8 * (uint64_t)graph->twin_count, &bytes, err));
-    if (graph->twin_count == 0) {
-        goto out;
+    if (graph->twin_count == 0 && !graph->is_listed) {
+        goto out; /* rows ascend, so none is there twice */
     }
-    graph->twin_nodes = fi_alloc_array(graph->twin_count, sizeof *graph->twin_nodes);
-    graph->twin_rows = fi_alloc_array(graph->twin_count, sizeof *graph->twin_rows);
+    graph->twin_nodes = fi_alloc_array((size_t)graph->twin_count + 1, sizeof *graph->twin_nodes);
+    graph->twin_rows = fi_alloc_array((size_t)graph->twin_count + 1, sizeof *graph->twin_rows);
     marks = fi_alloc_zeroed((size_t)(graph->rows / 64 + 1) * sizeof *marks);
     if (graph->twin_nodes == NULL || graph->twin_rows == NULL || marks == NULL) {
         rc = fi_error_no_memory(err, "a graph");
     } else if (!take_twins(graph, &bytes, marks)) {
         rc = graph_read_refuse(graph, "the twins of a graph make no sense", err);
-    } else {
+    } else if (graph->twin_count > 0) {
         /* There are more rows than nodes. */
         memset(marks, 0, (size_t)(graph->rows / 64 + 1) * sizeof *marks);
         for (uint32_t i = 0; i < graph->twin_count; i++) {
@@ -531,6 +542,38 @@ read_twins(struct fi_graph *graph, firn_error *err)
     }
 out:
     fi_free(marks);
+    fi_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Ends must ascend up to the number of nodes. */
+static int
+read_lists(struct fi_graph *graph, firn_error *err)
+{
+    const size_t count = graph->list_count;
+    const size_t centers = count * graph->codes.stride;
+    struct fi_buf bytes = {0};
+    int rc;
+    FI_TRY(read_stream(graph, FI_GRAPH_SECTION_LISTS, 4 * (uint64_t)count + centers, &bytes, err));
+    graph->list_starts = fi_alloc_zeroed((count + 1) * sizeof *graph->list_starts);
+    graph->centers = fi_alloc(centers + 1);
+    if (graph->list_starts == NULL || graph->centers == NULL) {
+        rc = fi_error_no_memory(err, "a graph");
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        graph->list_starts[i + 1] = fi_load_le32(bytes.data + 4 * i);
+        if (graph->list_starts[i + 1] < graph->list_starts[i]) {
+            rc = graph_read_refuse(graph, "the lists of a graph make no sense", err);
+            goto out;
+        }
+    }
+    if (graph->is_listed && graph->list_starts[count] != graph->count) {
+        rc = graph_read_refuse(graph, "the lists of a graph make no sense", err);
+    } else if (count > 0) {
+        memcpy(graph->centers, bytes.data + 4 * count, centers);
+    }
+out:
     fi_buf_deinit(&bytes);
     return rc;
 }
@@ -580,9 +623,23 @@ fi_graph_read_bytes_of(const struct fi_graph_parameters *parameters, uint64_t ro
            fi_graph_memo_bytes(counted, codes.stride);
 }
 
+/* Of one whose blocks are not kept. */
+static uint64_t
+listed_bytes(const struct fi_graph *graph)
+{
+    const struct fi_graph_array *codes = &graph->codes;
+    return codes->blocks * (sizeof *codes->place + sizeof *codes->pin) +
+           graph->vectors.blocks * sizeof *graph->guides + 4 * (uint64_t)graph->numbers +
+           8 * (uint64_t)graph->twin_count + 4 * (uint64_t)graph->count +
+           graph->list_count * (4 + (uint64_t)codes->stride);
+}
+
 uint64_t
 fi_graph_read_bytes(const struct fi_graph *graph)
 {
+    if (graph->is_listed) {
+        return listed_bytes(graph);
+    }
     uint64_t lists = graph->upper_starts[graph->upper_count];
     return array_bytes(&graph->codes) + array_bytes(&graph->links) +
            graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
@@ -626,6 +683,8 @@ graph_close(struct fi_run *run)
     fi_free(graph->upper_nodes);
     fi_free(graph->upper_starts);
     fi_free(graph->upper_links);
+    fi_free(graph->list_starts);
+    fi_free(graph->centers);
     fi_free(graph);
 }
 
@@ -649,7 +708,8 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
     graph->summary.identity = fi_load_le64(fi_block_reader_id(graph->reader)->bytes);
     FI_TRY(read_header(graph, &header, err));
     fi_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
-    fi_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width, graph->count);
+    fi_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width,
+                            graph->is_listed ? 0 : graph->count);
     fi_graph_read_array_set(&graph->vectors, 4 * (size_t)graph->parameters.dimensions,
                             graph->count);
     if (!lies_inside(graph, &graph->codes) || !lies_inside(graph, &graph->links) ||
@@ -667,10 +727,12 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
     FI_TRY(read_upper(graph, &header, err));
     FI_TRY(read_rows(graph, &header, err));
     FI_TRY(read_twins(graph, err));
+    FI_TRY(read_lists(graph, err));
     uint64_t bytes = fi_graph_read_bytes(graph);
     if (bytes <= SIZE_MAX && fi_block_cache_hold_graph(graph->cache, (size_t)bytes)) {
         graph->held = (size_t)bytes;
-        graph->memos = fi_graph_memo_create();
+        graph->keeps_blocks = !graph->is_listed;
+        graph->memos = graph->keeps_blocks ? fi_graph_memo_create() : NULL;
     }
     *out = &graph->base;
     graph = NULL;

@@ -51,6 +51,7 @@ fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch)
     fi_free(scratch->touched);
     fi_free(scratch->chosen);
     fi_free(scratch->found);
+    fi_graph_lists_read_destroy(scratch->lists);
     fi_free(scratch);
 }
 
@@ -58,6 +59,12 @@ const struct fi_graph_parameters *
 fi_graph_search_parameters(const struct fi_graph *graph)
 {
     return &graph->parameters;
+}
+
+bool
+fi_graph_search_is_listed(const struct fi_graph *graph)
+{
+    return graph->is_listed;
 }
 
 uint64_t
@@ -188,6 +195,18 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
     return FIRN_OK;
 }
 
+/* Nodes that are allowed, where they are not in the order of rows. */
+static int
+add_listed(struct batch *batch, const uint64_t *allowed, firn_error *err)
+{
+    for (uint32_t node = 0; node < batch->graph->count; node++) {
+        if (fi_graph_walk_is_allowed(batch->graph, allowed, node)) {
+            FI_TRY_RETURN(graph_search_add(batch, node, err));
+        }
+    }
+    return FIRN_OK;
+}
+
 /* Nodes whose own row is not allowed, but one of its twins. */
 static int
 add_twins(struct batch *batch, const uint64_t *allowed, firn_error *err)
@@ -224,7 +243,9 @@ measure_allowed(const struct fi_graph *graph, const struct fi_graph_search_optio
         gathered = fi_graph_memo_gather(graph, options->memo);
         batch.gathered = gathered;
     }
-    if (options->allowed != NULL) {
+    if (options->allowed != NULL && graph->is_listed) {
+        FI_TRY(add_listed(&batch, options->allowed, err));
+    } else if (options->allowed != NULL) {
         FI_TRY(add_rows(&batch, options->allowed, err));
         FI_TRY(add_twins(&batch, options->allowed, err));
     }
@@ -239,11 +260,17 @@ out:
     return rc;
 }
 
+/* Keeps at most so many nodes, which are all that a walk keeps, or fewer of those that are found in
+ * lists. */
 static int
-graph_search_walk(const struct fi_graph *graph, size_t limit, uint64_t evaluated_max,
+graph_search_walk(const struct fi_graph *graph, size_t limit, size_t kept, uint64_t evaluated_max,
                   struct fi_graph_scratch *scratch, firn_error *err)
 {
     FI_TRY_RETURN(fi_graph_walk_prepare(graph, scratch, limit, err));
+    if (graph->is_listed) {
+        fi_graph_walk_begin(scratch, kept);
+        return fi_graph_lists_search(graph, scratch, limit, err);
+    }
     FI_TRY_RETURN(fi_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
     DCHECK(scratch->pool.count > 0);
     uint32_t node = fi_graph_item_node(scratch->pool.items[0]);
@@ -311,7 +338,7 @@ plan(const struct fi_graph *graph, const struct fi_graph_search_options *options
         return false;
     }
     spent += fi_graph_recall_compared(graph, filtered->limit);
-    return spent < allowed / FI_GRAPH_CODES_PART;
+    return spent < allowed / fi_graph_codes_part(graph->is_listed);
 }
 
 /* Walks until enough is found; *out_is_over: comparing what is allowed costs less. */
@@ -333,8 +360,8 @@ walk_filtered(const struct fi_graph *graph, const struct fi_graph_search_options
         if (*out_is_over) {
             break;
         }
-        FI_TRY_RETURN(
-            graph_search_walk(graph, filtered.limit, options->allowed_count, scratch, err));
+        FI_TRY_RETURN(graph_search_walk(graph, filtered.limit, filtered.limit,
+                                        options->allowed_count, scratch, err));
         const size_t found =
             graph_search_collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
         if (found >= wanted) {
@@ -393,7 +420,7 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
             FI_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {
-            FI_TRY(graph_search_walk(graph, ef, UINT64_MAX, scratch, err));
+            FI_TRY(graph_search_walk(graph, ef, most, UINT64_MAX, scratch, err));
         }
         *out_count = graph_search_collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
         /* (I1) */

@@ -303,6 +303,26 @@ fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_graph_scr
     scratch->evaluated += gathered->count;
 }
 
+void
+fi_graph_walk_measure_run(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                          uint32_t first, const uint8_t *records, size_t count)
+{
+    const size_t stride = graph->codes.stride;
+    for (size_t i = 0; i < count; i += 4) {
+        const size_t n = count - i < 4 ? count - i : 4;
+        const uint8_t *four[4];
+        uint32_t nodes[4];
+        float distances[4];
+        for (size_t k = 0; k < 4; k++) {
+            four[k] = records + (k < n ? i + k : i) * stride;
+            nodes[k] = first + (uint32_t)(i + k);
+        }
+        fi_graph_code_measure_four(graph, &scratch->query, four, distances);
+        offer_four(&scratch->pool, distances, nodes, n);
+    }
+    scratch->evaluated += count;
+}
+
 int
 fi_graph_walk_measure_all(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                           const uint32_t *nodes, size_t count, firn_error *err)

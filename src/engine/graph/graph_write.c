@@ -6,12 +6,18 @@
  * determines the places of all; the header, which contains these places, comes after them. One
  * thread writes, so that the blocks are contiguous.
  *
+ * Vectors come in the order of rows. If nodes are in lists, the source is read several times, and
+ * each time the vectors of some megabytes of nodes are put in order.
+ *
  * (I1) Of two arrays of blocks each block begins where the one before ends (checked).
  */
 #include "graph/graph_internal.h"
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/mem.h"
+
+enum { SORTED_BYTES = 8 << 20 }; /* of vectors at a time */
 
 static int
 add_block(struct fi_block_writer *writer, firn_slice bytes, uint32_t section, firn_error *err)
@@ -90,6 +96,73 @@ out:
     return rc;
 }
 
+/* Vectors of nodes that are in lists. */
+struct sorted {
+    uint32_t *node_of; /* of each row; FI_GRAPH_NONE: it has none */
+    uint8_t *vectors;  /* of the nodes from `first` on */
+    uint32_t first;
+    uint32_t end;
+};
+
+static int
+read_sorted(const struct fi_graph *graph, const struct fi_graph_source *source,
+            const struct sorted *sorted, firn_error *err)
+{
+    const uint8_t *vectors[FI_GRAPH_READ_MAX];
+    const size_t size = 4 * (size_t)graph->parameters.dimensions;
+    uint32_t found = 0;
+    for (uint64_t first = 0; first < graph->rows;) {
+        size_t count = fi_graph_step(graph, graph->rows - first);
+        FI_TRY_RETURN(source->read(source->ctx, first, count, vectors, err));
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t node = sorted->node_of[first + i];
+            if (node >= sorted->first && node < sorted->end) {
+                CHECK(vectors[i] != NULL);
+                memcpy(sorted->vectors + (node - sorted->first) * size, vectors[i], size);
+                found++;
+            }
+        }
+        first += count;
+    }
+    CHECK(found == sorted->end - sorted->first);
+    return FIRN_OK;
+}
+
+static int
+add_sorted_vectors(struct fi_block_writer *writer, const struct fi_graph *graph,
+                   const struct fi_graph_source *source, uint64_t *out_offset, firn_error *err)
+{
+    const size_t size = 4 * (size_t)graph->parameters.dimensions;
+    const uint32_t step = SORTED_BYTES / (uint32_t)size + 1;
+    struct blocks blocks = {writer, fi_graph_per_block(size) * size, {0}, 0, out_offset};
+    struct sorted sorted = {.node_of = fi_alloc_array((size_t)graph->rows + 1, 4),
+                            .vectors = fi_alloc_array(step, size)};
+    int rc = FIRN_OK;
+    *out_offset = 0;
+    if (sorted.node_of == NULL || sorted.vectors == NULL) {
+        rc = fi_error_no_memory(err, "a graph");
+        goto out;
+    }
+    memset(sorted.node_of, 0xff, (size_t)graph->rows * sizeof *sorted.node_of);
+    for (uint32_t node = 0; node < graph->count; node++) {
+        sorted.node_of[graph->rows_of[node]] = node;
+    }
+    for (; sorted.first < graph->count; sorted.first = sorted.end) {
+        const uint32_t left = graph->count - sorted.first;
+        sorted.end = sorted.first + (left < step ? left : step);
+        FI_TRY(read_sorted(graph, source, &sorted, err));
+        for (uint32_t node = sorted.first; node < sorted.end; node++) {
+            FI_TRY(add_record(&blocks, sorted.vectors + (node - sorted.first) * size, size, err));
+        }
+    }
+    FI_TRY(flush_block(&blocks, err));
+out:
+    fi_free(sorted.node_of);
+    fi_free(sorted.vectors);
+    fi_buf_deinit(&blocks.bytes);
+    return rc;
+}
+
 /* The vectors of the nodes, in their order. */
 static int
 add_vectors(struct fi_block_writer *writer, const struct fi_graph *graph,
@@ -160,8 +233,10 @@ put_header(const struct fi_graph *graph, const uint64_t offsets[3], struct fi_bu
 {
     const struct fi_graph_parameters *parameters = &graph->parameters;
     DCHECK(out->size == 0 && graph->count <= graph->rows);
-    FI_TRY_RETURN(fi_buf_append_le32(out, graph->widths.is_measured ? FI_GRAPH_VERSION
-                                                                    : FI_GRAPH_VERSION_UNMEASURED));
+    FI_TRY_RETURN(fi_buf_append_le32(out, graph->is_listed ? FI_GRAPH_VERSION_LISTS
+                                          : graph->widths.is_measured
+                                              ? FI_GRAPH_VERSION
+                                              : FI_GRAPH_VERSION_UNMEASURED));
     FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)parameters->metric));
     FI_TRY_RETURN(fi_buf_append_u8(out, (uint8_t)graph->top_level));
     FI_TRY_RETURN(put_le16(out, (uint16_t)parameters->m));
@@ -174,7 +249,7 @@ put_header(const struct fi_graph *graph, const uint64_t offsets[3], struct fi_bu
     FI_TRY_RETURN(fi_buf_append_le32(out, graph->entry));
     FI_TRY_RETURN(fi_buf_append_le32(out, graph->upper_count));
     FI_TRY_RETURN(fi_buf_append_le32(out, graph->upper_starts[graph->upper_count]));
-    FI_TRY_RETURN(fi_buf_append_le32(out, graph->count == graph->rows ? 0 : FI_GRAPH_FLAG_ROWS));
+    FI_TRY_RETURN(fi_buf_append_le32(out, graph->rows_of == NULL ? 0 : FI_GRAPH_FLAG_ROWS));
     FI_TRY_RETURN(fi_buf_append_le32(out, graph->codes.stride));
     FI_TRY_RETURN(fi_buf_append_le32(out, graph->twin_count));
     FI_TRY_RETURN(put_f64(out, graph->scale));
@@ -184,7 +259,20 @@ put_header(const struct fi_graph *graph, const uint64_t offsets[3], struct fi_bu
     }
     DCHECK(out->size == FI_GRAPH_HEADER_SIZE);
     FI_TRY_RETURN(fi_buf_append(out, graph->mean, graph->numbers * sizeof *graph->mean));
-    return graph->widths.is_measured ? put_widths(&graph->widths, out) : FIRN_OK;
+    if (graph->widths.is_measured) {
+        FI_TRY_RETURN(put_widths(&graph->widths, out));
+    }
+    return graph->is_listed ? fi_buf_append_le32(out, graph->list_count) : FIRN_OK;
+}
+
+static int
+put_lists(const struct fi_graph *graph, struct fi_buf *out)
+{
+    const size_t count = graph->list_count;
+    for (size_t i = 1; i <= count; i++) {
+        FI_TRY_RETURN(fi_buf_append_le32(out, graph->list_starts[i]));
+    }
+    return fi_buf_append(out, graph->centers, count * graph->codes.stride);
 }
 
 static int
@@ -214,9 +302,14 @@ fi_graph_write(const struct fi_graph *graph, const struct fi_graph_source *sourc
     DCHECK(graph->reader == NULL && source->rows == graph->rows);
     FI_TRY(fi_block_writer_create(dir, name, FI_BLOCK_FILE_VECTOR, &writer, err));
     FI_TRY(add_array(writer, graph, &graph->codes, graph->codes.stride, &offsets[0], err));
-    FI_TRY(
-        add_array(writer, graph, &graph->links, 8 * (size_t)graph->parameters.m, &offsets[1], err));
-    FI_TRY(add_vectors(writer, graph, source, &offsets[2], err));
+    if (graph->is_listed) {
+        offsets[1] = 0;
+        FI_TRY(add_sorted_vectors(writer, graph, source, &offsets[2], err));
+    } else {
+        FI_TRY(add_array(writer, graph, &graph->links, 8 * (size_t)graph->parameters.m, &offsets[1],
+                         err));
+        FI_TRY(add_vectors(writer, graph, source, &offsets[2], err));
+    }
     if (put_header(graph, offsets, &bytes) != FIRN_OK) {
         rc = fi_error_no_memory(err, "a graph");
         goto out;
@@ -241,6 +334,12 @@ fi_graph_write(const struct fi_graph *graph, const struct fi_graph_source *sourc
         goto out;
     }
     FI_TRY(add_stream(writer, &bytes, FI_GRAPH_SECTION_TWINS, err));
+    fi_buf_clear(&bytes);
+    if (put_lists(graph, &bytes) != FIRN_OK) {
+        rc = fi_error_no_memory(err, "a graph");
+        goto out;
+    }
+    FI_TRY(add_stream(writer, &bytes, FI_GRAPH_SECTION_LISTS, err));
     *out_identity = fi_load_le64(fi_block_writer_id(writer)->bytes);
     rc = fi_block_writer_finish(writer, out_bytes, err);
 out:

@@ -11,6 +11,10 @@
  * exact. A walk that finds fewer rows than wanted is repeated, four times as wide each time; at the
  * end all codes are compared.
  *
+ * Graphs that memory does not hold have lists of nodes instead of links (graph/graph_lists.c). They
+ * are searched with the same widths; but of what their lists contain, only the nearest by their
+ * codes are candidates.
+ *
  * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only
  * names rows that are among the nearest of the run.
  *
@@ -29,7 +33,11 @@
 #include "lsm/lsm_pieces.h"
 
 enum {
-    WIDER = 4,     /* factor of ef, each time too few rows were found */
+    WIDER = 4, /* factor of ef, each time too few rows were found */
+    /* Of nodes in lists so many are candidates: among the nearest by their codes are the nearest by
+     * their vectors. A walk has others, because it goes on from them. */
+    LISTED_TIMES = 4,
+    LISTED_LEAST = 64,
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };
 #define RECALL_DEFAULT 0.95
@@ -116,6 +124,10 @@ find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
     int rc = FIRN_OK;
     options.wanted = search_graph_smaller(options.wanted, FI_GRAPH_EF_MAX);
     options.most = search_graph_smaller(options.ef, FI_GRAPH_EF_MAX);
+    if (fi_graph_search_is_listed(graph)) {
+        options.most =
+            search_graph_smaller(options.most, LISTED_TIMES * options.wanted + LISTED_LEAST);
+    }
     options.most = options.most > options.wanted ? options.most : options.wanted;
     FI_TRY(make_room(graphs, options.most, err));
     do {

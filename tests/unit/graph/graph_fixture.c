@@ -115,8 +115,11 @@ graph_fixture_build(struct graph_fixture *fixture, struct fi_os *os, unsigned th
                     firn_error *err)
 {
     const struct fi_graph_source source = {fixture, fixture->rows, read_vectors};
-    const struct fi_graph_build_options options = {
-        .parameters = fixture->parameters, .os = os, .threads = threads, .old = fixture->old};
+    const struct fi_graph_build_options options = {.parameters = fixture->parameters,
+                                                   .os = os,
+                                                   .threads = threads,
+                                                   .old = fixture->old,
+                                                   .is_listed = fixture->is_listed};
     struct fi_graph *graph;
     int rc = fi_graph_build(&source, &options, &graph, err);
     assert_true((rc == FIRN_OK) == (graph != NULL));

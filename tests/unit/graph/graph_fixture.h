@@ -24,6 +24,7 @@ struct graph_fixture {
     float *vectors;
     uint8_t *missing;           /* one for each row that has no vector; NULL: none is missing */
     const struct fi_graph *old; /* what a build may keep of; NULL: nothing */
+    bool is_listed;             /* it has lists instead of links */
     struct fi_graph *graph;
     struct fi_graph_scratch *scratch;
     int read_fails; /* after so many calls of the source; 0: never */

@@ -31,6 +31,25 @@ struct file {
     uint64_t identity;
 };
 
+/* Of the files that tests write. */
+static bool are_listed;
+
+static int
+list_nodes(void **state)
+{
+    (void)state;
+    are_listed = true;
+    return 0;
+}
+
+static int
+link_nodes(void **state)
+{
+    (void)state;
+    are_listed = false;
+    return 0;
+}
+
 static void
 open_file_of(enum graph_fixture_style style, struct file *file, enum fi_vector_metric metric,
              uint32_t rows, uint32_t dimensions, bool has_missing, size_t cache_bytes)
@@ -40,6 +59,7 @@ open_file_of(enum graph_fixture_style style, struct file *file, enum fi_vector_m
     *file = (struct file){.bytes = 0};
     test_random_init(&random, "graph_file", 31);
     graph_fixture_init(&file->fixture, style, metric, rows, dimensions, &random);
+    file->fixture.is_listed = are_listed;
     if (has_missing) {
         file->fixture.missing = calloc(rows + 1, 1);
         assert_non_null(file->fixture.missing);
@@ -707,7 +727,7 @@ test_headers_that_make_no_sense_are_refused(void **state)
     assert_true(walk_file(&file, &opens));
     assert_false(opens);
     /* A version that is not known. */
-    fi_store_le32(good.data + header, 3);
+    fi_store_le32(good.data + header, 4);
     test_seal(good.data, good.size);
     test_file_write(file.dir, "bad", good.data, good.size);
     struct fi_run_env env = env_of(&file);
@@ -820,20 +840,30 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_written_is_found),
+        cmocka_unit_test_setup_teardown(test_what_was_written_is_found, list_nodes, link_nodes),
         cmocka_unit_test(test_without_room_in_the_cache_all_is_found),
+        cmocka_unit_test_setup_teardown(test_without_room_in_the_cache_all_is_found, list_nodes,
+                                        link_nodes),
         cmocka_unit_test(test_small_files_are_whole),
+        cmocka_unit_test_setup_teardown(test_small_files_are_whole, list_nodes, link_nodes),
         cmocka_unit_test(test_the_budget_is_given_back),
+        cmocka_unit_test_setup_teardown(test_the_budget_is_given_back, list_nodes, link_nodes),
         cmocka_unit_test(test_the_memory_of_an_open_graph_is_known_before),
         cmocka_unit_test(test_threads_share_an_open_graph),
+        cmocka_unit_test_setup_teardown(test_threads_share_an_open_graph, list_nodes, link_nodes),
         cmocka_unit_test(test_threads_share_what_is_remembered),
         cmocka_unit_test(test_threads_share_copies_of_codes),
         cmocka_unit_test(test_copies_have_a_limit),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
+        cmocka_unit_test_setup_teardown(test_every_flipped_bit_is_seen, list_nodes, link_nodes),
         cmocka_unit_test(test_lies_are_survived),
+        cmocka_unit_test_setup_teardown(test_lies_are_survived, list_nodes, link_nodes),
         cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
         cmocka_unit_test(test_measured_widths_are_kept),
         cmocka_unit_test(test_files_without_measured_widths_are_read),
         cmocka_unit_test(test_queries_far_from_all_rows_are_answered),
+        cmocka_unit_test_setup_teardown(test_queries_far_from_all_rows_are_answered, list_nodes,
+                                        link_nodes),
     };
     test_threads_only();
     return cmocka_run_group_tests_name("graph_file", tests, NULL, NULL);

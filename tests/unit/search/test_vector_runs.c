@@ -32,12 +32,18 @@ struct rig {
 };
 
 static void
-open_store(struct rig *rig)
+open_store_in(struct rig *rig, uint64_t memory_bytes)
 {
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
-    options.memory_bytes = MEMORY;
+    options.memory_bytes = memory_bytes;
     options.durability = FIRN_DURABILITY_OS;
     OK(firn_store_open(rig->path, &options, &rig->store, &err));
+}
+
+static void
+open_store(struct rig *rig)
+{
+    open_store_in(rig, MEMORY);
 }
 
 static void
@@ -163,6 +169,7 @@ assert_graphs_serve(const struct rig *rig)
     firn_search_result *found;
     options.metric = FIRN_METRIC_L2;
     options.k = K;
+    options.ef = 64;
     OK(firn_table_search(rig->table, "v", query, rig->dimensions, &options, &found, &err));
     firn_search_result_get_stats(found, &stats);
     assert_int_equal(firn_search_result_count(found), K);
@@ -198,6 +205,31 @@ a_larger_table_has_another_graph(void **state)
     add_index(&rig);
     size_t graphs = compact(&rig);
     assert_true(graphs == 2 || graphs == 3);
+    assert_graphs_serve(&rig);
+    end(&rig);
+}
+
+/* Five times as many rows as a graph in memory could have: all runs have lists, and are larger. With more memory they become one
+ * run with a graph. */
+static void
+a_table_far_beyond_memory_has_lists(void **state)
+{
+    struct rig rig;
+    begin(&rig, 256, 0);
+    fill_without_index(&rig, 40000);
+    add_index(&rig);
+    size_t graphs = compact(&rig);
+    print_message("%zu runs with lists\n", graphs);
+    assert_true(graphs >= 2 && graphs <= 4); /* codes of 11 MB, of which 7 could be held */
+    assert_graphs_serve(&rig);
+    fill(&rig, 40000, 50);
+    assert_true(compact(&rig) >= 2);
+    assert_graphs_serve(&rig);
+    OK(firn_store_close(rig.store, &err));
+    open_store_in(&rig, 16 * MEMORY);
+    OK(firn_table_open(rig.store, "t", &rig.table, &err));
+    assert_graphs_serve(&rig);
+    assert_int_equal(compact(&rig), 1);
     assert_graphs_serve(&rig);
     end(&rig);
 }
@@ -249,6 +281,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_as_large_as_its_graph_may_be),
         cmocka_unit_test(a_larger_table_has_another_graph),
+        cmocka_unit_test(a_table_far_beyond_memory_has_lists),
         cmocka_unit_test(runs_too_small_for_graphs_are_merged),
         cmocka_unit_test(a_merge_of_a_large_run_takes_no_more_memory),
     };

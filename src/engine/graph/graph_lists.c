@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_lists.c: nodes in lists instead of links between nodes, for graphs that memory cannot
+ * hold.
+ *
+ * A walk compares codes that lie anywhere, so it is only fast if all of them are in memory. A graph
+ * that is not to be kept in memory has no links. Its nodes are divided into lists of nodes that are
+ * near each other, each with a center; a search compares the query with all centers, and then with
+ * the nodes of the nearest lists (an inverted file: Sivic and Zisserman, "Video Google: A text
+ * retrieval approach to object matching in videos", 2003; for vectors, Jegou, Douze and Schmid,
+ * "Product quantization for nearest neighbor search", 2011). The nodes of a list have consecutive
+ * numbers, so their codes lie side by side in the file, and so do their vectors.
+ *
+ * Centers are found by Lloyd's algorithm among a sample of the nodes, and are codes as those of
+ * nodes are. Under DOT, centers are chosen by distance, and searches compare products with them.
+ *
+ * The width of a search (ef) means what it means for a walk, how many of the nearest nodes are
+ * kept: with that width, lists are read until PER_WIDTH times as many codes were compared. So
+ * widths are measured, and chosen, as for walks (graph_measure.c, graph_recall.c).
+ *
+ * (I1) Lists are consecutive, and all nodes are in them: starts ascend from 0 to the number of
+ *      nodes.
+ *
+ * Memory of a build: a sum for each number of each center, and 12 bytes for each node.
+ */
+#include "graph/graph_internal.h"
+
+#include "base/mem.h"
+#include "base/search.h"
+#include "base/sort.h"
+#include "codec/compress.h"
+
+enum {
+    NODES_PER_LIST = 128,
+    SAMPLE_PER_LIST = 24,
+    ROUNDS = 5,
+    PER_WIDTH = 32,
+    SORTED_LISTS = 32,       /* that are put in order first; then as many again, and so on */
+    AT_ONCE_BYTES = 1 << 20, /* of codes of a list that are read at once */
+    KEPT_BYTES = 16 << 20    /* of codes that a search has read */
+};
+
+/* ---- building ---- */
+
+struct gathering {
+    struct fi_graph *graph;
+    const struct fi_graph_team *team;
+    float *sums; /* of the nodes of each list in the sample, a number for each of a code */
+    uint32_t *counts;
+    uint32_t *list_of;   /* of each node */
+    uint32_t *number_of; /* the new one of each */
+    uint32_t first;      /* node of the sample */
+    uint32_t stride;     /* between two nodes of it */
+};
+
+static const uint8_t *
+center_of(const struct fi_graph *graph, uint32_t list)
+{
+    return graph->centers + (size_t)list * graph->codes.stride;
+}
+
+static uint8_t *
+node_record(const struct fi_graph *graph, uint32_t node)
+{
+    return graph->code_pages.data + (size_t)node * graph->codes.stride;
+}
+
+/* The list whose center is nearest to a node. */
+static uint32_t
+nearest_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node)
+{
+    struct fi_graph_query *query = &scratch->query;
+    float least = __builtin_inff();
+    uint32_t nearest = 0;
+    fi_graph_code_query_of(graph, node_record(graph, node), query);
+    for (uint32_t list = 0; list < graph->list_count; list += 4) {
+        const uint8_t *centers[4];
+        float distances[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
+        }
+        fi_graph_code_measure_four(graph, query, centers, distances);
+        for (uint32_t k = 0; k < 4; k++) {
+            if (distances[k] < least) {
+                least = distances[k];
+                nearest = list + k;
+            }
+        }
+    }
+    return nearest;
+}
+
+static void
+add_to_list(const struct gathering *gathering, uint32_t list, uint32_t node)
+{
+    const struct fi_graph *graph = gathering->graph;
+    const uint8_t *record = node_record(graph, node);
+    float *sums = gathering->sums + (size_t)list * graph->numbers;
+    float scale;
+    memcpy(&scale, record + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
+    for (uint32_t i = 0; i < graph->numbers; i++) {
+        sums[i] += scale * (float)(record[i] - 128);
+    }
+    gathering->counts[list]++;
+}
+
+/* Finds the lists of part of a sample. */
+static void
+find_lists(void *ctx, struct fi_graph_scratch *scratch, uint32_t begin, uint32_t end)
+{
+    const struct gathering *gathering = ctx;
+    for (uint32_t i = begin; i < end; i++) {
+        const uint32_t node = gathering->first + i * gathering->stride;
+        DCHECK(node < gathering->graph->count);
+        gathering->list_of[node] = nearest_list(gathering->graph, scratch, node);
+    }
+}
+
+/* Finds the lists of a sample: every so many nodes. */
+static int
+find_sample(struct gathering *gathering, uint32_t first, uint32_t stride, firn_error *err)
+{
+    const uint32_t count = (gathering->graph->count - first + stride - 1) / stride;
+    gathering->first = first;
+    gathering->stride = stride;
+    return gathering->team->run(gathering->team->ctx, count, find_lists, gathering, err);
+}
+
+/* Each round has another sample. */
+static int
+improve_centers(struct gathering *gathering, uint32_t round, firn_error *err)
+{
+    struct fi_graph *graph = gathering->graph;
+    const uint32_t sample = graph->list_count * SAMPLE_PER_LIST;
+    const uint32_t stride = graph->count / sample == 0 ? 1 : graph->count / sample;
+    memset(gathering->sums, 0, (size_t)graph->list_count * graph->numbers * sizeof(float));
+    memset(gathering->counts, 0, graph->list_count * sizeof *gathering->counts);
+    FI_TRY_RETURN(find_sample(gathering, round % stride, stride, err));
+    for (uint32_t node = round % stride; node < graph->count; node += stride) {
+        add_to_list(gathering, gathering->list_of[node], node);
+    }
+    for (uint32_t list = 0; list < graph->list_count; list++) {
+        float *sums = gathering->sums + (size_t)list * graph->numbers;
+        /* One that has lost all nodes stays where it is. */
+        for (uint32_t i = 0; i < graph->numbers && gathering->counts[list] > 0; i++) {
+            sums[i] /= (float)gathering->counts[list];
+        }
+        if (gathering->counts[list] > 0) {
+            fi_graph_code_write_center(graph, sums,
+                                       graph->centers + (size_t)list * graph->codes.stride);
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+find_centers(struct gathering *gathering, firn_error *err)
+{
+    struct fi_graph *graph = gathering->graph;
+    for (uint32_t list = 0; list < graph->list_count; list++) {
+        const uint64_t part = graph->count / graph->list_count;
+        const uint64_t within = fi_graph_mix(graph->parameters.seed, list) % part;
+        memcpy(graph->centers + (size_t)list * graph->codes.stride,
+               node_record(graph, (uint32_t)(list * part + within)), graph->codes.stride);
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        FI_TRY_RETURN(improve_centers(gathering, round, err));
+    }
+    return FIRN_OK;
+}
+
+/* Gives all nodes their lists, and new numbers by these. */
+static int
+divide(struct gathering *gathering, firn_error *err)
+{
+    struct fi_graph *graph = gathering->graph;
+    memset(graph->list_starts, 0, ((size_t)graph->list_count + 1) * sizeof *graph->list_starts);
+    if (graph->count > 0) {
+        FI_TRY_RETURN(find_sample(gathering, 0, 1, err));
+    }
+    for (uint32_t node = 0; node < graph->count; node++) {
+        graph->list_starts[gathering->list_of[node] + 1]++;
+    }
+    for (uint32_t list = 0; list < graph->list_count; list++) {
+        graph->list_starts[list + 1] += graph->list_starts[list];
+        gathering->counts[list] = graph->list_starts[list];
+    }
+    DCHECK(graph->list_starts[graph->list_count] == graph->count); /* (I1) */
+    for (uint32_t node = 0; node < graph->count; node++) {
+        gathering->number_of[node] = gathering->counts[gathering->list_of[node]]++;
+    }
+    return FIRN_OK;
+}
+
+/* Puts the codes where the new numbers say, cycle by cycle. */
+static void
+move_codes(const struct gathering *gathering, uint8_t *carried)
+{
+    const struct fi_graph *graph = gathering->graph;
+    const size_t stride = graph->codes.stride;
+    uint32_t *to = gathering->list_of; /* no longer needed; a node that is in its place leads to
+                                          itself */
+    memcpy(to, gathering->number_of, (size_t)graph->count * sizeof *to);
+    for (uint32_t node = 0; node < graph->count; node++) {
+        while (to[node] != node) {
+            const uint32_t target = to[node];
+            memcpy(carried, node_record(graph, target), stride);
+            memcpy(node_record(graph, target), node_record(graph, node), stride);
+            memcpy(node_record(graph, node), carried, stride);
+            to[node] = to[target];
+            to[target] = target;
+        }
+    }
+}
+
+/* Puts rows and twins where the new numbers say. */
+static int
+move_rows(const struct gathering *gathering)
+{
+    struct fi_graph *graph = gathering->graph;
+    uint64_t *twins = fi_alloc_array((size_t)graph->twin_count + 1, sizeof *twins);
+    uint32_t *rows = fi_alloc_array((size_t)graph->count + 1, sizeof *rows);
+    if (twins == NULL || rows == NULL) {
+        fi_free(twins);
+        fi_free(rows);
+        return FIRN_NO_MEMORY;
+    }
+    for (uint32_t node = 0; node < graph->count; node++) {
+        rows[gathering->number_of[node]] = graph->rows_of == NULL ? node : graph->rows_of[node];
+    }
+    for (uint32_t i = 0; i < graph->twin_count; i++) {
+        twins[i] = (uint64_t)gathering->number_of[graph->twin_nodes[i]] << 32 | graph->twin_rows[i];
+    }
+    fi_sort_u64(twins, graph->twin_count);
+    for (uint32_t i = 0; i < graph->twin_count; i++) {
+        graph->twin_nodes[i] = (uint32_t)(twins[i] >> 32);
+        graph->twin_rows[i] = (uint32_t)twins[i];
+    }
+    fi_free(twins);
+    fi_free(graph->rows_of);
+    graph->rows_of = rows;
+    return FIRN_OK;
+}
+
+static int
+gather_lists(struct gathering *gathering, struct fi_graph_measure *measure, firn_error *err)
+{
+    struct fi_graph *graph = gathering->graph;
+    const size_t lists = graph->list_count;
+    graph->centers = fi_alloc_array(lists + 1, graph->codes.stride);
+    graph->list_starts = fi_alloc_zeroed((lists + 1) * sizeof *graph->list_starts);
+    gathering->sums = fi_alloc_array(lists * graph->numbers + 1, sizeof *gathering->sums);
+    gathering->counts = fi_alloc_array(lists + 1, sizeof *gathering->counts);
+    gathering->list_of = fi_alloc_array((size_t)graph->count + 1, sizeof *gathering->list_of);
+    gathering->number_of = fi_alloc_array((size_t)graph->count + 1, sizeof *gathering->number_of);
+    if (graph->centers == NULL || graph->list_starts == NULL || gathering->sums == NULL ||
+        gathering->counts == NULL || gathering->list_of == NULL || gathering->number_of == NULL) {
+        return fi_error_no_memory(err, "a graph");
+    }
+    FI_TRY_RETURN(lists > 0 ? find_centers(gathering, err) : FIRN_OK);
+    FI_TRY_RETURN(divide(gathering, err));
+    /* The place after the last center is free. */
+    move_codes(gathering, graph->centers + lists * graph->codes.stride);
+    if (move_rows(gathering) != FIRN_OK) {
+        return fi_error_no_memory(err, "a graph");
+    }
+    fi_graph_code_end_centers(graph);
+    fi_graph_measure_renumber(measure, gathering->number_of);
+    return FIRN_OK;
+}
+
+int
+fi_graph_lists_make(struct fi_graph *graph, const struct fi_graph_team *team,
+                    struct fi_graph_measure *measure, firn_error *err)
+{
+    struct gathering gathering = {.graph = graph, .team = team};
+    const uint32_t lists = graph->count / NODES_PER_LIST;
+    DCHECK(graph->is_listed && graph->list_count == 0 && graph->links.blocks == 0);
+    graph->list_count = lists < 1                    ? graph->count > 0 ? 1 : 0
+                        : lists > FI_GRAPH_LISTS_MAX ? FI_GRAPH_LISTS_MAX
+                                                     : lists;
+    int rc = gather_lists(&gathering, measure, err);
+    fi_free(gathering.sums);
+    fi_free(gathering.counts);
+    fi_free(gathering.list_of);
+    fi_free(gathering.number_of);
+    return rc;
+}
+
+uint64_t
+fi_graph_lists_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows)
+{
+    return rows * (fi_graph_code_stride(parameters->dimensions) + 40);
+}
+
+/* ---- reading ---- */
+
+/* Some nodes whose records are at an offset of the bytes that were read. */
+struct span {
+    uint32_t first;
+    uint32_t end;
+    size_t at;
+};
+
+/* What a search has read, so that its candidates can be ranked without reading codes again. */
+struct fi_graph_lists_read {
+    const struct fi_graph *graph;
+    struct fi_buf
+        bytes; /* blocks as they are in the file; or, if they are encrypted, as they were */
+    struct span *spans; /* by nodes, once a search has ended */
+    size_t count;
+    size_t room;
+    struct fi_buf decoded;
+    struct fi_compress *compress;
+};
+
+void
+fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists)
+{
+    if (lists == NULL) {
+        return;
+    }
+    fi_buf_deinit(&lists->bytes);
+    fi_buf_deinit(&lists->decoded);
+    fi_compress_destroy(lists->compress);
+    fi_free(lists->spans);
+    fi_free(lists);
+}
+
+/* Nothing is read yet. */
+static int
+begin_reading(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
+{
+    if (scratch->lists == NULL) {
+        scratch->lists = fi_alloc_zeroed(sizeof *scratch->lists);
+        if (scratch->lists == NULL ||
+            fi_compress_create(&scratch->lists->compress, NULL) != FIRN_OK) {
+            return FIRN_NO_MEMORY;
+        }
+    }
+    scratch->lists->graph = graph;
+    scratch->lists->count = 0;
+    fi_buf_clear(&scratch->lists->bytes);
+    return FIRN_OK;
+}
+
+static int
+compare_spans(const void *a, const void *b)
+{
+    const struct span *left = a;
+    const struct span *right = b;
+    return (left->first > right->first) - (left->first < right->first);
+}
+
+const uint8_t *
+fi_graph_lists_record(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
+                      uint32_t node)
+{
+    const struct fi_graph_lists_read *lists = scratch->lists;
+    if (lists == NULL || lists->graph != graph) {
+        return NULL;
+    }
+    size_t at = 0;
+    size_t end = lists->count;
+    FI_SEARCH_FIRST(at, end, middle, lists->spans[middle].end <= node);
+    if (at == lists->count || node < lists->spans[at].first) {
+        return NULL;
+    }
+    const struct span *span = &lists->spans[at];
+    return lists->bytes.data + span->at + (size_t)(node - span->first) * graph->codes.stride;
+}
+
+/* Decodes a block, whose bytes in the file are at an offset of what was read, and notes where the
+ * records of nodes from `first` to `end` are. */
+static int
+take_block(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t block,
+           size_t offset, uint32_t first, uint32_t end, firn_error *err)
+{
+    const struct fi_graph_array *codes = &graph->codes;
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, block);
+    const size_t skipped = (size_t)(first - block * codes->per_block) * codes->stride;
+    struct span span = {first, end, offset};
+    firn_slice raw;
+    FI_TRY_RETURN(fi_block_reader_decode(graph->reader, &ref, lists->bytes.data + offset,
+                                         lists->compress, &lists->decoded, &raw, err));
+    if (raw.size != ref.raw_size) {
+        return fi_error_set(err, FIRN_CORRUPT, "'%s': a block of a graph has another size",
+                            fi_block_reader_path(graph->reader));
+    }
+    /* If it was encrypted, its bytes have room for what it is. */
+    const uintptr_t plain_at = (uintptr_t)raw.data - (uintptr_t)lists->bytes.data;
+    if (plain_at >= lists->bytes.size) {
+        memcpy(lists->bytes.data + offset, raw.data, raw.size);
+    }
+    span.at = skipped + (plain_at < lists->bytes.size ? (size_t)plain_at : offset);
+    lists->spans[lists->count++] = span;
+    return FIRN_OK;
+}
+
+/* Reads the codes of consecutive nodes from the file at once, and adds their spans, one for each
+ * block. They are not kept in the cache: a search reads so many that they would only displace each
+ * other. */
+static int
+read_nodes(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t first,
+           uint32_t end, firn_error *err)
+{
+    const struct fi_graph_array *codes = &graph->codes;
+    const uint32_t begin = fi_graph_array_block(codes, first);
+    const uint32_t last = fi_graph_array_block(codes, end - 1);
+    const uint64_t offset = fi_graph_read_ref(graph, codes, begin).offset;
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, last);
+    const size_t size = (size_t)(ref.offset + fi_block_reader_span(&ref) - offset);
+    if (lists->bytes.size > KEPT_BYTES) {
+        lists->count = 0;
+        fi_buf_clear(&lists->bytes);
+    }
+    const size_t at = lists->bytes.size;
+    if (FI_VEC_RESERVE(lists->spans, lists->count + (last - begin) + 1, lists->room, NULL) !=
+            FIRN_OK ||
+        fi_buf_set_size(&lists->bytes, at + size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a search among vectors");
+    }
+    FI_TRY_RETURN(
+        fi_block_reader_read_span(graph->reader, offset, size, lists->bytes.data + at, err));
+    for (uint32_t block = begin; block <= last; block++) {
+        const uint64_t within = fi_graph_read_ref(graph, codes, block).offset - offset;
+        const uint32_t from = block == begin ? first : block * codes->per_block;
+        const uint32_t to = block == last ? end : (block + 1) * codes->per_block;
+        FI_TRY_RETURN(take_block(graph, lists, block, at + (size_t)within, from, to, err));
+    }
+    return FIRN_OK;
+}
+
+/* ---- searching ---- */
+
+/* Measures consecutive nodes, without the one that is left out. */
+static void
+measure_nodes(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t first,
+              uint32_t end, const uint8_t *records)
+{
+    const uint32_t left_out = scratch->left_out - 1; /* no node, if none is */
+    if (left_out >= first && left_out < end) {
+        fi_graph_walk_measure_run(graph, scratch, first, records, left_out - first);
+        records += (size_t)(left_out + 1 - first) * graph->codes.stride;
+        first = left_out + 1;
+    }
+    fi_graph_walk_measure_run(graph, scratch, first, records, end - first);
+}
+
+static int
+measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t list,
+             firn_error *err)
+{
+    struct fi_graph_lists_read *lists = scratch->lists;
+    const uint32_t end = graph->list_starts[list + 1];
+    uint32_t node = graph->list_starts[list];
+    DCHECK(node <= end && end <= graph->count); /* (I1) */
+    if (graph->reader == NULL) {
+        measure_nodes(graph, scratch, node, end, node_record(graph, node));
+        return FIRN_OK;
+    }
+    while (node < end) {
+        const uint32_t most = AT_ONCE_BYTES / graph->codes.stride + 1;
+        const uint32_t to = end - node < most ? end : node + most;
+        FI_TRY_RETURN(read_nodes(graph, lists, node, to, err));
+        size_t i = lists->count;
+        while (i > 0 && lists->spans[i - 1].first >= node && lists->spans[i - 1].end <= to) {
+            i--;
+        }
+        for (; i < lists->count; i++) {
+            const struct span *span = &lists->spans[i];
+            measure_nodes(graph, scratch, span->first, span->end, lists->bytes.data + span->at);
+        }
+        node = to;
+    }
+    return FIRN_OK;
+}
+
+/* Puts the `wanted` smallest numbers first, in any order (Hoare's selection). */
+static void
+select_smallest(uint64_t *numbers, size_t count, size_t wanted)
+{
+    size_t low = 0;
+    size_t high = count; /* the border lies between them */
+    while (high - low > 1 && wanted > low && wanted < high) {
+        const uint64_t pivot = numbers[low + (high - low) / 2];
+        size_t i = low;
+        size_t j = high - 1;
+        for (;;) {
+            while (numbers[i] < pivot) {
+                i++;
+            }
+            while (numbers[j] > pivot) {
+                j--;
+            }
+            if (i >= j) {
+                break;
+            }
+            const uint64_t other = numbers[i];
+            numbers[i++] = numbers[j];
+            numbers[j--] = other;
+        }
+        /* All before i are at most the pivot, all from i on at least. */
+        i = i > low ? i : low + 1;
+        if (wanted < i) {
+            high = i;
+        } else {
+            low = i;
+        }
+    }
+}
+
+/* All lists as items of their distance to the query. */
+static void
+measure_centers(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
+{
+    for (uint32_t list = 0; list < graph->list_count; list += 4) {
+        const uint8_t *centers[4];
+        float distances[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
+        }
+        fi_graph_code_measure_four(graph, &scratch->query, centers, distances);
+        for (uint32_t k = 0; k < 4 && list + k < graph->list_count; k++) {
+            scratch->chosen[list + k] = fi_graph_item(distances[k], list + k);
+        }
+    }
+    scratch->evaluated += graph->list_count;
+}
+
+int
+fi_graph_lists_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t limit,
+                      firn_error *err)
+{
+    const uint64_t wanted = (uint64_t)limit * PER_WIDTH;
+    uint64_t compared = 0;
+    size_t sorted = 0;
+    DCHECK(graph->is_listed && scratch->pool.limit > 0);
+    if (FI_VEC_RESERVE(scratch->chosen, graph->list_count, scratch->chosen_room, NULL) != FIRN_OK ||
+        begin_reading(graph, scratch) != FIRN_OK) {
+        return fi_error_no_memory(err, "a search among vectors");
+    }
+    measure_centers(graph, scratch);
+    for (uint32_t i = 0; i < graph->list_count && compared < wanted; i++) {
+        if (i == sorted) { /* some more of the nearest, in order */
+            const size_t left = graph->list_count - sorted;
+            const size_t more = left < SORTED_LISTS + sorted ? left : SORTED_LISTS + sorted;
+            select_smallest(scratch->chosen + sorted, left, more);
+            fi_sort_u64(scratch->chosen + sorted, more);
+            sorted += more;
+        }
+        const uint32_t list = fi_graph_item_node(scratch->chosen[i]);
+        compared += graph->list_starts[list + 1] - graph->list_starts[list];
+        FI_TRY_RETURN(measure_list(graph, scratch, list, err));
+    }
+    fi_sort(scratch->lists->spans, scratch->lists->count, sizeof(struct span), compare_spans);
+    return FIRN_OK;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/graph: nodes in lists: every row is in one of them, with its code and its vector; the recall of widths is what was
+ * measured; conditions and exact searches give what comparing all gives; the file says nothing that is believed unseen.
+ */
+#include "unit/graph/graph_fixture.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "graph/graph_format.h"
+#include "graph/graph_internal.h"
+#include "sim/sim_memory.h"
+#include "support/test_file.h"
+#include "support/test_seal.h"
+#include "support/test_share.h"
+
+enum { ROWS = 6000, DIMENSIONS = 24, QUERIES = 60, K = 10 };
+
+static void
+build(struct graph_fixture *fixture, enum graph_fixture_style style, enum fi_vector_metric metric,
+      uint32_t rows, unsigned threads, bool has_missing)
+{
+    struct test_random random;
+    firn_error err;
+    test_random_init(&random, "lists", 61);
+    graph_fixture_init(fixture, style, metric, rows, DIMENSIONS, &random);
+    fixture->is_listed = true;
+    if (has_missing) {
+        fixture->missing = calloc(rows + 1, 1);
+        assert_non_null(fixture->missing);
+        for (uint32_t i = 0; i < rows; i += 5) {
+            fixture->missing[i] = 1;
+        }
+    }
+    assert_int_equal(graph_fixture_build(fixture, fixture->os, threads, &err), FIRN_OK);
+}
+
+/* The list that a node is in. */
+static uint32_t
+list_of(const struct fi_graph *graph, uint32_t node)
+{
+    uint32_t list = 0;
+    while (graph->list_starts[list + 1] <= node) {
+        list++;
+    }
+    return list;
+}
+
+static float
+distance_of(const struct fi_graph *graph, const struct fi_graph_query *query, uint32_t list)
+{
+    const uint8_t *center = graph->centers + (size_t)list * graph->codes.stride;
+    const uint8_t *const four[4] = {center, center, center, center};
+    float distances[4];
+    fi_graph_code_measure_four(graph, query, four, distances);
+    return distances[0];
+}
+
+static void
+every_row_is_in_one_list(void **state)
+{
+    static const enum graph_fixture_style styles[] = {GRAPH_UNIFORM, GRAPH_CLUSTERED, GRAPH_TWINS};
+    for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
+        struct graph_fixture fixture;
+        build(&fixture, styles[i], FI_VECTOR_L2, ROWS, 2, i == 1);
+        const struct fi_graph *graph = fixture.graph;
+        uint8_t *seen = calloc(ROWS, 1);
+        uint8_t *record = calloc(1, graph->codes.stride);
+        float transformed[DIMENSIONS];
+        assert_true(seen != NULL && record != NULL);
+        assert_true(graph->list_count == graph->count / 128 || graph->count < 128);
+        assert_int_equal(graph->list_starts[0], 0);
+        assert_int_equal(graph->list_starts[graph->list_count], graph->count);
+        for (uint32_t node = 0; node < graph->count; node++) {
+            const uint32_t row = graph->rows_of[node];
+            assert_true(row < ROWS && seen[row] == 0);
+            seen[row] = 1;
+            fi_graph_code_write(graph, (const uint8_t *)graph_fixture_vector(&fixture, row),
+                                transformed, record);
+            assert_memory_equal(record, fi_graph_array_at(&graph->codes, node),
+                                graph->codes.stride);
+        }
+        for (uint32_t j = 0; j < graph->twin_count; j++) {
+            assert_true(graph->twin_rows[j] < ROWS && seen[graph->twin_rows[j]] == 0);
+            seen[graph->twin_rows[j]] = 1;
+            assert_true(j == 0 || graph->twin_nodes[j - 1] <= graph->twin_nodes[j]);
+            assert_memory_equal(
+                graph_fixture_vector(&fixture, graph->twin_rows[j]),
+                graph_fixture_vector(&fixture, graph->rows_of[graph->twin_nodes[j]]),
+                DIMENSIONS * sizeof(float));
+        }
+        for (uint32_t row = 0; row < ROWS; row++) {
+            assert_true((seen[row] == 0) == (fixture.missing != NULL && fixture.missing[row] != 0));
+        }
+        free(seen);
+        free(record);
+        graph_fixture_deinit(&fixture);
+    }
+}
+
+/* Each node is in the list whose center is nearest to it. */
+static void
+lists_have_what_is_near(void **state)
+{
+    struct graph_fixture fixture;
+    firn_error err;
+    build(&fixture, GRAPH_CLUSTERED, FI_VECTOR_L2, ROWS, 2, false);
+    const struct fi_graph *graph = fixture.graph;
+    struct fi_graph_scratch *scratch = fixture.scratch;
+    assert_int_equal(fi_graph_code_prepare(graph, scratch, &err), FIRN_OK);
+    for (uint32_t node = 0; node < graph->count; node += 37) {
+        fi_graph_code_query_of(graph, fi_graph_array_at(&graph->codes, node), &scratch->query);
+        const float own = distance_of(graph, &scratch->query, list_of(graph, node));
+        for (uint32_t list = 0; list < graph->list_count; list++) {
+            assert_true(distance_of(graph, &scratch->query, list) >= own);
+        }
+    }
+    graph_fixture_deinit(&fixture);
+}
+
+static void
+threads_do_not_matter(void **state)
+{
+    struct graph_fixture one;
+    struct graph_fixture three;
+    build(&one, GRAPH_CLUSTERED, FI_VECTOR_COSINE, ROWS, 1, true);
+    build(&three, GRAPH_CLUSTERED, FI_VECTOR_COSINE, ROWS, 3, true);
+    const struct fi_graph *graphs[2] = {one.graph, three.graph};
+    assert_int_equal(graphs[0]->list_count, graphs[1]->list_count);
+    assert_memory_equal(graphs[0]->rows_of, graphs[1]->rows_of,
+                        graphs[0]->count * sizeof(uint32_t));
+    assert_memory_equal(graphs[0]->centers, graphs[1]->centers,
+                        (size_t)graphs[0]->list_count * graphs[0]->codes.stride);
+    assert_memory_equal(&graphs[0]->widths, &graphs[1]->widths, sizeof graphs[0]->widths);
+    graph_fixture_deinit(&one);
+    graph_fixture_deinit(&three);
+}
+
+/* The width for a recall has it, for queries that the graph has not seen, of each kind and metric. */
+static void
+widths_have_the_recall_that_was_measured(void **state)
+{
+    static const struct {
+        enum graph_fixture_style style;
+        enum fi_vector_metric metric;
+    } cases[] = {{GRAPH_UNIFORM, FI_VECTOR_L2},
+                 {GRAPH_CLUSTERED, FI_VECTOR_L2},
+                 {GRAPH_CLUSTERED, FI_VECTOR_COSINE},
+                 {GRAPH_SPREAD, FI_VECTOR_DOT},
+                 {GRAPH_TWINS, FI_VECTOR_L2}};
+    static const double recalls[] = {0.8, 0.95};
+    struct test_random random;
+    test_random_init(&random, "recalls", 62);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct graph_fixture fixture;
+        build(&fixture, cases[i].style, cases[i].metric, ROWS, 2, false);
+        for (size_t r = 0; r < sizeof recalls / sizeof recalls[0]; r++) {
+            const size_t ef = fi_graph_recall_width(fixture.graph, K, recalls[r]);
+            const struct fi_graph_search_options options = {.wanted = 10 * K,
+                                                            .ef = ef == 0 ? FI_GRAPH_EF_MAX : ef};
+            const double recall = graph_fixture_recall(&fixture, fixture.graph, cases[i].style,
+                                                       QUERIES, K, &options, &random);
+            (void)printf("case %zu: width %zu for %.2f has %.4f\n", i, ef, recalls[r], recall);
+            assert_true(ef > 0 || cases[i].style != GRAPH_CLUSTERED);
+            assert_true(recall >= recalls[r] - 0.05);
+        }
+        graph_fixture_deinit(&fixture);
+    }
+}
+
+/* ---- files ---- */
+
+struct file {
+    struct graph_fixture fixture;
+    struct fi_os *os;
+    struct fi_os_dir *dir;
+    struct fi_block_cache *cache;
+    struct fi_run_env env;
+    struct fi_run *run;
+};
+
+static void
+open_file(struct file *file, enum graph_fixture_style style, enum fi_vector_metric metric,
+          uint32_t rows, bool has_missing)
+{
+    uint64_t bytes;
+    uint64_t identity;
+    firn_error err;
+    build(&file->fixture, style, metric, rows, 1, has_missing);
+    assert_int_equal(fi_sim_memory_create(5, &file->os, NULL), FIRN_OK);
+    assert_int_equal(fi_os_dir_open_path(file->os, "/", &file->dir, NULL), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(file->os, 1 << 20, &file->cache, NULL), FIRN_OK);
+    assert_int_equal(
+        graph_fixture_write(&file->fixture, file->dir, "good", &bytes, &identity, &err), FIRN_OK);
+    file->env = (struct fi_run_env){.dir = file->dir, .cache = file->cache};
+    assert_int_equal(fi_graph_read_kind.open(&file->env, "good", &file->run, &err), FIRN_OK);
+    assert_true(fi_graph_search_is_listed(fi_graph_read_of(file->run)));
+}
+
+static void
+close_file(struct file *file)
+{
+    fi_graph_read_kind.close(file->run);
+    graph_fixture_deinit(&file->fixture);
+    fi_block_cache_destroy(file->cache);
+    fi_os_dir_close(file->dir);
+    fi_sim_memory_destroy(file->os);
+}
+
+/* A search that is to be exact finds what comparing all vectors finds, among some rows, too. */
+static void
+exact_searches_are_exact(void **state)
+{
+    static uint64_t allowed[ROWS / 64 + 1];
+    struct file file;
+    struct test_random random;
+    firn_error err;
+    test_random_init(&random, "exact", 63);
+    open_file(&file, GRAPH_CLUSTERED, FI_VECTOR_L2, ROWS, true);
+    const struct fi_graph *graph = fi_graph_read_of(file.run);
+    for (size_t q = 0; q < QUERIES; q++) {
+        float query[DIMENSIONS];
+        struct fi_graph_candidate found[K];
+        double distances[K];
+        double expected[K];
+        size_t count;
+        struct fi_graph_search_counts counts;
+        struct fi_graph_search_options options = {.wanted = K};
+        graph_fixture_query(&file.fixture, GRAPH_CLUSTERED, &random, query);
+        if (q % 2 == 1) {
+            for (size_t row = 0; row < ROWS; row++) {
+                const uint64_t bit = UINT64_C(1) << row % 64;
+                const bool is_allowed = test_random_below(&random, 10) == 0;
+                allowed[row / 64] = is_allowed ? allowed[row / 64] | bit : allowed[row / 64] & ~bit;
+                options.allowed_count += is_allowed;
+            }
+            options.allowed = allowed;
+        }
+        assert_int_equal(fi_graph_exact(graph, query, &options, file.fixture.scratch, found,
+                                        distances, &count, &counts, &err),
+                         FIRN_OK);
+        assert_int_equal(count,
+                         graph_fixture_exact(&file.fixture, query, K, options.allowed, expected));
+        for (size_t i = 0; i < count; i++) {
+            assert_true(distances[i] == expected[i]);
+        }
+    }
+    close_file(&file);
+}
+
+/* What a search has found is ranked by the vectors, whose codes it has read, and of which it may have forgotten some. */
+static void
+candidates_are_ranked_by_their_vectors(void **state)
+{
+    struct file file;
+    struct test_random random;
+    firn_error err;
+    test_random_init(&random, "rank", 64);
+    open_file(&file, GRAPH_TWINS, FI_VECTOR_L2, ROWS, false);
+    const struct fi_graph *graph = fi_graph_read_of(file.run);
+    for (size_t q = 0; q < QUERIES; q++) {
+        float query[DIMENSIONS];
+        struct fi_graph_candidate found[100];
+        double distances[100];
+        double expected[K];
+        size_t count;
+        uint64_t judged;
+        const struct fi_graph_search_options all = {.wanted = 100, .ef = FI_GRAPH_EF_MAX};
+        const struct fi_graph_search_options few = {.wanted = K};
+        graph_fixture_query(&file.fixture, GRAPH_UNIFORM, &random, query);
+        assert_int_equal(
+            fi_graph_search(graph, query, &all, file.fixture.scratch, found, &count, NULL, &err),
+            FIRN_OK);
+        assert_int_equal(count, 100);
+        if (q % 3 == 0) { /* another graph in between: nothing that was read is of use */
+            const struct fi_graph_search_options other = {.wanted = 3, .ef = 20};
+            struct fi_graph_candidate others[3];
+            size_t other_count;
+            assert_int_equal(fi_graph_search(file.fixture.graph, query, &other,
+                                             file.fixture.scratch, others, &other_count, NULL,
+                                             &err),
+                             FIRN_OK);
+        }
+        assert_int_equal(fi_graph_exact_rank(graph, query, &few, file.fixture.scratch, found,
+                                             distances, &count, &judged, &err),
+                         FIRN_OK);
+        assert_int_equal(count, K);
+        assert_int_equal(graph_fixture_exact(&file.fixture, query, K, NULL, expected), K);
+        for (size_t i = 0; i < K; i++) {
+            assert_true(distances[i] == expected[i]);
+        }
+    }
+    close_file(&file);
+}
+
+/* Conditions that any share of the rows fulfil. */
+static void
+conditions_find_what_is_allowed(void **state)
+{
+    static const uint64_t shares[] = {0, 1, 10, 50, 200, 500, 1000};
+    static uint64_t allowed[ROWS / 64 + 1];
+    struct file file;
+    struct test_random random;
+    test_random_init(&random, "conditions", 65);
+    open_file(&file, GRAPH_TWINS, FI_VECTOR_L2, ROWS, true);
+    const struct fi_graph *graph = fi_graph_read_of(file.run);
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        uint64_t count = 0;
+        memset(allowed, 0, sizeof allowed);
+        for (uint32_t row = 0; row < ROWS; row++) {
+            if (test_random_below(&random, 1000) < shares[i]) {
+                allowed[row / 64] |= UINT64_C(1) << row % 64;
+                count += file.fixture.missing[row] == 0;
+            }
+        }
+        const struct fi_graph_search_options options = {
+            .wanted = 4 * K, .ef = 200, .allowed = allowed, .allowed_count = count};
+        const size_t k = count < K ? (size_t)count : K;
+        const double recall = k == 0 ? 1
+                                     : graph_fixture_recall(&file.fixture, graph, GRAPH_UNIFORM,
+                                                            QUERIES, k, &options, &random);
+        (void)printf("%llu of 1,000 rows: recall %.4f\n", (unsigned long long)shares[i], recall);
+        assert_true(recall >= 0.9);
+    }
+    close_file(&file);
+}
+
+/* Changes one number of the section of lists, or of rows, and expects a refusal. */
+static void
+refuse(const struct file *file, const struct fi_buf *good, size_t at, uint32_t value)
+{
+    struct fi_buf bad = {0};
+    struct fi_run *run;
+    firn_error err;
+    assert_int_equal(fi_buf_assign(&bad, fi_buf_slice(good)), FIRN_OK);
+    assert_int_not_equal(fi_load_le32(bad.data + at), value);
+    fi_store_le32(bad.data + at, value);
+    test_seal(bad.data, bad.size);
+    test_file_write(file->dir, "bad", bad.data, bad.size);
+    assert_int_equal(fi_graph_read_kind.open(&file->env, "bad", &run, &err), FIRN_CORRUPT);
+    fi_buf_deinit(&bad);
+}
+
+/* Where the bytes are in a file. */
+static size_t
+find_bytes(const struct fi_buf *file, const void *bytes, size_t size)
+{
+    size_t at = 0;
+    while (at + size <= file->size && memcmp(file->data + at, bytes, size) != 0) {
+        at++;
+    }
+    assert_true(at + size <= file->size);
+    return at;
+}
+
+static void
+lists_that_make_no_sense_are_refused(void **state)
+{
+    struct file file;
+    struct fi_buf good = {0};
+    open_file(&file, GRAPH_UNIFORM, FI_VECTOR_L2, 1000, false);
+    const struct fi_graph *graph = fi_graph_read_of(file.run);
+    test_file_read(file.dir, "good", &good);
+    assert_true(graph->list_count == 7 && graph->count == 1000);
+    const size_t ends = find_bytes(&good, graph->list_starts + 1, 7 * sizeof(uint32_t));
+    const size_t rows = find_bytes(&good, graph->rows_of, 1000 * sizeof(uint32_t));
+    refuse(&file, &good, ends, 1001);                  /* descends after it */
+    refuse(&file, &good, ends + 4, 0);                 /* descends */
+    refuse(&file, &good, ends + 24, 999);              /* a node is in no list */
+    refuse(&file, &good, ends + 24, UINT32_MAX);       /* more than there are */
+    refuse(&file, &good, rows, 1000);                  /* no row */
+    refuse(&file, &good, rows + 4, graph->rows_of[0]); /* a row of two nodes */
+    const uint8_t begin[4] = {FI_GRAPH_VERSION_LISTS, 0, 0, 0};
+    uint8_t header[12];
+    memcpy(header, begin, sizeof begin);
+    header[4] = FI_VECTOR_L2;
+    header[5] = 0;
+    header[6] = FI_GRAPH_M_DEFAULT;
+    header[7] = 0;
+    fi_store_le32(header + 8, DIMENSIONS);
+    const size_t at = find_bytes(&good, header, sizeof header);
+    refuse(&file, &good, at, FI_GRAPH_VERSION); /* a graph with links, which are not there */
+    refuse(&file, &good, at + 44, 1);           /* a node above level 0 */
+    refuse(&file, &good, at + 52, 0);           /* rows in order */
+    const size_t number = at + 108 + 4 * (size_t)DIMENSIONS + 16 * (size_t)graph->widths.count;
+    assert_int_equal(fi_load_le32(good.data + number), 7);
+    refuse(&file, &good, number, 0);
+    refuse(&file, &good, number, 6);
+    refuse(&file, &good, number, FI_GRAPH_LISTS_MAX + 1);
+    fi_buf_deinit(&good);
+    close_file(&file);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_is_in_one_list),
+        cmocka_unit_test(lists_have_what_is_near),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(widths_have_the_recall_that_was_measured),
+        cmocka_unit_test(exact_searches_are_exact),
+        cmocka_unit_test(candidates_are_ranked_by_their_vectors),
+        cmocka_unit_test(conditions_find_what_is_allowed),
+        cmocka_unit_test(lists_that_make_no_sense_are_refused),
+    };
+    return cmocka_run_group_tests_name("graph_lists", tests, NULL, NULL);
+}
