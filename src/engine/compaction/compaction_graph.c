@@ -34,12 +34,12 @@
  * the open ones would need more memory than may be held, seven eighths of the cache's budget, it
  * has lists instead of links (graph/graph_lists.c): it is searched from the disk. If a tree has
  * LISTED_FACTOR times as many rows as a run with links may have, most runs have lists in any case;
- * then the number of rows limits no run, because the larger a run is, the smaller is the part of
- * it that a search reads. Otherwise graphs may be so large that one can be built while its
- * forerunner and the run's other graphs are open: in larger ones no compaction could take over
- * links. A run may have twice the budget's bytes, so that a table of long texts does not become one
- * run that each compaction rewrites. That limits no run of vectors alone: the old and the new graph together take at least
- * half of their bytes.
+ * then the number of rows limits no run, because the larger a run is, the smaller is the part of it
+ * that a search reads. Otherwise graphs may be so large that one can be built while its forerunner
+ * and the run's other graphs are open: in larger ones no compaction could take over links. A run
+ * may have twice the budget's bytes, so that a table of long texts does not become one run that
+ * each compaction rewrites. That limits no run of vectors alone: the old and the new graph together
+ * take at least half of their bytes.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are marked as seen. (Not checked:
  *      note_seen is called right after that was found.)

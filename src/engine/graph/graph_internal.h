@@ -368,6 +368,8 @@ FIRN_MUST_CHECK int fi_graph_lists_search(const struct fi_graph *graph,
 /* The record of a node that the last search has read; NULL: it has not, or no longer. */
 const uint8_t *fi_graph_lists_record(const struct fi_graph *graph,
                                      const struct fi_graph_scratch *scratch, uint32_t node);
+/* The scratch is used for another search: what it has read is no longer there. */
+void fi_graph_lists_forget(struct fi_graph_scratch *scratch);
 /* NULL is fine. */
 void fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists);
 

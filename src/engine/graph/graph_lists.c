@@ -198,8 +198,8 @@ move_codes(const struct gathering *gathering, uint8_t *carried)
 {
     const struct fi_graph *graph = gathering->graph;
     const size_t stride = graph->codes.stride;
-    uint32_t *to = gathering->list_of; /* no longer needed; a node that is in its place leads to
-                                          itself */
+    /* Lists are no longer needed. A node that is in its place leads to itself. */
+    uint32_t *to = gathering->list_of;
     memcpy(to, gathering->number_of, (size_t)graph->count * sizeof *to);
     for (uint32_t node = 0; node < graph->count; node++) {
         while (to[node] != node) {
@@ -305,9 +305,8 @@ struct span {
 /* What a search has read, so that its candidates can be ranked without reading codes again. */
 struct fi_graph_lists_read {
     const struct fi_graph *graph;
-    struct fi_buf
-        bytes; /* blocks as they are in the file; or, if they are encrypted, as they were */
-    struct span *spans; /* by nodes, once a search has ended */
+    struct fi_buf bytes; /* blocks as they are in the file, or decrypted in their place */
+    struct span *spans;  /* by nodes, once a search has ended */
     size_t count;
     size_t room;
     struct fi_buf decoded;
@@ -325,6 +324,14 @@ fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists)
     fi_compress_destroy(lists->compress);
     fi_free(lists->spans);
     fi_free(lists);
+}
+
+void
+fi_graph_lists_forget(struct fi_graph_scratch *scratch)
+{
+    if (scratch->lists != NULL) {
+        scratch->lists->graph = NULL;
+    }
 }
 
 /* Nothing is read yet. */
@@ -398,11 +405,11 @@ take_block(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint
 }
 
 /* Reads the codes of consecutive nodes from the file at once, and adds their spans, one for each
- * block. They are not kept in the cache: a search reads so many that they would only displace each
- * other. */
+ * block, from *out_span on. They are not kept in the cache: a search reads so many that they would
+ * only displace each other. */
 static int
 read_nodes(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t first,
-           uint32_t end, firn_error *err)
+           uint32_t end, size_t *out_span, firn_error *err)
 {
     const struct fi_graph_array *codes = &graph->codes;
     const uint32_t begin = fi_graph_array_block(codes, first);
@@ -415,6 +422,7 @@ read_nodes(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint
         fi_buf_clear(&lists->bytes);
     }
     const size_t at = lists->bytes.size;
+    *out_span = lists->count;
     if (FI_VEC_RESERVE(lists->spans, lists->count + (last - begin) + 1, lists->room, NULL) !=
             FIRN_OK ||
         fi_buf_set_size(&lists->bytes, at + size) != FIRN_OK) {
@@ -462,11 +470,8 @@ measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uin
     while (node < end) {
         const uint32_t most = AT_ONCE_BYTES / graph->codes.stride + 1;
         const uint32_t to = end - node < most ? end : node + most;
-        FI_TRY_RETURN(read_nodes(graph, lists, node, to, err));
-        size_t i = lists->count;
-        while (i > 0 && lists->spans[i - 1].first >= node && lists->spans[i - 1].end <= to) {
-            i--;
-        }
+        size_t i;
+        FI_TRY_RETURN(read_nodes(graph, lists, node, to, &i, err));
         for (; i < lists->count; i++) {
             const struct span *span = &lists->spans[i];
             measure_nodes(graph, scratch, span->first, span->end, lists->bytes.data + span->at);

@@ -89,7 +89,10 @@ fi_graph_read_block(const struct fi_graph *graph, const struct fi_graph_array *a
     int rc;
     DCHECK(block < array->blocks && graph->reader != NULL);
     if (!graph->keeps_blocks) {
-        rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err);
+        /* Lists are read one after the other, and are more than the cache has room for. */
+        rc = fi_graph_read_pinned(graph, array, block,
+                                  graph->is_listed ? FI_BLOCK_CACHE_SCAN : FI_BLOCK_CACHE_DATA, pin,
+                                  err);
         *out = pin->data;
         return rc;
     }

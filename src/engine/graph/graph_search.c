@@ -410,6 +410,7 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
     ef = ef > FI_GRAPH_EF_MAX ? FI_GRAPH_EF_MAX : ef;
     scratch->evaluated = 0;
     scratch->expanded = 0;
+    fi_graph_lists_forget(scratch);
     if (graph->count > 0 && options->wanted > 0 &&
         (options->allowed == NULL || options->allowed_count > 0)) {
         FI_TRY(fi_graph_code_query(graph, query, scratch, err));

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "cipher/cipher_keyring.h"
 #include "graph/graph_format.h"
 #include "graph/graph_internal.h"
 #include "sim/sim_memory.h"
@@ -180,22 +181,37 @@ struct file {
     struct fi_run *run;
 };
 
+/* cipher: 0: none. */
 static void
-open_file(struct file *file, enum graph_fixture_style style, enum fi_vector_metric metric,
-          uint32_t rows, bool has_missing)
+open_file_with(struct file *file, enum graph_fixture_style style, enum fi_vector_metric metric,
+               uint32_t rows, bool has_missing, unsigned cipher)
 {
+    static const uint8_t key[FI_CIPHER_KEY_SIZE] = {1};
+    const struct fi_cipher_keyring_master master = {1, key};
+    struct fi_cipher_keyring *keyring;
     uint64_t bytes;
     uint64_t identity;
     firn_error err;
     build(&file->fixture, style, metric, rows, 1, has_missing);
     assert_int_equal(fi_sim_memory_create(5, &file->os, NULL), FIRN_OK);
     assert_int_equal(fi_os_dir_open_path(file->os, "/", &file->dir, NULL), FIRN_OK);
+    if (cipher != 0) {
+        assert_int_equal(fi_cipher_keyring_create(cipher, &master, 1, &keyring, &err), FIRN_OK);
+        fi_os_dir_set_seal(file->dir, fi_cipher_keyring_seal(keyring));
+    }
     assert_int_equal(fi_block_cache_create(file->os, 1 << 20, &file->cache, NULL), FIRN_OK);
     assert_int_equal(
         graph_fixture_write(&file->fixture, file->dir, "good", &bytes, &identity, &err), FIRN_OK);
     file->env = (struct fi_run_env){.dir = file->dir, .cache = file->cache};
     assert_int_equal(fi_graph_read_kind.open(&file->env, "good", &file->run, &err), FIRN_OK);
     assert_true(fi_graph_search_is_listed(fi_graph_read_of(file->run)));
+}
+
+static void
+open_file(struct file *file, enum graph_fixture_style style, enum fi_vector_metric metric,
+          uint32_t rows, bool has_missing)
+{
+    open_file_with(file, style, metric, rows, has_missing, 0);
 }
 
 static void
@@ -292,6 +308,41 @@ candidates_are_ranked_by_their_vectors(void **state)
         }
     }
     close_file(&file);
+}
+
+/* An encrypted file gives the same candidates, at the same distances, in the same order. */
+static void
+encrypted_files_give_the_same(void **state)
+{
+    for (unsigned cipher = 1; cipher <= 3; cipher++) {
+        struct file file;
+        struct test_random random;
+        firn_error err;
+        if (fi_cipher_check(cipher, NULL) != FIRN_OK) {
+            continue;
+        }
+        test_random_init(&random, "encrypted", 66);
+        open_file_with(&file, GRAPH_CLUSTERED, FI_VECTOR_COSINE, ROWS / 2, true, cipher);
+        const struct fi_graph *graphs[2] = {file.fixture.graph, fi_graph_read_of(file.run)};
+        for (size_t q = 0; q < QUERIES; q++) {
+            float query[DIMENSIONS];
+            struct fi_graph_candidate found[2][30];
+            size_t counts[2];
+            const struct fi_graph_search_options options = {.wanted = 30, .ef = 40};
+            graph_fixture_query(&file.fixture, GRAPH_CLUSTERED, &random, query);
+            for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(fi_graph_search(graphs[i], query, &options, file.fixture.scratch,
+                                                 found[i], &counts[i], NULL, &err),
+                                 FIRN_OK);
+                assert_int_equal(counts[i], 30);
+            }
+            for (size_t i = 0; i < 30; i++) {
+                assert_int_equal(found[0][i].row, found[1][i].row);
+                assert_true(found[0][i].distance == found[1][i].distance);
+            }
+        }
+        close_file(&file);
+    }
 }
 
 /* Conditions that any share of the rows fulfil. */
@@ -402,6 +453,7 @@ main(void)
         cmocka_unit_test(widths_have_the_recall_that_was_measured),
         cmocka_unit_test(exact_searches_are_exact),
         cmocka_unit_test(candidates_are_ranked_by_their_vectors),
+        cmocka_unit_test(encrypted_files_give_the_same),
         cmocka_unit_test(conditions_find_what_is_allowed),
         cmocka_unit_test(lists_that_make_no_sense_are_refused),
     };
