@@ -3,11 +3,10 @@
  * graph/graph_read.c: a graph's file: opening, reading blocks, verifying all.
  *
  * Opening reads the header, the levels above 0 or the lists, and the rows of nodes if they are not
- * those of the run, in order. Codes
- * and links are read block by block, when a walk first uses a block. If the cache can hold all of
- * them while the graph is open, each block is pinned once and stays; a table has its address.
- * Otherwise a walk pins the blocks that it uses, and unpins them: this is slower, but takes no
- * memory.
+ * those of the run, in order. Codes and links are read block by block, when a walk first uses a
+ * block. If the cache can hold all of them while the graph is open, each block is pinned once and
+ * stays; a table has its address. Otherwise a walk pins the blocks that it uses, and unpins them:
+ * this is slower, but takes no memory.
  *
  * Vectors are read for the few candidates of a search, through the cache. A guide for each of their
  * blocks remembers where it was, and the blocks of several candidates are fetched from memory
