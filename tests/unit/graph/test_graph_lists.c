@@ -64,18 +64,19 @@ every_row_is_in_one_list(void **state)
     static const enum graph_fixture_style styles[] = {GRAPH_UNIFORM, GRAPH_CLUSTERED, GRAPH_TWINS};
     for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
         struct graph_fixture fixture;
-        build(&fixture, styles[i], FI_VECTOR_L2, ROWS, 2, i == 1);
+        const uint32_t rows = styles[i] == GRAPH_TWINS ? 4 * ROWS : ROWS; /* few have nodes */
+        build(&fixture, styles[i], FI_VECTOR_L2, rows, 2, i == 1);
         const struct fi_graph *graph = fixture.graph;
-        uint8_t *seen = calloc(ROWS, 1);
+        uint8_t *seen = calloc(rows, 1);
         uint8_t *record = calloc(1, graph->codes.stride);
         float transformed[DIMENSIONS];
         assert_true(seen != NULL && record != NULL);
-        assert_true(graph->list_count == graph->count / 128 || graph->count < 128);
+        assert_true(graph->list_count > 1 && graph->list_count == graph->count / 128);
         assert_int_equal(graph->list_starts[0], 0);
         assert_int_equal(graph->list_starts[graph->list_count], graph->count);
         for (uint32_t node = 0; node < graph->count; node++) {
             const uint32_t row = graph->rows_of[node];
-            assert_true(row < ROWS && seen[row] == 0);
+            assert_true(row < rows && seen[row] == 0);
             seen[row] = 1;
             fi_graph_code_write(graph, (const uint8_t *)graph_fixture_vector(&fixture, row),
                                 transformed, record);
@@ -83,7 +84,7 @@ every_row_is_in_one_list(void **state)
                                 graph->codes.stride);
         }
         for (uint32_t j = 0; j < graph->twin_count; j++) {
-            assert_true(graph->twin_rows[j] < ROWS && seen[graph->twin_rows[j]] == 0);
+            assert_true(graph->twin_rows[j] < rows && seen[graph->twin_rows[j]] == 0);
             seen[graph->twin_rows[j]] = 1;
             assert_true(j == 0 || graph->twin_nodes[j - 1] <= graph->twin_nodes[j]);
             assert_memory_equal(
@@ -91,7 +92,7 @@ every_row_is_in_one_list(void **state)
                 graph_fixture_vector(&fixture, graph->rows_of[graph->twin_nodes[j]]),
                 DIMENSIONS * sizeof(float));
         }
-        for (uint32_t row = 0; row < ROWS; row++) {
+        for (uint32_t row = 0; row < rows; row++) {
             assert_true((seen[row] == 0) == (fixture.missing != NULL && fixture.missing[row] != 0));
         }
         free(seen);
@@ -117,6 +118,47 @@ lists_have_what_is_near(void **state)
             assert_true(distance_of(graph, &scratch->query, list) >= own);
         }
     }
+    graph_fixture_deinit(&fixture);
+}
+
+/* Number i that a record stands for. */
+static double
+number_of(const struct fi_graph *graph, const uint8_t *record, uint32_t i)
+{
+    float scale;
+    memcpy(&scale, record + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
+    return (double)scale * (record[i] - 128);
+}
+
+/* A center is much nearer to the mean of its list than a node is. */
+static void
+centers_are_in_the_middle(void **state)
+{
+    struct graph_fixture fixture;
+    build(&fixture, GRAPH_UNIFORM, FI_VECTOR_L2, ROWS, 2, false);
+    const struct fi_graph *graph = fixture.graph;
+    double of_centers = 0;
+    double of_nodes = 0;
+    for (uint32_t list = 0; list < graph->list_count; list++) {
+        const uint32_t first = graph->list_starts[list];
+        const uint32_t count = graph->list_starts[list + 1] - first;
+        const uint8_t *center = graph->centers + (size_t)list * graph->codes.stride;
+        for (uint32_t i = 0; i < DIMENSIONS && count > 0; i++) {
+            double mean = 0;
+            double square = 0;
+            for (uint32_t j = 0; j < count; j++) {
+                const double number =
+                    number_of(graph, fi_graph_array_at(&graph->codes, first + j), i);
+                mean += number / count;
+                square += number * number / count;
+            }
+            const double off = number_of(graph, center, i) - mean;
+            of_centers += off * off;
+            of_nodes += square - mean * mean;
+        }
+    }
+    (void)printf("%.4f of a node's distance\n", of_centers / of_nodes);
+    assert_true(of_centers < of_nodes / 10);
     graph_fixture_deinit(&fixture);
 }
 
@@ -449,6 +491,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_in_one_list),
         cmocka_unit_test(lists_have_what_is_near),
+        cmocka_unit_test(centers_are_in_the_middle),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(widths_have_the_recall_that_was_measured),
         cmocka_unit_test(exact_searches_are_exact),
