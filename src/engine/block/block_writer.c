@@ -102,7 +102,7 @@ static int block_writer_reserve(struct fi_block_writer *writer, uint64_t size, u
                                 firn_error *err);
 static void block_writer_release(struct fi_block_writer *writer, int rc, const firn_error *err);
 
-int
+__attribute__((cold)) int
 fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
                        struct fi_block_writer **out, firn_error *err)
 {
@@ -707,7 +707,7 @@ fi_block_writer_finish(struct fi_block_writer *writer, uint64_t *out_size, firn_
     return fi_block_writer_finish_later(writer, NULL, out_size, err);
 }
 
-int
+__attribute__((cold)) int
 fi_block_writer_finish_later(struct fi_block_writer *writer, struct fi_block_publisher *publisher,
                              uint64_t *out_size, firn_error *err)
 {

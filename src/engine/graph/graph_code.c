@@ -239,16 +239,6 @@ fi_graph_code_write(const struct fi_graph *graph, const uint8_t *vector, float *
     memcpy(record + stride - 4, &code.norm, 4);
 }
 
-static float
-sum_of_squares(const float *numbers, size_t count)
-{
-    float sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += numbers[i] * numbers[i];
-    }
-    return sum;
-}
-
 FI_GRAPH_SMALL void
 fi_graph_code_write_center(const struct fi_graph *graph, const float *mean, uint8_t *record)
 {
@@ -256,8 +246,7 @@ fi_graph_code_write_center(const struct fi_graph *graph, const float *mean, uint
     struct quantised code = quantise(mean, graph->numbers, 128, record);
     /* Under DOT the norms of nodes are 1, whatever their length: so the order of centers by their
      * distance from a node is that by the norms of the centers less twice the products. */
-    code.norm = graph->parameters.metric == FI_VECTOR_DOT ? 1 + sum_of_squares(mean, graph->numbers)
-                                                          : code.norm;
+    code.norm += graph->parameters.metric == FI_VECTOR_DOT ? 1 : 0;
     memset(record + graph->numbers, 0, stride - graph->numbers);
     memcpy(record + stride - 8, &code.scale, 4);
     memcpy(record + stride - 4, &code.norm, 4);

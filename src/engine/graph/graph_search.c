@@ -196,7 +196,7 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
 }
 
 /* Nodes that are allowed, where they are not in the order of rows. */
-static int
+FI_GRAPH_SMALL static int
 add_listed(struct batch *batch, const uint64_t *allowed, firn_error *err)
 {
     for (uint32_t node = 0; node < batch->graph->count; node++) {

@@ -283,44 +283,41 @@ offer_four(struct fi_graph_pool *pool, const float distances[4], const uint32_t 
     }
 }
 
+/* Measures nodes whose records lie side by side: those that are given, or, if that is NULL,
+ * consecutive ones from `first` on. */
+static __attribute__((noinline)) void
+measure_side_by_side(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                     const uint8_t *records, size_t count, const uint32_t *nodes, uint32_t first)
+{
+    const size_t stride = graph->codes.stride;
+    for (size_t i = 0; i < count; i += 4) {
+        const size_t n = count - i < 4 ? count - i : 4;
+        const uint8_t *four[4];
+        uint32_t numbers[4];
+        float distances[4];
+        for (size_t k = 0; k < 4; k++) {
+            four[k] = k < n ? records + k * stride : records;
+            numbers[k] = first + (uint32_t)(i + k);
+        }
+        fi_graph_code_measure_four(graph, &scratch->query, four, distances);
+        offer_four(&scratch->pool, distances, nodes != NULL ? nodes + i : numbers, n);
+        records += 4 * stride;
+    }
+    scratch->evaluated += count;
+}
+
 void
 fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                const struct fi_graph_gathered *gathered)
 {
-    const size_t stride = graph->codes.stride;
-    const uint8_t *code = gathered->codes;
-    for (size_t i = 0; i < gathered->count; i += 4) {
-        const size_t n = gathered->count - i < 4 ? gathered->count - i : 4;
-        const uint8_t *four[4];
-        float distances[4];
-        for (size_t k = 0; k < 4; k++) {
-            four[k] = k < n ? code + k * stride : code;
-        }
-        fi_graph_code_measure_four(graph, &scratch->query, four, distances);
-        offer_four(&scratch->pool, distances, gathered->nodes + i, n);
-        code += 4 * stride;
-    }
-    scratch->evaluated += gathered->count;
+    measure_side_by_side(graph, scratch, gathered->codes, gathered->count, gathered->nodes, 0);
 }
 
 void
 fi_graph_walk_measure_run(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                           uint32_t first, const uint8_t *records, size_t count)
 {
-    const size_t stride = graph->codes.stride;
-    for (size_t i = 0; i < count; i += 4) {
-        const size_t n = count - i < 4 ? count - i : 4;
-        const uint8_t *four[4];
-        uint32_t nodes[4];
-        float distances[4];
-        for (size_t k = 0; k < 4; k++) {
-            four[k] = records + (k < n ? i + k : i) * stride;
-            nodes[k] = first + (uint32_t)(i + k);
-        }
-        fi_graph_code_measure_four(graph, &scratch->query, four, distances);
-        offer_four(&scratch->pool, distances, nodes, n);
-    }
-    scratch->evaluated += count;
+    measure_side_by_side(graph, scratch, records, count, NULL, first);
 }
 
 int
