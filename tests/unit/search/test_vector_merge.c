@@ -450,7 +450,8 @@ of_many_small_runs_few_have_graphs(void **state)
     }
     size_t graphs = each_graph(&rig, NULL);
     print_message("%zu graphs, %u files\n", graphs, (unsigned)runs);
-    assert_true(graphs > 0 && graphs <= 8 && runs > 9);
+    /* More than memory has graphs for: runs are merged into large ones, with lists. */
+    assert_true(graphs > 0 && graphs <= 8 && runs <= 9);
     OK(firn_store_close(rig.store, &err));
     OK(firn_store_destroy(rig.path, &err));
     assert_int_equal(rmdir(rig.dir), 0);
