@@ -70,7 +70,7 @@ typedef struct firn_search_options {
      * too far away. */
     bool exact;
     /* How many candidates a walk of a graph keeps, at least k; 0: chosen by recall. The vectors of all that may be among
-     * the nearest are compared exactly. */
+     * the nearest are compared exactly. Lists are read until 32 times as many codes were compared. */
     uint32_t ef;
     /* The fraction of the nearest rows to find on average, above 0 to 1; 0: 0.95. 1, and what no walk of the graph was
      * measured to find, is as `exact`. */
@@ -86,7 +86,8 @@ typedef struct firn_search_options {
     }
 
 /* An index of vectors: runs (sorted files) of the table get graphs, in which a search finds near rows without
- * comparing all rows. A search may miss some of the nearest: see recall above. */
+ * comparing all rows. Where memory has no room for a graph, a run gets lists of near rows instead, which are read from
+ * the disk (docs/vectors.md). A search may miss some of the nearest: see recall above. */
 typedef struct firn_vector_index {
     size_t size;        /* sizeof(firn_vector_index) */
     const char *name;   /* unique among the indexes of the table */

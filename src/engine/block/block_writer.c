@@ -102,6 +102,7 @@ static int block_writer_reserve(struct fi_block_writer *writer, uint64_t size, u
                                 firn_error *err);
 static void block_writer_release(struct fi_block_writer *writer, int rc, const firn_error *err);
 
+/* Called once a file, so that it is optimized for size, as finish_later is. */
 __attribute__((cold)) int
 fi_block_writer_create(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,
                        struct fi_block_writer **out, firn_error *err)

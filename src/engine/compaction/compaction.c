@@ -200,19 +200,26 @@ fi_compaction_run(struct fi_compaction_work *work, firn_error *err)
 
 /* ---- compactions that were picked (compaction_pick.c) ---- */
 
+uint64_t
+fi_compaction_entries_of(const struct fi_version *version)
+{
+    uint64_t entries = 0;
+    for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
+        const struct fi_version_level *level = &version->levels[number];
+        for (size_t i = 0; i < level->count; i++) {
+            entries += fi_version_file(level, i)->info.entry_count;
+        }
+    }
+    return entries;
+}
+
 /* In the last level nearly every get finds its key, so filters there serve only the gets of keys
  * that do not exist. They are worth their memory only if they take a small part of the cache. */
 static bool
 is_filter_too_dear(const struct fi_compaction_work *work)
 {
     enum { FILTER_BITS = 10, SHARE_OF_CACHE = 8 };
-    uint64_t entries = 0;
-    for (unsigned number = 0; number < FI_VERSION_LEVELS; number++) {
-        const struct fi_version_level *level = &work->version->levels[number];
-        for (size_t i = 0; i < level->count; i++) {
-            entries += fi_version_file(level, i)->info.entry_count;
-        }
-    }
+    const uint64_t entries = fi_compaction_entries_of(work->version);
     size_t budget = fi_block_cache_budget_bytes(work->lsm->options.cache);
     return work->plan.to == FI_VERSION_LEVELS - 1 &&
            entries / 8 * FILTER_BITS > budget / SHARE_OF_CACHE;

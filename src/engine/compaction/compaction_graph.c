@@ -46,7 +46,7 @@
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
  *
  * Memory: for building, as much as the cache allows to be held; the forerunner is dropped if that
- * makes room. Lists take a third of that; they are built even if it cannot be held.
+ * makes room. Building lists takes less, and is not held if even that is too much.
  *
  * Failure: the file is removed, and the next call tries again, without any forerunners, since these
  * may be what fills the disk. A damaged run is left alone until the next opening.
@@ -98,10 +98,11 @@ is_graph(const struct fi_run *attachment, const struct fi_column_graph *wanted)
 }
 
 /* Pins the graph of the run, if it has one that can be opened, and no search has found damaged;
- * else NULL. */
+ * else NULL. needs_links: one with lists will not do. */
 static int
 pin_graph(const struct fi_version_file *file, const struct fi_column_graph *wanted,
-          struct fi_version_file_handle **out, bool *out_is_damaged, firn_error *err)
+          bool needs_links, struct fi_version_file_handle **out, bool *out_is_damaged,
+          firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
@@ -112,7 +113,8 @@ pin_graph(const struct fi_version_file *file, const struct fi_column_graph *want
             *out_is_damaged = true;
         } else if (rc != FIRN_OK) {
             return rc;
-        } else if ((*out)->run->kind != &fi_graph_read_kind || !is_graph((*out)->run, wanted)) {
+        } else if ((*out)->run->kind != &fi_graph_read_kind || !is_graph((*out)->run, wanted) ||
+                   (needs_links && fi_graph_search_is_listed(fi_graph_read_of((*out)->run)))) {
             fi_version_file_unpin(*out);
             *out = NULL;
         }
@@ -126,7 +128,7 @@ has_graph(const struct fi_version_file *file, const struct fi_column_graph *want
 {
     struct fi_version_file_handle *pin;
     bool is_damaged;
-    int rc = pin_graph(file, wanted, &pin, &is_damaged, err);
+    int rc = pin_graph(file, wanted, false, &pin, &is_damaged, err);
     *out = pin != NULL;
     fi_version_file_unpin(pin);
     return rc;
@@ -160,19 +162,12 @@ dimensions_of(const struct fi_column_layout *layout, uint32_t column)
     return size / 4;
 }
 
-/* Rows in the newest version, each counted as often as runs have it. */
 static uint64_t
 rows_of(const struct fi_lsm_tree *tree)
 {
-    uint64_t rows = 0;
     fi_os_mutex_lock(&tree->lsm->mutex);
-    const struct fi_version *version =
-        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
-    for (unsigned level = 0; level < FI_VERSION_LEVELS; level++) {
-        for (size_t i = 0; i < version->levels[level].count; i++) {
-            rows += fi_version_file(&version->levels[level], i)->info.entry_count;
-        }
-    }
+    const uint64_t rows =
+        fi_compaction_entries_of(atomic_load_explicit(&tree->state, memory_order_relaxed)->version);
     fi_os_mutex_unlock(&tree->lsm->mutex);
     return rows;
 }
@@ -523,7 +518,7 @@ pin_old(const struct graph_work *graph, struct fi_version_file **out_file,
     if (*out_file == NULL) {
         return FIRN_OK;
     }
-    int rc = pin_graph(*out_file, graph->graph, out_pin, &is_damaged, err);
+    int rc = pin_graph(*out_file, graph->graph, true, out_pin, &is_damaged, err);
     if (rc == FIRN_OK && *out_pin != NULL) {
         *out = fi_graph_read_of((*out_pin)->run);
     } else if (rc == FIRN_OK && is_damaged) {
@@ -547,8 +542,8 @@ compaction_graph_hold(const struct graph_work *graph, uint64_t bytes)
     return fi_block_cache_hold_graph(cache, (size_t)bytes);
 }
 
-/* Holds memory for building a graph; if there is too little, it is to have lists. What those take
- * is held, too, if possible. */
+/* Holds memory for building a graph, and returns how much. If there is too little for links, the
+ * graph gets lists; and if there is too little for these, nothing is held. */
 static size_t
 hold_or_list(const struct graph_work *graph, struct fi_graph_build_options *build, uint64_t rows)
 {

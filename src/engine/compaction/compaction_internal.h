@@ -67,8 +67,11 @@ struct fi_compaction_work {
 struct fi_compaction_work *fi_compaction_work_make_locked(struct fi_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
+/* Of all levels but that of history, each counted as often as runs have it. */
+uint64_t fi_compaction_entries_of(const struct fi_version *version);
+
 struct fi_column_layout;
-/* How large runs of a tree may be. The mutex is not held. */
+/* How large runs of a tree may be that get graphs. Requires: the mutex is not held. */
 struct fi_lsm_graph_limits fi_compaction_graph_limits_of(const struct fi_lsm_tree *tree,
                                                          const struct fi_column_layout *layout);
 /* Whether neighbours of the last level should be merged, so that they have one graph. The mutex is

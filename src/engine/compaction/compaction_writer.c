@@ -9,7 +9,7 @@
  *
  * Runs that will have graphs (compaction_graph.c) should be few and large: a search walks each
  * graph, and walking one of twice the size takes hardly longer. So such a run ends when its graph
- * is as large as one may be, or the run is twice the cache's budget.
+ * is as large as one may be, or the run is twice the cache's budget; in large trees only then.
  *
  * Failure: a builder removes its unfinished file; a finished file that cannot be added to the
  * output is removed here.

@@ -72,8 +72,8 @@ struct fi_graph_build_options {
     /* An open graph of a run whose rows are partly the same: its links are kept, if that pays
      * (graph_merge.c). NULL: there is none. Borrowed */
     const struct fi_graph *old;
-    /* It will not be kept in memory, and has lists instead of links (graph_lists.c): it is built in
-     * less memory, and searches of it read more. */
+    /* The graph gets lists instead of links (graph_lists.c), because memory will not hold it:
+     * building it takes less memory, and searches read more. */
     bool is_listed;
 };
 /* How a graph was built. */

@@ -123,10 +123,10 @@ struct fi_graph_pool {
 /* A walk that compares one in so many codes takes as long as comparing all, one after the other. */
 enum { FI_GRAPH_CODES_PART = 6 };
 
-/* Lists are read from one end to the other, so that they only have to compare fewer. */
+/* Lists are read one after the other, so a search saves time as soon as it compares fewer codes. */
 enum { FI_GRAPH_LISTS_PART = 2 };
 
-/* One in how many codes a search may compare without comparing all. */
+/* If a search is to compare more than one in so many codes, comparing all is better. */
 static inline uint32_t
 fi_graph_codes_part(bool is_listed)
 {

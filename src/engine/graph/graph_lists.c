@@ -4,8 +4,8 @@
  * hold.
  *
  * A walk compares codes that lie anywhere, so it is only fast if all of them are in memory. A graph
- * that is not to be kept in memory has no links. Its nodes are divided into lists of nodes that are
- * near each other, each with a center; a search compares the query with all centers, and then with
+ * that memory does not hold has no links. Its nodes are divided into lists of nodes that are near
+ * each other; each list has a center. A search compares the query with all centers, and then with
  * the nodes of the nearest lists (an inverted file: Sivic and Zisserman, "Video Google: A text
  * retrieval approach to object matching in videos", 2003; for vectors, Jegou, Douze and Schmid,
  * "Product quantization for nearest neighbor search", 2011). The nodes of a list have consecutive
@@ -37,7 +37,8 @@ enum {
     PER_WIDTH = 32,
     SORTED_LISTS = 32,       /* that are put in order first; then as many again, and so on */
     AT_ONCE_BYTES = 1 << 20, /* of codes of a list that are read at once */
-    KEPT_BYTES = 16 << 20    /* of codes that a search has read */
+    KEPT_BYTES = 16 << 20,   /* of codes that a search has read */
+    BUILD_NODE_BYTES = 40    /* of each node while it is built, beside its code */
 };
 
 /* ---- building ---- */
@@ -65,21 +66,29 @@ node_record(const struct fi_graph *graph, uint32_t node)
     return graph->code_pages.data + (size_t)node * graph->codes.stride;
 }
 
+/* Distances of the query to the centers of four lists; of those beyond the last list, to that of
+ * the first one. */
+static void
+measure_four_centers(const struct fi_graph *graph, const struct fi_graph_query *query,
+                     uint32_t list, float out[4])
+{
+    const uint8_t *centers[4];
+    for (uint32_t k = 0; k < 4; k++) {
+        centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
+    }
+    fi_graph_code_measure_four(graph, query, centers, out);
+}
+
 /* The list whose center is nearest to a node. */
 static uint32_t
 nearest_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t node)
 {
-    struct fi_graph_query *query = &scratch->query;
     float least = __builtin_inff();
     uint32_t nearest = 0;
-    fi_graph_code_query_of(graph, node_record(graph, node), query);
+    fi_graph_code_query_of(graph, node_record(graph, node), &scratch->query);
     for (uint32_t list = 0; list < graph->list_count; list += 4) {
-        const uint8_t *centers[4];
         float distances[4];
-        for (uint32_t k = 0; k < 4; k++) {
-            centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
-        }
-        fi_graph_code_measure_four(graph, query, centers, distances);
+        measure_four_centers(graph, &scratch->query, list, distances);
         for (uint32_t k = 0; k < 4; k++) {
             if (distances[k] < least) {
                 least = distances[k];
@@ -290,7 +299,7 @@ fi_graph_lists_make(struct fi_graph *graph, const struct fi_graph_team *team,
 uint64_t
 fi_graph_lists_build_bytes(const struct fi_graph_parameters *parameters, uint64_t rows)
 {
-    return rows * (fi_graph_code_stride(parameters->dimensions) + 40);
+    return rows * (fi_graph_code_stride(parameters->dimensions) + BUILD_NODE_BYTES);
 }
 
 /* ---- reading ---- */
@@ -520,12 +529,8 @@ static void
 measure_centers(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
 {
     for (uint32_t list = 0; list < graph->list_count; list += 4) {
-        const uint8_t *centers[4];
         float distances[4];
-        for (uint32_t k = 0; k < 4; k++) {
-            centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
-        }
-        fi_graph_code_measure_four(graph, &scratch->query, centers, distances);
+        measure_four_centers(graph, &scratch->query, list, distances);
         for (uint32_t k = 0; k < 4 && list + k < graph->list_count; k++) {
             scratch->chosen[list + k] = fi_graph_item(distances[k], list + k);
         }

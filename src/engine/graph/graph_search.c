@@ -3,7 +3,8 @@
  * graph/graph_search.c: finding candidates, with and without a filter.
  *
  * Without a filter, a search goes from the entry down to level 0, and walks there. The nearest
- * nodes of the pool are the candidates.
+ * nodes of the pool are the candidates. In a graph with lists it compares the nodes of the nearest
+ * lists instead (graph_lists.c); in what follows, that counts as a walk.
  *
  * With a filter, it walks through all nodes, and keeps so many that enough of them are allowed. The
  * recall of a walk for the K nearest nodes is known (graph_recall.c), and does not depend on which
@@ -12,8 +13,8 @@
  * was too small, because the allowed nodes lie elsewhere, a wider walk follows.
  *
  * Comparing all allowed codes, one after the other, costs less than a walk that compares more than
- * a sixth as many. (CODES_PART was measured: a walk waits for memory.) If a walk is expected to, or
- * the walks together did, all allowed codes are compared.
+ * a sixth as many, or half as many in lists. (CODES_PART was measured: a walk waits for memory.) If
+ * a walk is expected to, or the walks together did, all allowed codes are compared.
  *
  * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were
  *      compared. Without a filter the graph may not lead to more: the caller asks for a wider walk.

@@ -34,9 +34,9 @@
 
 enum {
     WIDER = 4, /* factor of ef, each time too few rows were found */
-    /* Of nodes in lists so many are candidates: among the nearest by their codes are the nearest by
-     * their vectors. A walk has others, because it goes on from them. */
-    LISTED_TIMES = 4,
+    /* How many of the nodes in lists are candidates. The nearest by their vectors are among so many
+     * of the nearest by their codes; a walk keeps more because it goes on from them. */
+    LISTED_TIMES = 4, /* of the rows that are wanted, and */
     LISTED_LEAST = 64,
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };

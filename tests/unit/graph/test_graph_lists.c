@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/graph: nodes in lists: every row is in one of them, with its code and its vector; the recall of widths is what was
- * measured; conditions and exact searches give what comparing all gives; the file says nothing that is believed unseen.
+ * measured; conditions and exact searches give what comparing all gives; a file whose numbers make no sense is refused.
  */
 #include "unit/graph/graph_fixture.h"
 
@@ -14,7 +14,6 @@
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_seal.h"
-#include "support/test_share.h"
 
 enum { ROWS = 6000, DIMENSIONS = 24, QUERIES = 60, K = 10 };
 

@@ -240,7 +240,7 @@ recall_of(struct rig *rig)
 
 /* Calls act with the path of each graph's file. */
 static size_t
-each_graph(const struct rig *rig, void (*act)(const char *path))
+each_file(const struct rig *rig, const char *suffix, void (*act)(const char *path))
 {
     char runs[2 * TEST_TEMP_SIZE];
     size_t count = 0;
@@ -248,7 +248,7 @@ each_graph(const struct rig *rig, void (*act)(const char *path))
     DIR *dir = opendir(runs);
     assert_non_null(dir);
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strstr(entry->d_name, ".graph") != NULL) {
+        if (strstr(entry->d_name, suffix) != NULL) {
             char path[4 * TEST_TEMP_SIZE + 300];
             (void)snprintf(path, sizeof path, "%s/%s", runs, entry->d_name);
             count++;
@@ -259,6 +259,12 @@ each_graph(const struct rig *rig, void (*act)(const char *path))
     }
     assert_int_equal(closedir(dir), 0);
     return count;
+}
+
+static size_t
+each_graph(const struct rig *rig, void (*act)(const char *path))
+{
+    return each_file(rig, ".graph", act);
 }
 
 /* Bytes in the middle, where links are, or the end. */
@@ -402,59 +408,90 @@ snapshots_and_openings_do_no_harm(void **state)
 
 /* ---- many runs ---- */
 
-/* With little memory runs are small, and so there are many: not all have graphs, and all are searched. */
+enum { WIDE = 32 };
+
 static void
-of_many_small_runs_few_have_graphs(void **state)
+fill_wide(struct rig *rig, int64_t rows)
 {
-    enum { WIDE = 32, WIDE_ROWS = 120000 };
     static float vector[WIDE];
-    struct rig rig = {.store = NULL};
-    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
-    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
-    firn_table_def *def;
-    test_random_init(&rig.random, "vector_merge", 65);
-    test_temp_make(rig.dir, sizeof rig.dir);
-    (void)snprintf(rig.path, sizeof rig.path, "%s/s.firn", rig.dir);
-    options.memory_bytes = 8 << 20;
-    OK(firn_store_open(rig.path, &options, &rig.store, &err));
-    OK(firn_table_def_parse("id i64 primary key, v vector(32)", &def, &err));
-    OK(firn_table_create(rig.store, "t", def, &rig.table, &err));
-    firn_release(def);
-    index.name = "near";
-    index.column = "v";
-    index.m = 4;
-    index.ef_construction = 4;
-    OK(firn_table_add_vector_index(rig.table, &index, &err));
-    for (int64_t id = 0; id < WIDE_ROWS; id += 1000) {
+    for (int64_t id = 0; id < rows; id += 1000) {
         firn_txn *txn;
         firn_row_options put_options = FIRN_ROW_OPTIONS_INIT;
-        OK(firn_txn_begin(rig.store, NULL, &txn, &err));
+        OK(firn_txn_begin(rig->store, NULL, &txn, &err));
         put_options.txn = txn;
         for (int64_t i = 0; i < 1000; i++) {
             for (size_t j = 0; j < WIDE; j++) {
-                vector[j] = number(&rig.random);
+                vector[j] = number(&rig->random);
             }
             firn_value value = firn_blob(firn_bytes(vector, sizeof vector));
             value.type = FIRN_TYPE_VECTOR;
             const firn_value row[] = {firn_i64(id + i), value};
-            OK(firn_table_upsert(rig.table, &put_options, row, 2, &err));
+            OK(firn_table_upsert(rig->table, &put_options, row, 2, &err));
         }
         OK(firn_txn_commit(txn, NULL, &err));
         firn_txn_close(txn);
     }
-    compact(&rig);
-    firn_store_statistics stats = stats_of(&rig);
-    uint64_t runs = 0;
-    for (size_t i = 0; i < FIRN_STORE_LEVELS; i++) {
-        runs += stats.levels[i].files;
+}
+
+/* All rows are reached by graphs, but those of runs that are too small for one. */
+static void
+assert_graphs_serve(struct rig *rig)
+{
+    float query[WIDE];
+    firn_search_options search = FIRN_SEARCH_OPTIONS_INIT;
+    firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+    firn_search_result *found;
+    search.ef = 64;
+    for (size_t j = 0; j < WIDE; j++) {
+        query[j] = number(&rig->random);
     }
-    size_t graphs = each_graph(&rig, NULL);
-    print_message("%zu graphs, %u files\n", graphs, (unsigned)runs);
-    /* More than memory has graphs for: runs are merged into large ones, with lists. */
-    assert_true(graphs > 0 && graphs <= 8 && runs <= 9);
-    OK(firn_store_close(rig.store, &err));
-    OK(firn_store_destroy(rig.path, &err));
-    assert_int_equal(rmdir(rig.dir), 0);
+    OK(firn_table_search(rig->table, "v", query, WIDE, &search, &found, &err));
+    firn_search_result_get_stats(found, &stats);
+    assert_int_equal(firn_search_result_count(found), K);
+    firn_search_result_destroy(found);
+    assert_true(stats.rows_walked > 0 && stats.rows_measured < 4096);
+}
+
+/* Memory has room for the links of two runs. If there are more, these have lists, so that every run has a graph; if there are
+ * many more, all have lists, and are larger. */
+static void
+with_little_memory_every_run_has_a_graph(void **state)
+{
+    static const struct {
+        int64_t rows;
+        size_t least;
+        size_t most;
+    } rounds[] = {{60000, 4, 8}, {120000, 2, 4}};
+    for (size_t round = 0; round < sizeof rounds / sizeof rounds[0]; round++) {
+        struct rig rig = {.store = NULL};
+        firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+        firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+        firn_table_def *def;
+        test_random_init(&rig.random, "vector_merge", 65);
+        test_temp_make(rig.dir, sizeof rig.dir);
+        (void)snprintf(rig.path, sizeof rig.path, "%s/s.firn", rig.dir);
+        options.memory_bytes = 8 << 20;
+        OK(firn_store_open(rig.path, &options, &rig.store, &err));
+        OK(firn_table_def_parse("id i64 primary key, v vector(32)", &def, &err));
+        OK(firn_table_create(rig.store, "t", def, &rig.table, &err));
+        firn_release(def);
+        index.name = "near";
+        index.column = "v";
+        index.m = 4;
+        index.ef_construction = 4;
+        OK(firn_table_add_vector_index(rig.table, &index, &err));
+        fill_wide(&rig, rounds[round].rows);
+        compact(&rig);
+        const size_t graphs = each_graph(&rig, NULL);
+        print_message("%d rows: %zu graphs, %zu runs\n", (int)rounds[round].rows, graphs,
+                      each_file(&rig, ".column", NULL));
+        assert_true(graphs >= rounds[round].least && graphs <= rounds[round].most);
+        assert_graphs_serve(&rig);
+        OK(firn_store_check(rig.store, NULL, NULL, &err));
+        OK(firn_store_close(rig.store, &err));
+        OK(firn_store_destroy(rig.path, &err));
+        assert_int_equal(rmdir(rig.dir), 0);
+    }
 }
 
 /* ---- threads ---- */
@@ -535,7 +572,7 @@ main(void)
         cmocka_unit_test(recall_holds_after_fifty_merges),
         cmocka_unit_test(damaged_graphs_are_built_again),
         cmocka_unit_test(snapshots_and_openings_do_no_harm),
-        cmocka_unit_test(of_many_small_runs_few_have_graphs),
+        cmocka_unit_test(with_little_memory_every_run_has_a_graph),
         cmocka_unit_test(threads_search_beside_writes_and_merges),
     };
     test_threads_only();

@@ -220,7 +220,8 @@ a_table_far_beyond_memory_has_lists(void **state)
     add_index(&rig);
     size_t graphs = compact(&rig);
     print_message("%zu runs with lists\n", graphs);
-    assert_true(graphs >= 2 && graphs <= 4); /* codes of 11 MB, of which 7 could be held */
+    /* Two neighbours have more than a run may have, 16 MiB, and all have 41 MB. */
+    assert_true(graphs >= 2 && graphs <= 5);
     assert_graphs_serve(&rig);
     fill(&rig, 40000, 50);
     assert_true(compact(&rig) >= 2);
