@@ -138,11 +138,23 @@ void fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch);
  * (graph_recall.c) */
 size_t fi_graph_recall_width(const struct fi_graph *graph, size_t wanted, double recall);
 
+/* Chooses which lists of several graphs of one column and metric a search reads: the nearest of all
+ * of them, until as many codes are compared as by one graph's search of that width. out_radii: for
+ * each graph, fi_graph_search_options.radius. Requires: all have lists. FIRN_NO_MEMORY.
+ * (graph_lists.c) */
+FIRN_MUST_CHECK int fi_graph_lists_share(const struct fi_graph *const *graphs, size_t count,
+                                         const void *query, uint64_t width,
+                                         struct fi_graph_scratch *scratch, float *out_radii,
+                                         firn_error *err);
+
 struct fi_graph_memo; /* see below */
 struct fi_graph_search_options {
     size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
     size_t most;   /* candidates, at most; 0: as many as are wanted */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
+    /* Of a graph with lists, without a filter: those that fi_graph_lists_share has chosen are
+     * searched, and fewer rows than wanted may be found. 0: `ef` says how many. */
+    float radius;
     /* With a filter: the fraction of the wanted rows to find, below 1, of which `ef` is the width
      * without a filter. 0: walks are wider in proportion. */
     double recall;

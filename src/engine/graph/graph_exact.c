@@ -547,10 +547,11 @@ keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, 
 {
     const struct fi_graph_array *codes = &exact->graph->codes;
     const uint32_t block = fi_graph_array_block(codes, candidate->node);
-    const uint8_t *record =
-        exact->graph->is_listed
-            ? fi_graph_lists_record(exact->graph, exact->scratch, candidate->node)
-            : fi_graph_array_at(codes, candidate->node);
+    const size_t before = codes->stride - FI_GRAPH_CODE_TAIL;
+    const uint8_t *record = fi_graph_array_at(codes, candidate->node);
+    const uint8_t *at = record != NULL
+                            ? record + before
+                            : fi_graph_lists_tail(exact->graph, exact->scratch, candidate->node);
     struct fi_block_pin pin = {.data = NULL};
     float tail[2]; /* scale and norm */
     int rc = FIRN_OK;
@@ -558,12 +559,12 @@ keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, 
         exact->near[exact->near_count++] = fi_graph_item(0, candidate->node);
         return FIRN_OK;
     }
-    if (record == NULL) {
+    if (at == NULL) {
         const uint8_t *place;
         FI_TRY(fi_graph_read_block(exact->graph, codes, block, &pin, &place, err));
-        record = place + (size_t)(candidate->node - block * codes->per_block) * codes->stride;
+        at = place + (size_t)(candidate->node - block * codes->per_block) * codes->stride + before;
     }
-    memcpy(tail, record + codes->stride - FI_GRAPH_CODE_TAIL, sizeof tail);
+    memcpy(tail, at, sizeof tail);
     const float norms = tail[1] + exact->scratch->query.norm;
     /* As in measure: most are too far, and this costs less than their interval. */
     const float most = exact->bound[0] + tail[0] * (exact->bound[1] + tail[0] * exact->bound[2]);

@@ -29,8 +29,8 @@
  *     104    4  f32 for each dimension: the mean
  *            4  number of measured widths, at most FI_GRAPH_WIDTHS_MAX
  *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare,
- *               u32; their recall for the nearest 10, 100 and 1,000, u16 each, in parts of 65,535,
- *               none smaller than that of the width before; u16 0
+ *               u32; their recall for the nearest 10, 100, 1,000 and 1, u16 each, in parts of
+ *               65,535, none smaller than that of the width before
  *            4  version 3: the number of lists, at most FI_GRAPH_LISTS_MAX
  *
  *   UPPER    blocks of up to FI_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0,
@@ -76,7 +76,7 @@ enum {
     FI_GRAPH_PART_SIZE = 1 << 20,
     FI_GRAPH_CODE_TAIL = 8,   /* scale and norm */
     FI_GRAPH_WIDTHS_MAX = 17, /* from 16 on, each twice the one before, up to FI_GRAPH_EF_MAX */
-    FI_GRAPH_RECALLS = 3,     /* for 10, 100 and 1,000 */
+    FI_GRAPH_RECALLS = 4,     /* for 1, 10, 100 and 1,000 */
     FI_GRAPH_LISTS_MAX = 1 << 14
 };
 #define FI_GRAPH_NONE UINT32_MAX

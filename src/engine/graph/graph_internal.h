@@ -185,6 +185,25 @@ fi_graph_item_distance(uint64_t item)
     return distance;
 }
 
+/* A number whose order is that of distances, which may be negative. */
+static inline uint32_t
+fi_graph_order_of(float distance)
+{
+    uint32_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    return bits >> 31 != 0 ? ~bits : bits | UINT32_C(1) << 31;
+}
+
+/* The reverse. */
+static inline float
+fi_graph_distance_of(uint32_t order)
+{
+    const uint32_t bits = order >> 31 != 0 ? order & (UINT32_MAX >> 1) : ~order;
+    float distance;
+    memcpy(&distance, &bits, sizeof distance);
+    return distance;
+}
+
 static inline uint32_t
 fi_graph_array_block(const struct fi_graph_array *array, uint32_t i)
 {
@@ -360,14 +379,19 @@ struct fi_graph_team {
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int fi_graph_lists_make(struct fi_graph *graph, const struct fi_graph_team *team,
                                         struct fi_graph_measure *measure, firn_error *err);
-/* Puts the nearest nodes of some lists into the pool, which has that limit. Requires: a walk was
- * begun. */
+/* Puts the nearest nodes of some lists into the pool: of the nearest, until so many codes were
+ * compared as a width stands for, or of those whose centers are at most as far as the radius.
+ * Requires: a walk was begun. */
 FIRN_MUST_CHECK int fi_graph_lists_search(const struct fi_graph *graph,
-                                          struct fi_graph_scratch *scratch, size_t limit,
+                                          struct fi_graph_scratch *scratch, size_t width,
                                           firn_error *err);
-/* The record of a node that the last search has read; NULL: it has not, or no longer. */
-const uint8_t *fi_graph_lists_record(const struct fi_graph *graph,
-                                     const struct fi_graph_scratch *scratch, uint32_t node);
+FIRN_MUST_CHECK int fi_graph_lists_search_within(const struct fi_graph *graph,
+                                                 struct fi_graph_scratch *scratch, float radius,
+                                                 firn_error *err);
+/* Scale and norm of a node whose code the last search has read, as its record has them; NULL: it
+ * has not, or no longer. */
+const uint8_t *fi_graph_lists_tail(const struct fi_graph *graph,
+                                   const struct fi_graph_scratch *scratch, uint32_t node);
 /* The scratch is used for another search: what it has read is no longer there. */
 void fi_graph_lists_forget(struct fi_graph_scratch *scratch);
 /* NULL is fine. */

@@ -18,6 +18,10 @@
  * kept: with that width, lists are read until PER_WIDTH times as many codes were compared. So
  * widths are measured, and chosen, as for walks (graph_measure.c, graph_recall.c).
  *
+ * Several graphs are searched as if they were one: of all their lists the nearest are read. Each
+ * list is read if its center is within a radius, which is chosen so that as many codes are compared
+ * as for all graphs together are needed. A graph whose nodes are far from the query costs little.
+ *
  * (I1) Lists are consecutive, and all nodes are in them: starts ascend from 0 to the number of
  *      nodes.
  *
@@ -37,7 +41,7 @@ enum {
     PER_WIDTH = 32,
     SORTED_LISTS = 32,       /* that are put in order first; then as many again, and so on */
     AT_ONCE_BYTES = 1 << 20, /* of codes of a list that are read at once */
-    KEPT_BYTES = 16 << 20,   /* of codes that a search has read */
+    KEPT_BYTES = 4 << 20,    /* of tails that a search has read */
     BUILD_NODE_BYTES = 40    /* of each node while it is built, beside its code */
 };
 
@@ -304,18 +308,20 @@ fi_graph_lists_build_bytes(const struct fi_graph_parameters *parameters, uint64_
 
 /* ---- reading ---- */
 
-/* Some nodes whose records are at an offset of the bytes that were read. */
+/* Some nodes, the tails of whose records are kept from an offset on. */
 struct span {
     uint32_t first;
     uint32_t end;
     size_t at;
 };
 
-/* What a search has read, so that its candidates can be ranked without reading codes again. */
+/* What a search has read. The blocks are needed only until their nodes were measured, and the next
+ * ones replace them. Tails are kept, because candidates are ranked by them (graph_exact.c). */
 struct fi_graph_lists_read {
     const struct fi_graph *graph;
-    struct fi_buf bytes; /* blocks as they are in the file, or decrypted in their place */
-    struct span *spans;  /* by nodes, once a search has ended */
+    struct fi_buf blocks; /* as they are in the file */
+    struct fi_buf tails;  /* scale and norm */
+    struct span *spans;   /* by nodes, once a search has ended */
     size_t count;
     size_t room;
     struct fi_buf decoded;
@@ -328,7 +334,8 @@ fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists)
     if (lists == NULL) {
         return;
     }
-    fi_buf_deinit(&lists->bytes);
+    fi_buf_deinit(&lists->blocks);
+    fi_buf_deinit(&lists->tails);
     fi_buf_deinit(&lists->decoded);
     fi_compress_destroy(lists->compress);
     fi_free(lists->spans);
@@ -356,7 +363,7 @@ begin_reading(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
     }
     scratch->lists->graph = graph;
     scratch->lists->count = 0;
-    fi_buf_clear(&scratch->lists->bytes);
+    fi_buf_clear(&scratch->lists->tails);
     return FIRN_OK;
 }
 
@@ -369,8 +376,8 @@ compare_spans(const void *a, const void *b)
 }
 
 const uint8_t *
-fi_graph_lists_record(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
-                      uint32_t node)
+fi_graph_lists_tail(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
+                    uint32_t node)
 {
     const struct fi_graph_lists_read *lists = scratch->lists;
     if (lists == NULL || lists->graph != graph) {
@@ -383,69 +390,57 @@ fi_graph_lists_record(const struct fi_graph *graph, const struct fi_graph_scratc
         return NULL;
     }
     const struct span *span = &lists->spans[at];
-    return lists->bytes.data + span->at + (size_t)(node - span->first) * graph->codes.stride;
+    return lists->tails.data + span->at + (size_t)(node - span->first) * FI_GRAPH_CODE_TAIL;
 }
 
-/* Decodes a block, whose bytes in the file are at an offset of what was read, and notes where the
- * records of nodes from `first` to `end` are. */
+/* Keeps the tails of the records of nodes that are added to the last span. */
 static int
-take_block(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t block,
-           size_t offset, uint32_t first, uint32_t end, firn_error *err)
+keep_tails(const struct fi_graph *graph, struct fi_graph_lists_read *lists, const uint8_t *records,
+           size_t count)
 {
-    const struct fi_graph_array *codes = &graph->codes;
-    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, block);
-    const size_t skipped = (size_t)(first - block * codes->per_block) * codes->stride;
-    struct span span = {first, end, offset};
-    firn_slice raw;
-    FI_TRY_RETURN(fi_block_reader_decode(graph->reader, &ref, lists->bytes.data + offset,
-                                         lists->compress, &lists->decoded, &raw, err));
-    if (raw.size != ref.raw_size) {
-        return fi_error_set(err, FIRN_CORRUPT, "'%s': a block of a graph has another size",
-                            fi_block_reader_path(graph->reader));
+    const size_t stride = graph->codes.stride;
+    const size_t at = lists->tails.size;
+    if (fi_buf_set_size(&lists->tails, at + count * FI_GRAPH_CODE_TAIL) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
     }
-    /* If it was encrypted, its bytes have room for what it is. */
-    const uintptr_t plain_at = (uintptr_t)raw.data - (uintptr_t)lists->bytes.data;
-    if (plain_at >= lists->bytes.size) {
-        memcpy(lists->bytes.data + offset, raw.data, raw.size);
+    uint8_t *out = lists->tails.data + at;
+    records += stride - FI_GRAPH_CODE_TAIL;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(out + i * FI_GRAPH_CODE_TAIL, records + i * stride, FI_GRAPH_CODE_TAIL);
     }
-    span.at = skipped + (plain_at < lists->bytes.size ? (size_t)plain_at : offset);
-    lists->spans[lists->count++] = span;
+    lists->spans[lists->count - 1].end += (uint32_t)count;
     return FIRN_OK;
 }
 
-/* Reads the codes of consecutive nodes from the file at once, and adds their spans, one for each
- * block, from *out_span on. They are not kept in the cache: a search reads so many that they would
- * only displace each other. */
+/* Begins a span of nodes that are read next. */
 static int
-read_nodes(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t first,
-           uint32_t end, size_t *out_span, firn_error *err)
+begin_span(struct fi_graph_lists_read *lists, uint32_t first)
 {
-    const struct fi_graph_array *codes = &graph->codes;
-    const uint32_t begin = fi_graph_array_block(codes, first);
-    const uint32_t last = fi_graph_array_block(codes, end - 1);
-    const uint64_t offset = fi_graph_read_ref(graph, codes, begin).offset;
-    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, last);
-    const size_t size = (size_t)(ref.offset + fi_block_reader_span(&ref) - offset);
-    if (lists->bytes.size > KEPT_BYTES) {
+    if (lists->tails.size > KEPT_BYTES) {
         lists->count = 0;
-        fi_buf_clear(&lists->bytes);
+        fi_buf_clear(&lists->tails);
     }
-    const size_t at = lists->bytes.size;
-    *out_span = lists->count;
-    if (FI_VEC_RESERVE(lists->spans, lists->count + (last - begin) + 1, lists->room, NULL) !=
-            FIRN_OK ||
-        fi_buf_set_size(&lists->bytes, at + size) != FIRN_OK) {
-        return fi_error_no_memory(err, "a search among vectors");
+    if (FI_VEC_RESERVE(lists->spans, lists->count + 1, lists->room, NULL) != FIRN_OK) {
+        return FIRN_NO_MEMORY;
     }
-    FI_TRY_RETURN(
-        fi_block_reader_read_span(graph->reader, offset, size, lists->bytes.data + at, err));
-    for (uint32_t block = begin; block <= last; block++) {
-        const uint64_t within = fi_graph_read_ref(graph, codes, block).offset - offset;
-        const uint32_t from = block == begin ? first : block * codes->per_block;
-        const uint32_t to = block == last ? end : (block + 1) * codes->per_block;
-        FI_TRY_RETURN(take_block(graph, lists, block, at + (size_t)within, from, to, err));
-    }
+    lists->spans[lists->count++] = (struct span){first, first, lists->tails.size};
     return FIRN_OK;
+}
+
+/* Decodes a block; *out is valid until the next one. */
+static int
+decode_block(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t block,
+             const uint8_t *stored, const uint8_t **out, firn_error *err)
+{
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, &graph->codes, block);
+    firn_slice raw;
+    FI_TRY_RETURN(fi_block_reader_decode(graph->reader, &ref, stored, lists->compress,
+                                         &lists->decoded, &raw, err));
+    *out = raw.data;
+    return raw.size == ref.raw_size
+               ? FIRN_OK
+               : fi_error_set(err, FIRN_CORRUPT, "'%s': a block of a graph has another size",
+                              fi_block_reader_path(graph->reader));
 }
 
 /* ---- searching ---- */
@@ -464,11 +459,43 @@ measure_nodes(const struct fi_graph *graph, struct fi_graph_scratch *scratch, ui
     fi_graph_walk_measure_run(graph, scratch, first, records, end - first);
 }
 
+/* Reads the codes of consecutive nodes from the file at once, and measures them. They are not kept
+ * in the cache: a search reads so many that they would only displace each other. */
+static int
+measure_stored(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t first,
+               uint32_t end, firn_error *err)
+{
+    struct fi_graph_lists_read *lists = scratch->lists;
+    const struct fi_graph_array *codes = &graph->codes;
+    const uint32_t begin = fi_graph_array_block(codes, first);
+    const uint32_t last = fi_graph_array_block(codes, end - 1);
+    const uint64_t offset = fi_graph_read_ref(graph, codes, begin).offset;
+    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, last);
+    const size_t size = (size_t)(ref.offset + fi_block_reader_span(&ref) - offset);
+    if (begin_span(lists, first) != FIRN_OK || fi_buf_set_size(&lists->blocks, size) != FIRN_OK) {
+        return fi_error_no_memory(err, "a search among vectors");
+    }
+    FI_TRY_RETURN(fi_block_reader_read_span(graph->reader, offset, size, lists->blocks.data, err));
+    for (uint32_t block = begin; block <= last; block++) {
+        const uint64_t within = fi_graph_read_ref(graph, codes, block).offset - offset;
+        const uint32_t from = block == begin ? first : block * codes->per_block;
+        const uint32_t to = block == last ? end : (block + 1) * codes->per_block;
+        const uint8_t *records;
+        FI_TRY_RETURN(
+            decode_block(graph, lists, block, lists->blocks.data + within, &records, err));
+        records += (size_t)(from - block * codes->per_block) * codes->stride;
+        measure_nodes(graph, scratch, from, to, records);
+        if (keep_tails(graph, lists, records, to - from) != FIRN_OK) {
+            return fi_error_no_memory(err, "a search among vectors");
+        }
+    }
+    return FIRN_OK;
+}
+
 static int
 measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t list,
              firn_error *err)
 {
-    struct fi_graph_lists_read *lists = scratch->lists;
     const uint32_t end = graph->list_starts[list + 1];
     uint32_t node = graph->list_starts[list];
     DCHECK(node <= end && end <= graph->count); /* (I1) */
@@ -479,12 +506,7 @@ measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uin
     while (node < end) {
         const uint32_t most = AT_ONCE_BYTES / graph->codes.stride + 1;
         const uint32_t to = end - node < most ? end : node + most;
-        size_t i;
-        FI_TRY_RETURN(read_nodes(graph, lists, node, to, &i, err));
-        for (; i < lists->count; i++) {
-            const struct span *span = &lists->spans[i];
-            measure_nodes(graph, scratch, span->first, span->end, lists->bytes.data + span->at);
-        }
+        FI_TRY_RETURN(measure_stored(graph, scratch, node, to, err));
         node = to;
     }
     return FIRN_OK;
@@ -524,45 +546,152 @@ select_smallest(uint64_t *numbers, size_t count, size_t wanted)
     }
 }
 
-/* All lists as items of their distance to the query. */
+/* All lists as items of their distance to the query, from an item on. */
 static void
-measure_centers(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
+measure_centers(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint64_t *out)
 {
     for (uint32_t list = 0; list < graph->list_count; list += 4) {
         float distances[4];
         measure_four_centers(graph, &scratch->query, list, distances);
         for (uint32_t k = 0; k < 4 && list + k < graph->list_count; k++) {
-            scratch->chosen[list + k] = fi_graph_item(distances[k], list + k);
+            out[list + k] = fi_graph_item(distances[k], list + k);
         }
     }
     scratch->evaluated += graph->list_count;
 }
 
-int
-fi_graph_lists_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t limit,
-                      firn_error *err)
+/* Puts some more of the smallest items in order, after those that are. */
+static void
+sort_more(uint64_t *items, size_t count, size_t *sorted)
 {
-    const uint64_t wanted = (uint64_t)limit * PER_WIDTH;
-    uint64_t compared = 0;
-    size_t sorted = 0;
+    const size_t left = count - *sorted;
+    const size_t more = left < SORTED_LISTS + *sorted ? left : SORTED_LISTS + *sorted;
+    select_smallest(items + *sorted, left, more);
+    fi_sort_u64(items + *sorted, more);
+    *sorted += more;
+}
+
+/* Begins a search, and measures the centers. */
+static int
+begin_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, firn_error *err)
+{
     DCHECK(graph->is_listed && scratch->pool.limit > 0);
     if (FI_VEC_RESERVE(scratch->chosen, graph->list_count, scratch->chosen_room, NULL) != FIRN_OK ||
         begin_reading(graph, scratch) != FIRN_OK) {
         return fi_error_no_memory(err, "a search among vectors");
     }
-    measure_centers(graph, scratch);
+    measure_centers(graph, scratch, scratch->chosen);
+    return FIRN_OK;
+}
+
+static void
+end_search(struct fi_graph_scratch *scratch)
+{
+    fi_sort(scratch->lists->spans, scratch->lists->count, sizeof(struct span), compare_spans);
+}
+
+int
+fi_graph_lists_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t width,
+                      firn_error *err)
+{
+    const uint64_t wanted = (uint64_t)width * PER_WIDTH;
+    uint64_t compared = 0;
+    size_t sorted = 0;
+    FI_TRY_RETURN(begin_search(graph, scratch, err));
     for (uint32_t i = 0; i < graph->list_count && compared < wanted; i++) {
-        if (i == sorted) { /* some more of the nearest, in order */
-            const size_t left = graph->list_count - sorted;
-            const size_t more = left < SORTED_LISTS + sorted ? left : SORTED_LISTS + sorted;
-            select_smallest(scratch->chosen + sorted, left, more);
-            fi_sort_u64(scratch->chosen + sorted, more);
-            sorted += more;
+        if (i == sorted) {
+            sort_more(scratch->chosen, graph->list_count, &sorted);
         }
         const uint32_t list = fi_graph_item_node(scratch->chosen[i]);
         compared += graph->list_starts[list + 1] - graph->list_starts[list];
         FI_TRY_RETURN(measure_list(graph, scratch, list, err));
     }
-    fi_sort(scratch->lists->spans, scratch->lists->count, sizeof(struct span), compare_spans);
+    end_search(scratch);
+    return FIRN_OK;
+}
+
+int
+fi_graph_lists_search_within(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
+                             float radius, firn_error *err)
+{
+    FI_TRY_RETURN(begin_search(graph, scratch, err));
+    for (uint32_t list = 0; list < graph->list_count; list++) {
+        if (fi_graph_item_distance(scratch->chosen[list]) <= radius) {
+            FI_TRY_RETURN(measure_list(graph, scratch, list, err));
+        }
+    }
+    end_search(scratch);
+    return FIRN_OK;
+}
+
+/* ---- several graphs ---- */
+
+/* A distance from the query to a center in a unit that all graphs of a metric have in common; under
+ * DOT, with the order of the products. */
+static double
+common_of(const struct fi_graph *graph, double distance)
+{
+    const double scale = graph->scale < 1e-37 ? 1e-37 : graph->scale;
+    return graph->parameters.metric == FI_VECTOR_L2    ? distance / (scale * scale)
+           : graph->parameters.metric == FI_VECTOR_DOT ? (distance - 2) / scale
+                                                       : distance;
+}
+
+/* The reverse; at least the smallest distance that is not 0. */
+static float
+radius_of(const struct fi_graph *graph, double common)
+{
+    const double scale = graph->scale < 1e-37 ? 1e-37 : graph->scale;
+    const double distance = graph->parameters.metric == FI_VECTOR_L2    ? common * scale * scale
+                            : graph->parameters.metric == FI_VECTOR_DOT ? common * scale + 2
+                                                                        : common;
+    return distance > (double)__FLT_MIN__ ? (float)distance : __FLT_MIN__;
+}
+
+/* The number of nodes of a list, where those of all graphs are numbered one after the other. */
+static uint32_t
+size_of(const struct fi_graph *const *graphs, uint32_t number)
+{
+    while (number >= (*graphs)->list_count) {
+        number -= (*graphs)->list_count;
+        graphs++;
+    }
+    return (*graphs)->list_starts[number + 1] - (*graphs)->list_starts[number];
+}
+
+int
+fi_graph_lists_share(const struct fi_graph *const *graphs, size_t count, const void *query,
+                     uint64_t width, struct fi_graph_scratch *scratch, float *out_radii,
+                     firn_error *err)
+{
+    size_t lists = 0;
+    size_t sorted = 0;
+    size_t at = 0;
+    uint64_t compared = 0;
+    for (size_t i = 0; i < count; i++) {
+        DCHECK(graphs[i]->is_listed);
+        lists += graphs[i]->list_count;
+    }
+    CHECK(lists <= UINT32_MAX);
+    FI_TRY_RETURN(FI_VEC_RESERVE(scratch->chosen, lists, scratch->chosen_room, err));
+    uint64_t *const items = scratch->chosen;
+    for (size_t i = 0; i < count; i++) {
+        FI_TRY_RETURN(fi_graph_code_query(graphs[i], query, scratch, err));
+        measure_centers(graphs[i], scratch, items + at);
+        for (const size_t end = at + graphs[i]->list_count; at < end; at++) {
+            const double common = common_of(graphs[i], (double)fi_graph_item_distance(items[at]));
+            items[at] = (uint64_t)fi_graph_order_of((float)common) << 32 | at;
+        }
+    }
+    for (at = 0; at < lists && compared / PER_WIDTH < width; at++) {
+        if (at == sorted) {
+            sort_more(items, lists, &sorted);
+        }
+        compared += size_of(graphs, (uint32_t)items[at]);
+    }
+    const float common = at == 0 ? 0 : fi_graph_distance_of((uint32_t)(items[at - 1] >> 32));
+    for (size_t i = 0; i < count; i++) {
+        out_radii[i] = radius_of(graphs[i], (double)common);
+    }
     return FIRN_OK;
 }

@@ -17,16 +17,18 @@
  *      all of them that may be among the nearest (graph_exact.c). So the nearest are those by the
  *      vectors, not by codes. (Not checked: tests compare the recall of searches with what was
  *      wanted.)
- * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4
- *      QUERIES): so few queries say nothing about rarer failures.
+ * (I3) A recall is the mean of the queries less its standard error, and at most one less a quarter
+ *      of a query's part: so few queries say nothing about rarer failures.
  * (I4) The numbers do not depend on the number of threads: each query has its own. (Not checked:
  *      tests compare the graphs of one thread and of several.)
  *
  * The queries are like the rows. The recall of searches for vectors that are unlike all rows is
  * unknown.
  *
- * Time: QUERIES distances for each row, and on average less than that many codes: one to three
- * percent of a build. Memory: 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte.
+ * Time: a distance to each query for each row, and on average less than that many codes: one to
+ * four percent of a build. Graphs with lists have more queries, because several of them that are
+ * searched together rely on the recall for the nearest one, of which each query says least. Memory:
+ * 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte or four.
  */
 #include "graph/graph_internal.h"
 
@@ -35,14 +37,13 @@
 
 enum {
     QUERIES = 64,
-    NODES_MIN = 4 * QUERIES, /* fewer are compared, whatever is wanted */
-    NEAR_MAX = 1024,         /* nearest that are known of each query */
-    NEAR_FEW = 128,          /* in graphs where walks for 1,000 compare too many codes anyway: */
+    QUERIES_LISTED = 256,
+    NODES_MIN = 4,   /* for each query: fewer are compared, whatever is wanted */
+    NEAR_MAX = 1024, /* nearest that are known of each query */
+    NEAR_FEW = 128,  /* in graphs where walks for 1,000 compare too many codes anyway: */
     FEW_NODES = 16000,
     FIRST_WIDTH = 16
 };
-
-#define RECALL_MOST (1 - 1.0 / (4 * QUERIES)) /* (I3) */
 
 struct query {
     uint32_t node;
@@ -63,7 +64,8 @@ struct fi_graph_measure {
     size_t near_most; /* of a query; as many again are kept until they are sorted */
     size_t ef;
     uint32_t noted; /* queries whose vectors are there */
-    struct query queries[QUERIES];
+    uint32_t count;
+    struct query queries[]; /* count */
 };
 
 int
@@ -71,26 +73,30 @@ fi_graph_measure_create(const struct fi_graph *graph, struct fi_graph_measure **
                         firn_error *err)
 {
     const size_t size = 4 * (size_t)graph->parameters.dimensions;
+    const uint32_t queries =
+        graph->is_listed && graph->count >= NODES_MIN * QUERIES_LISTED ? QUERIES_LISTED : QUERIES;
     *out = NULL;
-    if (graph->count < NODES_MIN) {
+    if (graph->count < NODES_MIN * queries) {
         return FIRN_OK;
     }
-    struct fi_graph_measure *measure = fi_alloc_zeroed(sizeof *measure);
+    struct fi_graph_measure *measure =
+        fi_alloc_zeroed(sizeof *measure + queries * sizeof measure->queries[0]);
     if (measure == NULL) {
         return fi_error_no_memory(err, "a graph");
     }
     measure->graph = graph;
+    measure->count = queries;
     measure->kernels = fi_vector_distance_kernels();
     measure->ef = FIRST_WIDTH;
     measure->near_most = graph->count < FEW_NODES ? NEAR_FEW : NEAR_MAX;
-    measure->vectors = fi_alloc_array(QUERIES, size);
-    measure->near = fi_alloc_array((size_t)QUERIES * 2 * measure->near_most, sizeof *measure->near);
+    measure->vectors = fi_alloc_array(queries, size);
+    measure->near = fi_alloc_array((size_t)queries * 2 * measure->near_most, sizeof *measure->near);
     if (measure->vectors == NULL || measure->near == NULL) {
         fi_graph_measure_destroy(measure);
         return fi_error_no_memory(err, "a graph");
     }
-    const uint32_t part = graph->count / QUERIES;
-    for (uint32_t i = 0; i < QUERIES; i++) {
+    const uint32_t part = graph->count / queries;
+    for (uint32_t i = 0; i < queries; i++) {
         struct query *query = &measure->queries[i];
         query->node = i * part + (uint32_t)(fi_graph_mix(graph->parameters.seed, i) % part);
         query->most = UINT32_MAX;
@@ -115,14 +121,13 @@ fi_graph_measure_destroy(struct fi_graph_measure *measure)
 uint32_t
 fi_graph_measure_count(const struct fi_graph_measure *measure)
 {
-    (void)measure;
-    return QUERIES;
+    return measure->count;
 }
 
 void
 fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, const uint8_t *vector)
 {
-    if (measure != NULL && measure->noted < QUERIES &&
+    if (measure != NULL && measure->noted < measure->count &&
         measure->queries[measure->noted].node == node) {
         memcpy(measure->queries[measure->noted++].vector, vector,
                4 * (size_t)measure->graph->parameters.dimensions);
@@ -130,15 +135,6 @@ fi_graph_measure_note(struct fi_graph_measure *measure, uint32_t node, const uin
 }
 
 /* ---- the nearest ---- */
-
-/* A number whose order is that of the distances: they may be negative. */
-static uint32_t
-order_of(float distance)
-{
-    uint32_t bits;
-    memcpy(&bits, &distance, sizeof bits);
-    return bits >> 31 != 0 ? ~bits : bits | UINT32_C(1) << 31;
-}
 
 /* Something that grows with the distances of four vectors. */
 static void
@@ -184,7 +180,7 @@ fi_graph_measure_compare(struct fi_graph_measure *measure, uint32_t i, uint32_t 
         measure_four(measure, query, rows, distances);
         for (size_t j = 0; j < four; j++) {
             const uint32_t node = first + (uint32_t)(at + j);
-            const uint32_t order = order_of(distances[j]);
+            const uint32_t order = fi_graph_order_of(distances[j]);
             if (order < query->most && node != query->node) { /* (I1) */
                 query->near[query->count++] = (uint64_t)order << 32 | node;
                 if (query->count == 2 * measure->near_most) {
@@ -217,7 +213,7 @@ fi_graph_measure_resolve(struct fi_graph_measure *measure, uint32_t i)
 void
 fi_graph_measure_renumber(struct fi_graph_measure *measure, const uint32_t *number_of)
 {
-    for (uint32_t i = 0; measure != NULL && i < QUERIES; i++) {
+    for (uint32_t i = 0; measure != NULL && i < measure->count; i++) {
         struct query *query = &measure->queries[i];
         query->node = number_of[query->node];
         for (size_t at = 0; at < query->count; at++) {
@@ -283,7 +279,7 @@ fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
     int rc;
     FI_TRY_RETURN(FI_VEC_RESERVE(scratch->found, measure->ef, scratch->found_room, err));
     struct fi_graph_candidate *found = scratch->found;
-    DCHECK(measure->noted == QUERIES);
+    DCHECK(measure->noted == measure->count);
     scratch->left_out = query->node + 1; /* (I1) */
     rc = fi_graph_search(measure->graph, query->vector, &options, scratch, found, &count, &counts,
                          err);
@@ -299,13 +295,20 @@ fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
 
 /* (I3) */
 static double
+most_of(const struct fi_graph_measure *measure)
+{
+    return 1 - 1.0 / (4 * measure->count);
+}
+
+/* (I3) */
+static double
 recall_of(const struct fi_graph_measure *measure, size_t r)
 {
     const double wanted = (double)fi_graph_recall_wanted(r);
     double sum = 0;
     double squares = 0;
     uint32_t walks = 0;
-    for (uint32_t i = 0; i < QUERIES; i++) {
+    for (uint32_t i = 0; i < measure->count; i++) {
         if (is_entry(measure, &measure->queries[i])) {
             continue;
         }
@@ -319,7 +322,7 @@ recall_of(const struct fi_graph_measure *measure, size_t r)
     const double variance = squares / walks - mean * mean;
     const double wrong = variance > 0 ? fi_vector_distance_root(variance / (walks - 1)) : 0;
     const double recall = mean - wrong;
-    return recall > RECALL_MOST ? RECALL_MOST : recall > 0 ? recall : 0;
+    return recall > most_of(measure) ? most_of(measure) : recall > 0 ? recall : 0;
 }
 
 bool
@@ -329,24 +332,25 @@ fi_graph_measure_next(struct fi_graph_measure *measure, struct fi_graph *graph)
     struct fi_graph_width *width = &widths->all[widths->count];
     uint64_t evaluated = 0;
     bool is_all = true;
-    for (uint32_t i = 0; i < QUERIES; i++) {
+    for (uint32_t i = 0; i < measure->count; i++) {
         evaluated += measure->queries[i].evaluated;
     }
-    const uint64_t most = (uint64_t)graph->count * QUERIES / fi_graph_codes_part(graph->is_listed);
+    const uint64_t most =
+        (uint64_t)graph->count * measure->count / fi_graph_codes_part(graph->is_listed);
     if (evaluated > most) {
         return false;
     }
     *width = (struct fi_graph_width){.ef = (uint32_t)measure->ef,
-                                     .compared = (uint32_t)(evaluated / QUERIES)};
+                                     .compared = (uint32_t)(evaluated / measure->count)};
     for (size_t r = 0; r < FI_GRAPH_RECALLS; r++) {
         const size_t wanted = fi_graph_recall_wanted(r);
         if (wanted <= measure->queries[0].count) {
             const double recall = recall_of(measure, r);
-            DCHECK(recall >= 0 && recall <= RECALL_MOST); /* (I3) */
+            DCHECK(recall >= 0 && recall <= most_of(measure)); /* (I3) */
             const uint16_t before = widths->count > 0 ? width[-1].recalls[r] : 0;
             width->recalls[r] = (uint16_t)(recall * UINT16_MAX);
             width->recalls[r] = width->recalls[r] > before ? width->recalls[r] : before;
-            is_all = is_all && recall >= RECALL_MOST;
+            is_all = is_all && recall >= most_of(measure);
         }
     }
     widths->count++;

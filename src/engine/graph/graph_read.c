@@ -332,15 +332,14 @@ get_widths(struct fi_reader *reader, struct fi_graph_widths *widths)
     bool is_fine = fi_reader_le32(reader, &widths->count) && widths->count <= FI_GRAPH_WIDTHS_MAX;
     for (uint32_t i = 0; is_fine && i < widths->count; i++) {
         struct fi_graph_width *width = &widths->all[i];
-        uint16_t zero = 0;
         is_fine = fi_reader_le32(reader, &width->ef) && width->ef <= FI_GRAPH_EF_MAX &&
                   width->ef > (i > 0 ? width[-1].ef : 0) &&
                   fi_reader_le32(reader, &width->compared);
-        for (size_t r = 0; is_fine && r < FI_GRAPH_RECALLS; r++) {
-            is_fine = fi_reader_le16(reader, &width->recalls[r]) &&
-                      (i == 0 || width->recalls[r] >= width[-1].recalls[r]);
+        for (size_t r = 1; is_fine && r <= FI_GRAPH_RECALLS; r++) { /* that for 1 is the last */
+            const size_t place = r % FI_GRAPH_RECALLS;
+            is_fine = fi_reader_le16(reader, &width->recalls[place]) &&
+                      (i == 0 || width->recalls[place] >= width[-1].recalls[place]);
         }
-        is_fine = is_fine && fi_reader_le16(reader, &zero) && zero == 0;
     }
     widths->is_measured = is_fine;
     return is_fine;

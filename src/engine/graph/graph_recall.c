@@ -2,18 +2,18 @@
  *
  * graph/graph_recall.c: how wide a walk must be for a recall.
  *
- * A graph knows the recall of walks of some widths, for the nearest 10, 100 and 1,000
+ * A graph knows the recall of walks of some widths, for the nearest one, 10, 100 and 1,000
  * (graph_measure.c). Between two widths the recall is at least what lies on the straight line
  * between them, because each further node of a walk finds less than the one before. Between two
- * numbers of rows the width is on the line between theirs; for fewer than 10 rows it is that for
- * 10, and beyond 1,000 it grows with their number.
+ * numbers of rows the width is on the line between theirs, and beyond 1,000 it grows with their
+ * number. Where that for the nearest one is not known, it is that for 10.
  *
  * Graphs of files of version 1 know nothing. For these there is a table, of the worst of some data
  * sets.
  */
 #include "graph/graph_internal.h"
 
-static const uint32_t WANTED[FI_GRAPH_RECALLS] = {10, 100, 1000};
+static const uint32_t WANTED[FI_GRAPH_RECALLS] = {1, 10, 100, 1000};
 
 size_t
 fi_graph_recall_wanted(size_t i)
@@ -70,6 +70,9 @@ fi_graph_recall_width(const struct fi_graph *graph, size_t wanted, double recall
             r++;
         }
         width = measured_width(&graph->widths, r, recall);
+        if (width <= 0 && r == 0) {
+            width = measured_width(&graph->widths, 1, recall);
+        }
         if (width > 0 && wanted > WANTED[r]) {
             width *= (double)wanted / WANTED[r];
         } else if (width > 0 && r > 0) {

@@ -415,7 +415,12 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
     if (graph->count > 0 && options->wanted > 0 &&
         (options->allowed == NULL || options->allowed_count > 0)) {
         FI_TRY(fi_graph_code_query(graph, query, scratch, err));
-        if (options->allowed != NULL) {
+        if (options->radius > 0) {
+            DCHECK(options->allowed == NULL);
+            FI_TRY(fi_graph_walk_prepare_pool(scratch, most, err));
+            fi_graph_walk_begin(scratch, most);
+            FI_TRY(fi_graph_lists_search_within(graph, scratch, options->radius, err));
+        } else if (options->allowed != NULL) {
             FI_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
         } else if (ef >= graph->count) {
             FI_TRY(fi_graph_walk_prepare_pool(scratch, most, err));

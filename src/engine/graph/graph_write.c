@@ -219,11 +219,11 @@ put_widths(const struct fi_graph_widths *widths, struct fi_buf *out)
         DCHECK(width->ef <= FI_GRAPH_EF_MAX && (i == 0 || width->ef > width[-1].ef));
         FI_TRY_RETURN(fi_buf_append_le32(out, width->ef));
         FI_TRY_RETURN(fi_buf_append_le32(out, width->compared));
-        for (size_t r = 0; r < FI_GRAPH_RECALLS; r++) {
-            DCHECK(i == 0 || width->recalls[r] >= width[-1].recalls[r]);
-            FI_TRY_RETURN(put_le16(out, width->recalls[r]));
+        for (size_t r = 1; r <= FI_GRAPH_RECALLS; r++) { /* that for 1 is the last one */
+            const size_t place = r % FI_GRAPH_RECALLS;
+            DCHECK(i == 0 || width->recalls[place] >= width[-1].recalls[place]);
+            FI_TRY_RETURN(put_le16(out, width->recalls[place]));
         }
-        FI_TRY_RETURN(put_le16(out, 0));
     }
     return FIRN_OK;
 }

@@ -13,7 +13,10 @@
  *
  * Graphs that memory does not hold have lists of nodes instead of links (graph/graph_lists.c). They
  * are searched with the same widths; but of what their lists contain, only the nearest by their
- * codes are candidates.
+ * codes are candidates. Several of them are searched together. If the nearest rows are spread over
+ * all of them evenly, each has its part of those that are wanted, and the sum of the widths for
+ * these parts is enough. If they are in one graph, most of its lists that are needed are among the
+ * nearest of all.
  *
  * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only
  * names rows that are among the nearest of the run.
@@ -108,6 +111,82 @@ search_graph_smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* ---- graphs that are searched together ---- */
+
+/* Whether all rows of a graph that have a vector have nodes. */
+static bool
+has_all_nodes(const struct fi_graph *graph)
+{
+    return fi_graph_search_parameters(graph)->metric != FI_VECTOR_COSINE ||
+           fi_graph_search_count(graph) == fi_graph_search_rows(graph);
+}
+
+/* The sum of the widths of the graphs that were chosen, which have so many rows; 0: no search by
+ * widths finds enough. */
+static uint64_t
+shared_width(const struct fi_search_graphs *graphs, const struct fi_search_ask *ask, uint64_t rows)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < graphs->shared_count; i++) {
+        struct fi_search_ask part = *ask;
+        const double share =
+            (double)fi_graph_search_rows(graphs->shared[i]) / (double)rows * (double)ask->wanted;
+        part.wanted = (size_t)share + 1;
+        part.wanted = search_graph_smaller(part.wanted, ask->wanted);
+        const size_t width = ef_of(graphs->shared[i], &part);
+        if (width == 0) {
+            return 0;
+        }
+        sum += width;
+    }
+    return sum;
+}
+
+static int
+search_graph_share(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *ask,
+                   bool *out, firn_error *err)
+{
+    struct fi_search_graphs *graphs = ctx;
+    uint64_t rows = 0;
+    const struct fi_graph **shared = fi_resize_array(graphs->shared, count, sizeof(void *));
+    graphs->shared = shared != NULL ? shared : graphs->shared;
+    float *radii = fi_resize_array(graphs->radii, count, sizeof *radii);
+    graphs->radii = radii != NULL ? radii : graphs->radii;
+    graphs->shared_count = 0;
+    memset(out, 0, count * sizeof *out);
+    if (shared == NULL || radii == NULL) {
+        return fi_error_no_memory(err, "a search");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (fi_graph_search_is_listed(sources[i]) && has_all_nodes(sources[i])) {
+            rows += fi_graph_search_rows(sources[i]);
+            graphs->shared[graphs->shared_count++] = sources[i];
+            out[i] = true;
+        }
+    }
+    const uint64_t width =
+        ask->is_exact || graphs->shared_count < 2 ? 0 : shared_width(graphs, ask, rows);
+    if (width == 0) {
+        memset(out, 0, count * sizeof *out);
+        return FIRN_OK;
+    }
+    return fi_graph_lists_share(graphs->shared, graphs->shared_count, ask->query, width,
+                                graphs->scratch, graphs->radii, err);
+}
+
+static float
+radius_of(const struct fi_search_graphs *graphs, const struct fi_graph *graph)
+{
+    for (size_t i = 0; i < graphs->shared_count; i++) {
+        if (graphs->shared[i] == graph) {
+            return graphs->radii[i];
+        }
+    }
+    return 0;
+}
+
+/* ---- one graph ---- */
+
 /* Finds candidates and the distances of the nearest. */
 static int
 find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
@@ -129,13 +208,14 @@ find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
             search_graph_smaller(options.most, LISTED_TIMES * options.wanted + LISTED_LEAST);
     }
     options.most = options.most > options.wanted ? options.most : options.wanted;
+    options.radius = ask->is_shared ? radius_of(graphs, graph) : 0;
     FI_TRY(make_room(graphs, options.most, err));
     do {
         FI_TRY(fi_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,
                                out_count, &counts, err));
         graphs->evaluated += counts.evaluated;
         options.ef *= WIDER;
-    } while (!counts.is_exhaustive && *out_count < ask->wanted &&
+    } while (options.radius == 0 && !counts.is_exhaustive && *out_count < ask->wanted &&
              options.ef <= WIDER * (size_t)FI_GRAPH_EF_MAX);
     rc = fi_graph_exact_rank(graph, ask->query, &options, graphs->scratch, graphs->candidates,
                              graphs->distances, out_count, &judged, err);
@@ -199,7 +279,7 @@ find_near(void *ctx, void *source, const struct fi_search_ask *ask, struct fi_se
     size_t count;
     int rc;
     *out_count = 0;
-    const size_t ef = ask->is_exact ? 0 : ef_of(graph, ask);
+    const size_t ef = ask->is_exact ? 0 : ask->is_shared ? FI_GRAPH_EF_MAX : ef_of(graph, ask);
     rc = ef == 0 ? find_exact(graphs, graph, ask, &count, err)
                  : find_candidates(graphs, graph, ask, ef, &count, err);
     if (rc != FIRN_OK) {
@@ -302,6 +382,7 @@ fi_search_graph_open(struct fi_search_graphs *graphs, struct fi_lsm_pieces *piec
         .ctx = graphs,
         .open = open_source,
         .close = close_source,
+        .share = search_graph_share,
         .find = find_near,
         .known = known_to,
         .learn = search_graph_learn,
@@ -326,6 +407,8 @@ fi_search_graph_close(struct fi_search_graphs *graphs)
     fi_graph_search_scratch_destroy(graphs->scratch);
     fi_buf_deinit(&graphs->key);
     fi_buf_deinit(&graphs->places);
+    fi_free(graphs->shared);
+    fi_free(graphs->radii);
     fi_free(graphs->candidates);
     fi_free(graphs->distances);
     fi_buf_deinit(&graphs->list);

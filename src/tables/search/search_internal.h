@@ -147,6 +147,10 @@ struct fi_search_graphs {
     struct fi_buf list; /* of struct fi_lsm_pieces_graph */
     struct fi_buf key; /* of the condition, for memos (graph/graph_memo.c); empty: there are none */
     struct fi_buf places; /* a size_t for each graph: until it is returned, its memos stay */
+    /* Graphs that a query searches together, and the radius of each: fi_graph_lists_share. */
+    const struct fi_graph **shared;
+    float *radii;
+    size_t shared_count;
     struct fi_graph_scratch *scratch;
     struct fi_graph_candidate *candidates;
     double *distances;

@@ -40,6 +40,10 @@ struct part {
     uint8_t *noted;
     bool is_loose; /* likewise: the search may not see all of the allowed rows */
     const struct fi_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
+    /* While sources are asked: */
+    const uint64_t *asked; /* rows that may be found; NULL: all */
+    uint64_t asked_count;
+    bool is_shared; /* the source looks for the nearest rows together with others */
 };
 
 struct fi_search_source_set {
@@ -415,24 +419,31 @@ add_top(struct fi_search_top *top, const struct fi_search_top *own, firn_error *
     return rc;
 }
 
+/* A request for the nearest rows of a part. */
+static struct fi_search_ask
+ask_of(const struct part *part, const struct fi_search_request *request)
+{
+    const bool is_known = part->known != NULL && part->asked == part->known->bits;
+    return (struct fi_search_ask){
+        .query = request->query,
+        .dimensions = request->dimensions,
+        .wanted = part->asked_count < request->k ? (size_t)part->asked_count : request->k,
+        .ef = request->ef,
+        .recall = request->recall,
+        .is_exact = request->is_exact,
+        .is_shared = part->is_shared,
+        .allowed = part->asked,
+        .allowed_count = part->asked_count,
+        .memo = is_known ? part->known : NULL};
+}
+
 static int
-query_part(const struct fi_search_source_set *set, struct part *part,
+query_part(const struct fi_search_source_set *set, const struct part *part,
            const struct fi_search_request *request, struct fi_search_top *top,
            struct reading *reading, bool *out_lacks, firn_error *err)
 {
-    const uint64_t *allowed;
-    const uint64_t count = count_allowed(part, &allowed);
-    const size_t wanted = count < request->k ? (size_t)count : request->k;
-    const bool is_known = part->known != NULL && allowed == part->known->bits;
-    struct fi_search_ask ask = {.query = request->query,
-                                .dimensions = request->dimensions,
-                                .wanted = wanted,
-                                .ef = request->ef,
-                                .recall = request->recall,
-                                .is_exact = request->is_exact,
-                                .allowed = allowed,
-                                .allowed_count = count,
-                                .memo = is_known ? part->known : NULL};
+    struct fi_search_ask ask = ask_of(part, request);
+    const size_t wanted = ask.wanted;
     struct fi_search_top own = {.k = request->k};
     struct fi_search_candidate *found = NULL;
     size_t found_count = 0;
@@ -459,21 +470,102 @@ query_part(const struct fi_search_source_set *set, struct part *part,
         fi_search_top_deinit(&own);
         FI_TRY(take_seen(reading, part, ask.allowed, found, found_count, wanted, &own, &seen,
                          &is_over, err));
-        if (seen >= wanted || is_over) {
+        if (seen >= wanted || is_over || (ask.is_shared && found_count < ask.wanted)) {
             break;
         }
-        if (found_count < ask.wanted || ask.wanted >= count) {
+        if (found_count < ask.wanted || ask.wanted >= ask.allowed_count) {
             /* The missing rows may lack a vector, so that they are never named, or the snapshot may
              * not see them: only a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }
-        ask.wanted = ask.wanted > count / WIDER ? (size_t)count : WIDER * ask.wanted;
+        ask.wanted =
+            ask.wanted > ask.allowed_count / WIDER ? (size_t)ask.allowed_count : WIDER * ask.wanted;
     }
     rc = add_top(top, &own, err);
 out:
     fi_search_top_deinit(&own);
     fi_free(found);
+    return rc;
+}
+
+/* Chooses the parts whose sources look for the nearest rows together. *out_rows is how many all of
+ * these have; 0: there are none. */
+static int
+share_parts(const struct fi_search_source_set *set, const struct fi_search_request *request,
+            uint64_t *out_rows, firn_error *err)
+{
+    void **sources = fi_alloc_array(set->count + 1, sizeof *sources);
+    bool *are_shared = fi_alloc_zeroed(set->count + 1);
+    size_t count = 0;
+    int rc = FIRN_OK;
+    *out_rows = 0;
+    if (sources == NULL || are_shared == NULL) {
+        rc = fi_error_no_memory(err, "a search");
+        goto out;
+    }
+    struct fi_search_ask ask = {.wanted = 0};
+    for (size_t i = 0; i < set->count; i++) {
+        const struct part *part = &set->parts[i];
+        if (part->source != NULL && part->asked == NULL) {
+            sources[count++] = part->source;
+            ask = ask_of(part, request);
+        }
+    }
+    if (count < 2) {
+        goto out;
+    }
+    FI_TRY(set->from->share(set->from->ctx, sources, count, &ask, are_shared, err));
+    count = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        struct part *part = &set->parts[i];
+        part->is_shared = part->source != NULL && part->asked == NULL && are_shared[count++];
+        *out_rows += part->is_shared ? part->asked_count : 0;
+    }
+out:
+    fi_free(sources);
+    fi_free(are_shared);
+    return rc;
+}
+
+/* Asks the sources that look for rows together, or all others. */
+static int
+query_parts(const struct fi_search_source_set *set, const struct fi_search_request *request,
+            bool are_shared, struct reading *reading, struct fi_search_top *top, bool *out_lacks,
+            firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < set->count; i++) {
+        const struct part *part = &set->parts[i];
+        if (part->source != NULL && part->is_shared == are_shared) {
+            rc = query_part(set, part, request, top, reading, out_lacks, err);
+        }
+    }
+    return rc;
+}
+
+/* Asks the sources that look for rows together. If they find too few, each one is asked alone. */
+static int
+query_shared(const struct fi_search_source_set *set, const struct fi_search_request *request,
+             struct reading *reading, struct fi_search_top *top, bool *out_lacks, firn_error *err)
+{
+    struct fi_search_top together = {.k = request->k};
+    uint64_t rows;
+    int rc;
+    FI_TRY(share_parts(set, request, &rows, err));
+    if (rows == 0) {
+        goto out;
+    }
+    FI_TRY(query_parts(set, request, true, reading, &together, out_lacks, err));
+    if (together.count >= request->k || together.count >= rows) {
+        rc = add_top(top, &together, err);
+        goto out;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        set->parts[i].is_shared = false;
+    }
+out:
+    fi_search_top_deinit(&together);
     return rc;
 }
 
@@ -485,11 +577,15 @@ fi_search_source_query(const struct fi_search_source_set *set, struct fi_lsm_pie
     struct reading reading = {.pieces = pieces};
     int rc = FIRN_OK;
     *out_lacks = false;
-    for (size_t i = 0; rc == FIRN_OK && !*out_lacks && i < set->count; i++) {
-        if (set->parts[i].source != NULL) {
-            rc = query_part(set, &set->parts[i], request, top, &reading, out_lacks, err);
-        }
+    for (size_t i = 0; i < set->count; i++) {
+        struct part *part = &set->parts[i];
+        part->is_shared = false;
+        part->asked_count = part->source == NULL ? 0 : count_allowed(part, &part->asked);
     }
+    FI_TRY(set->from->share == NULL ? FIRN_OK
+                                    : query_shared(set, request, &reading, top, out_lacks, err));
+    rc = query_parts(set, request, false, &reading, top, out_lacks, err);
+out:
     fi_lsm_group_deinit(&reading.group);
     fi_buf_deinit(&reading.key);
     return rc;

@@ -37,6 +37,7 @@ struct fi_search_ask {
     uint32_t ef;             /* 0: by recall */
     double recall;           /* 0: the default; 1: as is_exact */
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
+    bool is_shared;          /* as `share` said: rows that are further than others may be missed */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;
     const struct fi_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */
@@ -61,6 +62,11 @@ struct fi_search_sources {
     /* Remembers these rows: a bit for each row, and one word more than the bits need. May be
      * NULL. */
     void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);
+    /* Chooses sources, all rows of which may be found, that look for the nearest rows of all of
+     * them together: for these out[i] is true. If the next request to one of them is_shared, it may
+     * name fewer rows than are wanted. May be NULL. */
+    int (*share)(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *ask,
+                 bool *out, firn_error *err);
 };
 
 #endif

@@ -768,9 +768,9 @@ test_measured_widths_are_kept(void **state)
 {
     static const struct fi_graph_widths widths = {.is_measured = true,
                                                   .count = 3,
-                                                  .all = {{16, 200, {40000, 9000, 0}},
-                                                          {32, 390, {55000, 20000, 0}},
-                                                          {64, 700, {65000, 60000, 0}}}};
+                                                  .all = {{16, 200, {50000, 40000, 9000, 0}},
+                                                          {32, 390, {60000, 55000, 20000, 0}},
+                                                          {64, 700, {65050, 65000, 60000, 0}}}};
     struct file file;
     struct fi_buf good = {0};
     struct fi_run *run;
@@ -785,10 +785,12 @@ test_measured_widths_are_kept(void **state)
     assert_int_equal(fi_graph_read_kind.open(&env, "measured", &run, &err), FIRN_OK);
     const struct fi_graph *graph = fi_graph_read_of(run);
     assert_memory_equal(&graph->widths, &widths, sizeof widths);
-    /* On lines between what was measured; fewer than 10 count as 10. */
+    /* On lines between what was measured. */
+    assert_width(graph, 1, 50000, 16);
+    assert_width(graph, 1, 55000, 24);
+    assert_width(graph, 5, 55000, 27);
     assert_width(graph, 10, 40000, 16);
     assert_width(graph, 10, 47500, 24);
-    assert_width(graph, 1, 47500, 24);
     assert_width(graph, 10, 60000, 48);
     assert_width(graph, 55, 60000, 56);
     assert_width(graph, 100, 60000, 100);
@@ -806,8 +808,15 @@ test_measured_widths_are_kept(void **state)
     refuse_lie(&file, &good, at + 4, 0);
     refuse_lie(&file, &good, at + 4, 32); /* as wide as the next */
     refuse_lie(&file, &good, at + 36, FI_GRAPH_EF_MAX + 1);
-    refuse_lie(&file, &good, at + 12, UINT32_MAX);        /* more than the next finds */
-    refuse_lie(&file, &good, at + 16, UINT32_C(1) << 16); /* the last two bytes */
+    refuse_lie(&file, &good, at + 12, UINT32_MAX); /* more than the next finds */
+    refuse_lie(&file, &good, at + 16, UINT32_C(0xffff) << 16);
+    /* Where that for the nearest one is not known, it counts as that for 10. */
+    for (size_t i = 0; i < widths.count; i++) {
+        file.fixture.graph->widths.all[i].recalls[0] = 0;
+    }
+    assert_width(file.fixture.graph, 1, 47500, 24);
+    assert_width(file.fixture.graph, 5, 47500, 24);
+    assert_width(file.fixture.graph, 10, 47500, 24);
     fi_buf_deinit(&good);
     close_file(&file);
 }

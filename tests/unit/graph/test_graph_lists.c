@@ -5,9 +5,11 @@
  */
 #include "unit/graph/graph_fixture.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/sort.h"
 #include "cipher/cipher_keyring.h"
 #include "graph/graph_format.h"
 #include "graph/graph_internal.h"
@@ -208,6 +210,130 @@ widths_have_the_recall_that_was_measured(void **state)
             assert_true(recall >= recalls[r] - 0.05);
         }
         graph_fixture_deinit(&fixture);
+    }
+}
+
+/* ---- several graphs ---- */
+
+enum { PARTS = 3, PER_WIDTH = 32 };
+
+/* Divides the rows of a graph among several: each gets every third row, or those that lie beside each other in one dimension. */
+static void
+split(const struct graph_fixture *whole, enum graph_fixture_style style, bool is_sorted,
+      struct graph_fixture parts[PARTS])
+{
+    static uint64_t order[PARTS * ROWS];
+    struct test_random random;
+    firn_error err;
+    test_random_init(&random, "split", 67);
+    for (uint32_t row = 0; row < PARTS * ROWS; row++) {
+        const float first = graph_fixture_vector(whole, row)[0];
+        order[row] = (uint64_t)(is_sorted ? fi_graph_order_of(first) : row % PARTS) << 32 | row;
+    }
+    fi_sort_u64(order, PARTS * ROWS);
+    for (size_t i = 0; i < PARTS; i++) {
+        graph_fixture_init(&parts[i], style, whole->parameters.metric, ROWS, DIMENSIONS, &random);
+        for (uint32_t row = 0; row < ROWS; row++) {
+            memcpy(parts[i].vectors + (size_t)row * DIMENSIONS,
+                   graph_fixture_vector(whole, (uint32_t)order[i * ROWS + row]),
+                   DIMENSIONS * sizeof(float));
+        }
+        parts[i].is_listed = true;
+        assert_int_equal(graph_fixture_build(&parts[i], parts[i].os, 2, &err), FIRN_OK);
+    }
+}
+
+/* The radius of a graph as a distance, or a product, of vectors. */
+static double
+true_radius(const struct fi_graph *graph, float radius)
+{
+    return graph->parameters.metric == FI_VECTOR_L2 ? (double)radius / graph->scale / graph->scale
+           : graph->parameters.metric == FI_VECTOR_DOT ? ((double)radius - 2) / graph->scale
+                                                       : (double)radius;
+}
+
+/* Searches all parts together; returns how many of the K nearest were found. *compared is advanced. */
+static size_t
+hits_of(const struct graph_fixture *whole, const struct graph_fixture parts[PARTS], uint64_t width,
+        const float *query, uint64_t *compared)
+{
+    const struct fi_graph *graphs[PARTS];
+    float radii[PARTS];
+    double expected[K];
+    size_t hits = 0;
+    firn_error err;
+    for (size_t i = 0; i < PARTS; i++) {
+        graphs[i] = parts[i].graph;
+    }
+    assert_int_equal(
+        fi_graph_lists_share(graphs, PARTS, query, width, parts[0].scratch, radii, &err), FIRN_OK);
+    assert_int_equal(graph_fixture_exact(whole, query, K, NULL, expected), K);
+    for (size_t i = 0; i < PARTS; i++) {
+        struct fi_graph_candidate found[100];
+        struct fi_graph_search_counts counts;
+        size_t count;
+        assert_true(radii[i] > 0);
+        const double one = true_radius(graphs[0], radii[0]);
+        const double other = true_radius(graphs[i], radii[i]);
+        assert_true(other - one < 1e-4 * fabs(one) && one - other < 1e-4 * fabs(one));
+        const struct fi_graph_search_options options = {.wanted = 100, .radius = radii[i]};
+        assert_int_equal(fi_graph_search(graphs[i], query, &options, parts[i].scratch, found,
+                                         &count, &counts, &err),
+                         FIRN_OK);
+        *compared += counts.evaluated - graphs[i]->list_count;
+        for (size_t j = 0; j < count; j++) {
+            hits += fi_vector_distance_exact(whole->parameters.metric, query,
+                                             graph_fixture_vector(&parts[i], found[j].row),
+                                             DIMENSIONS) <= expected[K - 1];
+        }
+    }
+    return hits < K ? hits : K;
+}
+
+/* The widths of graphs for their part of the wanted rows are enough for all of them together, whether each graph has some of
+ * the rows that are near or only one of them has. As many codes are compared as the widths say. */
+static void
+several_graphs_are_searched_as_one(void **state)
+{
+    static const enum fi_vector_metric metrics[] = {FI_VECTOR_L2, FI_VECTOR_COSINE, FI_VECTOR_DOT};
+    struct test_random random;
+    test_random_init(&random, "several", 68);
+    for (size_t round = 0; round < 2 * sizeof metrics / sizeof metrics[0]; round++) {
+        const enum fi_vector_metric metric = metrics[round / 2];
+        const enum graph_fixture_style style =
+            metric == FI_VECTOR_DOT ? GRAPH_SPREAD : GRAPH_CLUSTERED;
+        const double recall = metric == FI_VECTOR_DOT ? 0.75 : 0.9;
+        struct graph_fixture whole;
+        struct graph_fixture parts[PARTS];
+        uint64_t width = 0;
+        uint64_t alone = 0;
+        uint64_t compared = 0;
+        size_t hits = 0;
+        graph_fixture_init(&whole, style, metric, PARTS * ROWS, DIMENSIONS, &random);
+        split(&whole, style, round % 2 == 1, parts);
+        for (size_t i = 0; i < PARTS; i++) {
+            const size_t of_part =
+                fi_graph_recall_width(parts[i].graph, (K + PARTS - 1) / PARTS, recall);
+            assert_true(of_part > 0);
+            width += of_part;
+            alone += fi_graph_recall_width(parts[i].graph, K, recall);
+        }
+        for (size_t q = 0; q < QUERIES; q++) {
+            float query[DIMENSIONS];
+            graph_fixture_query(&whole, style, &random, query);
+            hits += hits_of(&whole, parts, width, query, &compared);
+        }
+        (void)printf("metric %d, %s: width %u of %u, %u codes, recall %.4f\n", (int)metric,
+                     round % 2 == 1 ? "sorted" : "mixed", (unsigned)width, (unsigned)alone,
+                     (unsigned)(compared / QUERIES), (double)hits / (QUERIES * K));
+        assert_true(width <= alone);
+        assert_true(compared >= width * PER_WIDTH * QUERIES);
+        assert_true(compared <= (width * PER_WIDTH + 1500) * QUERIES); /* a list more */
+        assert_true((double)hits >= QUERIES * K * (recall - 0.05));
+        graph_fixture_deinit(&whole);
+        for (size_t i = 0; i < PARTS; i++) {
+            graph_fixture_deinit(&parts[i]);
+        }
     }
 }
 
@@ -493,6 +619,7 @@ main(void)
         cmocka_unit_test(centers_are_in_the_middle),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(widths_have_the_recall_that_was_measured),
+        cmocka_unit_test(several_graphs_are_searched_as_one),
         cmocka_unit_test(exact_searches_are_exact),
         cmocka_unit_test(candidates_are_ranked_by_their_vectors),
         cmocka_unit_test(encrypted_files_give_the_same),

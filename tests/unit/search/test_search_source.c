@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/search: searches that ask sources of near rows: a source that measures the rows of its run finds what a search
- * without sources finds, whatever lies in which run; one that names too few, or is damaged, is done without.
+ * without sources finds, whatever lies in which run; one that names too few, or is damaged, is done without. Sources that look
+ * for rows together find the same, too.
  */
 #include <unistd.h>
 
@@ -19,7 +20,17 @@ static firn_error err;
 enum { N = 3 };
 
 /* How a source behaves. */
-enum way { WAY_RIGHT, WAY_ABSENT, WAY_SOME, WAY_FEW, WAY_CORRUPT, WAY_BROKEN };
+enum way {
+    WAY_RIGHT,
+    WAY_ABSENT,
+    WAY_SOME,
+    WAY_FEW,
+    WAY_CORRUPT,
+    WAY_BROKEN,
+    WAY_SHARED,     /* two of three name only what is near among the rows of all of them */
+    WAY_SHARED_FEW, /* likewise, but not enough */
+    WAYS
+};
 
 struct fake {
     enum way way;
@@ -28,11 +39,13 @@ struct fake {
     unsigned opened;
     unsigned closed;
     unsigned asked;
+    double radius; /* of what is near, if they are shared */
 };
 
 struct fake_source {
     struct fake *fake;
     struct fi_run *run;
+    bool is_shared;
 };
 
 static int
@@ -50,7 +63,7 @@ open_fake(void *ctx, struct fi_run *run, uint32_t column, enum fi_vector_metric 
     }
     struct fake_source *source = malloc(sizeof *source);
     assert_non_null(source);
-    *source = (struct fake_source){fake, run};
+    *source = (struct fake_source){fake, run, false};
     *out = source;
     fake->opened += fake->way == WAY_SOME ? 0 : 1;
     return FIRN_OK;
@@ -75,29 +88,21 @@ compare(const void *a, const void *b)
     return (left->row > right->row) - (left->row < right->row);
 }
 
-static int
-find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_search_candidate *out,
-          size_t *out_count, firn_error *error)
+/* Appends the rows of a run that are allowed, with their distances. */
+static void
+measure_fake(const struct fake_source *source, const struct fi_search_ask *ask,
+             struct fi_search_candidate **all, size_t *count)
 {
-    struct fake *fake = ctx;
-    struct fake_source *source = opaque;
-    struct fi_search_candidate *all = NULL;
-    size_t count = 0;
+    const struct fake *fake = source->fake;
     uint64_t row = 0;
-    fake->asked++;
-    *out_count = 0;
-    if (fake->way == WAY_CORRUPT || fake->way == WAY_BROKEN) {
-        error->code = fake->way == WAY_CORRUPT ? FIRN_CORRUPT : FIRN_IO;
-        return error->code;
-    }
     for (size_t i = 0; i < fi_column_group_count(source->run); i++) {
         struct fi_column_group group;
         struct fi_column_pin pin = {.cache = NULL};
         struct fi_chunk_scratch scratch = {0};
         fi_column_group_at(source->run, i, &group);
         OK(fi_column_pin_chunk(source->run, i, fake->column, FI_BLOCK_CACHE_DATA, &pin, &err));
-        all = realloc(all, (count + group.rows) * sizeof *all);
-        assert_non_null(all);
+        *all = realloc(*all, (*count + group.rows) * sizeof **all);
+        assert_non_null(*all);
         for (size_t k = 0; k < group.rows; k++, row++) {
             struct fi_cell cell;
             if (ask->allowed != NULL && (ask->allowed[row / 64] >> (row % 64) & 1) == 0) {
@@ -105,7 +110,7 @@ find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_se
             }
             OK(fi_chunk_get(&pin.chunk, k, &scratch, &cell, &err));
             if (cell.kind == FI_PHYSICAL_BYTES) {
-                all[count++] = (struct fi_search_candidate){
+                (*all)[(*count)++] = (struct fi_search_candidate){
                     row, fi_vector_distance_exact(fake->metric, ask->query, cell.as.bytes.data,
                                                   ask->dimensions)};
             }
@@ -113,9 +118,54 @@ find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_se
         fi_chunk_scratch_deinit(&scratch);
         fi_column_read_unpin(&pin);
     }
+}
+
+static int
+share_fake(void *ctx, void *const *sources, size_t source_count, const struct fi_search_ask *ask,
+           bool *out, firn_error *error)
+{
+    struct fake *fake = ctx;
+    struct fi_search_candidate *all = NULL;
+    size_t count = 0;
+    (void)error;
+    assert_true(ask->allowed == NULL && source_count >= 2);
+    for (size_t i = 0; i < source_count; i++) {
+        struct fake_source *source = sources[i];
+        source->is_shared = i % 3 != 2 && (fake->way == WAY_SHARED || fake->way == WAY_SHARED_FEW);
+        out[i] = source->is_shared;
+        if (source->is_shared) {
+            measure_fake(source, ask, &all, &count);
+        }
+    }
+    qsort(all, count, sizeof *all, compare);
+    const size_t wanted = fake->way == WAY_SHARED ? ask->wanted : ask->wanted / 2 + 1;
+    fake->radius = count == 0 ? 0 : all[wanted < count ? wanted - 1 : count - 1].distance;
+    free(all);
+    return FIRN_OK;
+}
+
+static int
+find_fake(void *ctx, void *opaque, const struct fi_search_ask *ask, struct fi_search_candidate *out,
+          size_t *out_count, firn_error *error)
+{
+    struct fake *fake = ctx;
+    const struct fake_source *source = opaque;
+    struct fi_search_candidate *all = NULL;
+    size_t count = 0;
+    fake->asked++;
+    *out_count = 0;
+    if (fake->way == WAY_CORRUPT || fake->way == WAY_BROKEN) {
+        error->code = fake->way == WAY_CORRUPT ? FIRN_CORRUPT : FIRN_IO;
+        return error->code;
+    }
+    assert_true(source->is_shared || !ask->is_shared);
+    measure_fake(source, ask, &all, &count);
     qsort(all, count, sizeof *all, compare);
     count = count < ask->wanted ? count : ask->wanted;
     count = fake->way == WAY_FEW && count > 0 ? count - 1 : count;
+    while (ask->is_shared && count > 0 && all[count - 1].distance > fake->radius) {
+        count--;
+    }
     memcpy(out, all, count * sizeof *out);
     *out_count = count;
     free(all);
@@ -181,7 +231,11 @@ check_search(firn_table *table, struct test_random *random, enum way way, bool h
                                          "v is not null"};
     float query[N];
     struct fake fake = {.way = way};
-    const struct fi_search_sources sources = {&fake, open_fake, close_fake, find_fake, NULL, NULL};
+    const struct fi_search_sources sources = {.ctx = &fake,
+                                              .open = open_fake,
+                                              .close = close_fake,
+                                              .find = find_fake,
+                                              .share = share_fake};
     struct fi_search_request request = {
         .column = "v",
         .query = query,
@@ -238,8 +292,8 @@ sources_change_no_answer(void **state)
         if (test_random_below(&random, 5) == 0) {
             OK(firn_store_compact(store, NULL, &err));
         }
-        for (unsigned i = 0; i < 12; i++) {
-            check_search(table, &random, (enum way)(i % 6), true);
+        for (unsigned i = 0; i < 2 * WAYS; i++) {
+            check_search(table, &random, (enum way)(i % WAYS), true);
         }
     }
     OK(firn_store_close(store, &err));

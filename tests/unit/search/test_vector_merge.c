@@ -433,7 +433,7 @@ fill_wide(struct rig *rig, int64_t rows)
     }
 }
 
-/* All rows are reached by graphs, but those of runs that are too small for one. */
+/* All rows are reached by graphs, but those of a few runs that are too small for one. */
 static void
 assert_graphs_serve(struct rig *rig)
 {
@@ -449,7 +449,7 @@ assert_graphs_serve(struct rig *rig)
     firn_search_result_get_stats(found, &stats);
     assert_int_equal(firn_search_result_count(found), K);
     firn_search_result_destroy(found);
-    assert_true(stats.rows_walked > 0 && stats.rows_measured < 4096);
+    assert_true(stats.rows_walked > 0 && stats.rows_measured < 3 * 4096);
 }
 
 /* Memory has room for the links of two runs. If there are more, these have lists, so that every run has a graph; if there are

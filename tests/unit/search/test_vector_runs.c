@@ -159,9 +159,9 @@ fill_without_index(struct rig *rig, int64_t count)
     assert_int_equal(compact(rig), 0);
 }
 
-/* Only a run of fewer than 4,096 rows may have no graph. */
+/* Only so many runs, which have fewer than 4,096 rows, have no graph. */
 static void
-assert_graphs_serve(const struct rig *rig)
+assert_graphs_serve(const struct rig *rig, uint64_t small_runs)
 {
     static const float query[N_MAX];
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
@@ -174,7 +174,9 @@ assert_graphs_serve(const struct rig *rig)
     firn_search_result_get_stats(found, &stats);
     assert_int_equal(firn_search_result_count(found), K);
     firn_search_result_destroy(found);
-    assert_true(stats.rows_walked > 0 && stats.rows_measured < 5000);
+    print_message("%llu codes were compared, and %llu rows measured\n",
+                  (unsigned long long)stats.rows_walked, (unsigned long long)stats.rows_measured);
+    assert_true(stats.rows_walked > 0 && stats.rows_measured < small_runs * 4096 + 900);
 }
 
 /* Its graph takes 3 of the cache's 8 MiB, its rows take 6; building takes 4 beside the graph that was there. */
@@ -186,12 +188,12 @@ a_run_is_as_large_as_its_graph_may_be(void **state)
     fill_without_index(&rig, 26000);
     add_index(&rig);
     assert_int_equal(compact(&rig), 1);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 1);
     fill(&rig, 26000, 30);
     uint64_t merged = stats_of(&rig).graphs_merged;
     assert_int_equal(compact(&rig), 1);
     assert_int_equal(stats_of(&rig).graphs_merged, merged + 1);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 1);
     end(&rig);
 }
 
@@ -205,12 +207,12 @@ a_larger_table_has_another_graph(void **state)
     add_index(&rig);
     size_t graphs = compact(&rig);
     assert_true(graphs == 2 || graphs == 3);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 1);
     end(&rig);
 }
 
-/* Five times as many rows as a graph in memory could have: all runs have lists, and are larger. With more memory they become one
- * run with a graph. */
+/* Five times as many rows as a graph in memory could have: all runs have lists, and are larger. Between these may be small ones,
+ * which it does not pay to merge with them. With more memory they become one run with a graph. */
 static void
 a_table_far_beyond_memory_has_lists(void **state)
 {
@@ -222,16 +224,16 @@ a_table_far_beyond_memory_has_lists(void **state)
     print_message("%zu runs with lists\n", graphs);
     /* Two neighbours have more than a run may have, 16 MiB, and all have 41 MB. */
     assert_true(graphs >= 2 && graphs <= 5);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 3);
     fill(&rig, 40000, 50);
     assert_true(compact(&rig) >= 2);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 3);
     OK(firn_store_close(rig.store, &err));
     open_store_in(&rig, 16 * MEMORY);
     OK(firn_table_open(rig.store, "t", &rig.table, &err));
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 1);
     assert_int_equal(compact(&rig), 1);
-    assert_graphs_serve(&rig);
+    assert_graphs_serve(&rig, 1);
     end(&rig);
 }
 
@@ -251,7 +253,7 @@ runs_too_small_for_graphs_are_merged(void **state)
             OK(firn_table_open(rig.store, "t", &rig.table, &err));
         }
         assert_int_equal(compact(&rig), 1);
-        assert_graphs_serve(&rig);
+        assert_graphs_serve(&rig, 1);
         end(&rig);
     }
 }
