@@ -332,6 +332,7 @@ fi_graph_measure_next(struct fi_graph_measure *measure, struct fi_graph *graph)
     struct fi_graph_width *width = &widths->all[widths->count];
     uint64_t evaluated = 0;
     bool is_all = true;
+    DCHECK(measure->count > 0);
     for (uint32_t i = 0; i < measure->count; i++) {
         evaluated += measure->queries[i].evaluated;
     }
