@@ -70,7 +70,7 @@ typedef struct firn_search_options {
      * too far away. */
     bool exact;
     /* How many candidates a walk of a graph keeps, at least k; 0: chosen by recall. The vectors of all that may be among
-     * the nearest are compared exactly. Lists are read until 32 times as many codes were compared, for each run that
+     * the nearest are compared exactly. Lists are read until 32 times as many codes were compared for each run that
      * has some. */
     uint32_t ef;
     /* The fraction of the nearest rows to find on average, above 0 to 1; 0: 0.95. 1, and what no walk of the graph was

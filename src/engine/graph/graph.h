@@ -152,8 +152,9 @@ struct fi_graph_search_options {
     size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
     size_t most;   /* candidates, at most; 0: as many as are wanted */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
-    /* Of a graph with lists, without a filter: those that fi_graph_lists_share has chosen are
-     * searched, and fewer rows than wanted may be found. 0: `ef` says how many. */
+    /* Of a graph with lists: those that fi_graph_lists_share has chosen are searched, and fewer
+     * rows than wanted may be found. At least half of the rows should be allowed. 0: `ef` says how
+     * many. */
     float radius;
     /* With a filter: the fraction of the wanted rows to find, below 1, of which `ef` is the width
      * without a filter. 0: walks are wider in proportion. */

@@ -17,7 +17,8 @@
  * a walk is expected to, or the walks together did, all allowed codes are compared.
  *
  * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were
- *      compared. Without a filter the graph may not lead to more: the caller asks for a wider walk.
+ *      compared, except for lists within a radius. Without a filter the graph may not lead to more:
+ *      the caller asks for a wider walk.
  */
 #include "graph/graph_internal.h"
 
@@ -27,7 +28,8 @@
 enum {
     WIDER = 4, /* each time, at least */
     WIDER_MAX = 16,
-    BATCH = 256
+    BATCH = 256,
+    WITHIN_KEPT = 4 /* nodes for a candidate, where half of them are allowed */
 };
 
 int
@@ -416,9 +418,10 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
         (options->allowed == NULL || options->allowed_count > 0)) {
         FI_TRY(fi_graph_code_query(graph, query, scratch, err));
         if (options->radius > 0) {
-            DCHECK(options->allowed == NULL);
-            FI_TRY(fi_graph_walk_prepare_pool(scratch, most, err));
-            fi_graph_walk_begin(scratch, most);
+            /* Some that are kept may not be allowed. */
+            const size_t kept = options->allowed != NULL ? WITHIN_KEPT * most : most;
+            FI_TRY(fi_graph_walk_prepare_pool(scratch, kept, err));
+            fi_graph_walk_begin(scratch, kept);
             FI_TRY(fi_graph_lists_search_within(graph, scratch, options->radius, err));
         } else if (options->allowed != NULL) {
             FI_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
@@ -431,7 +434,8 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
         }
         *out_count = graph_search_collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
         /* (I1) */
-        DCHECK(options->allowed == NULL || is_exhaustive || *out_count >= options->wanted);
+        DCHECK(options->allowed == NULL || is_exhaustive || options->radius > 0 ||
+               *out_count >= options->wanted);
     }
 out:
     if (out_counts != NULL) {

@@ -41,6 +41,8 @@ enum {
      * of the nearest by their codes; a walk keeps more because it goes on from them. */
     LISTED_TIMES = 4, /* of the rows that are wanted, and */
     LISTED_LEAST = 64,
+    SHARED_PART =
+        2, /* of the rows of a graph that is searched with others, one in so many is allowed */
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };
 #define RECALL_DEFAULT 0.95
@@ -121,18 +123,17 @@ has_all_nodes(const struct fi_graph *graph)
            fi_graph_search_count(graph) == fi_graph_search_rows(graph);
 }
 
-/* The sum of the widths of the graphs that were chosen, which have so many rows; 0: no search by
- * widths finds enough. */
+/* The sum of the widths of the graphs that were chosen, of which so many rows are allowed together;
+ * 0: no search by widths finds enough. */
 static uint64_t
-shared_width(const struct fi_search_graphs *graphs, const struct fi_search_ask *ask, uint64_t rows)
+shared_width(const struct fi_search_graphs *graphs, const struct fi_search_ask *ask,
+             uint64_t allowed)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < graphs->shared_count; i++) {
         struct fi_search_ask part = *ask;
-        const double share =
-            (double)fi_graph_search_rows(graphs->shared[i]) / (double)rows * (double)ask->wanted;
-        part.wanted = (size_t)share + 1;
-        part.wanted = search_graph_smaller(part.wanted, ask->wanted);
+        const double rows = (double)fi_graph_search_rows(graphs->shared[i]);
+        part.wanted = (size_t)(rows / (double)allowed * (double)ask->wanted) + 1;
         const size_t width = ef_of(graphs->shared[i], &part);
         if (width == 0) {
             return 0;
@@ -143,11 +144,11 @@ shared_width(const struct fi_search_graphs *graphs, const struct fi_search_ask *
 }
 
 static int
-search_graph_share(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *ask,
+search_graph_share(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *asks,
                    bool *out, firn_error *err)
 {
     struct fi_search_graphs *graphs = ctx;
-    uint64_t rows = 0;
+    uint64_t allowed = 0;
     const struct fi_graph **shared = fi_resize_array(graphs->shared, count, sizeof(void *));
     graphs->shared = shared != NULL ? shared : graphs->shared;
     float *radii = fi_resize_array(graphs->radii, count, sizeof *radii);
@@ -159,18 +160,19 @@ search_graph_share(void *ctx, void *const *sources, size_t count, const struct f
     }
     for (size_t i = 0; i < count; i++) {
         if (fi_graph_search_is_listed(sources[i]) && has_all_nodes(sources[i])) {
-            rows += fi_graph_search_rows(sources[i]);
+            DCHECK(asks[i].allowed_count >= fi_graph_search_rows(sources[i]) / SHARED_PART);
+            allowed += asks[i].allowed_count;
             graphs->shared[graphs->shared_count++] = sources[i];
             out[i] = true;
         }
     }
     const uint64_t width =
-        ask->is_exact || graphs->shared_count < 2 ? 0 : shared_width(graphs, ask, rows);
+        asks[0].is_exact || graphs->shared_count < 2 ? 0 : shared_width(graphs, &asks[0], allowed);
     if (width == 0) {
         memset(out, 0, count * sizeof *out);
         return FIRN_OK;
     }
-    return fi_graph_lists_share(graphs->shared, graphs->shared_count, ask->query, width,
+    return fi_graph_lists_share(graphs->shared, graphs->shared_count, asks[0].query, width,
                                 graphs->scratch, graphs->radii, err);
 }
 

@@ -489,6 +489,14 @@ out:
     return rc;
 }
 
+/* Whether at least half of the rows of a part may be found. */
+static bool
+may_share(const struct part *part)
+{
+    return part->source != NULL && part->asked_count >= part->firsts[part->groups] / 2 &&
+           part->asked_count > 0;
+}
+
 /* Chooses the parts whose sources look for the nearest rows together. *out_rows is how many all of
  * these have; 0: there are none. */
 static int
@@ -496,34 +504,34 @@ share_parts(const struct fi_search_source_set *set, const struct fi_search_reque
             uint64_t *out_rows, firn_error *err)
 {
     void **sources = fi_alloc_array(set->count + 1, sizeof *sources);
+    struct fi_search_ask *asks = fi_alloc_array(set->count + 1, sizeof *asks);
     bool *are_shared = fi_alloc_zeroed(set->count + 1);
     size_t count = 0;
     int rc = FIRN_OK;
     *out_rows = 0;
-    if (sources == NULL || are_shared == NULL) {
+    if (sources == NULL || asks == NULL || are_shared == NULL) {
         rc = fi_error_no_memory(err, "a search");
         goto out;
     }
-    struct fi_search_ask ask = {.wanted = 0};
     for (size_t i = 0; i < set->count; i++) {
-        const struct part *part = &set->parts[i];
-        if (part->source != NULL && part->asked == NULL) {
-            sources[count++] = part->source;
-            ask = ask_of(part, request);
+        if (may_share(&set->parts[i])) {
+            sources[count] = set->parts[i].source;
+            asks[count++] = ask_of(&set->parts[i], request);
         }
     }
     if (count < 2) {
         goto out;
     }
-    FI_TRY(set->from->share(set->from->ctx, sources, count, &ask, are_shared, err));
+    FI_TRY(set->from->share(set->from->ctx, sources, count, asks, are_shared, err));
     count = 0;
     for (size_t i = 0; i < set->count; i++) {
         struct part *part = &set->parts[i];
-        part->is_shared = part->source != NULL && part->asked == NULL && are_shared[count++];
+        part->is_shared = may_share(part) && are_shared[count++];
         *out_rows += part->is_shared ? part->asked_count : 0;
     }
 out:
     fi_free(sources);
+    fi_free(asks);
     fi_free(are_shared);
     return rc;
 }

@@ -37,7 +37,7 @@ struct fi_search_ask {
     uint32_t ef;             /* 0: by recall */
     double recall;           /* 0: the default; 1: as is_exact */
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
-    bool is_shared;          /* as `share` said: rows that are further than others may be missed */
+    bool is_shared;          /* as `share` said: rows that are farther than others may be missed */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;
     const struct fi_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */
@@ -62,10 +62,10 @@ struct fi_search_sources {
     /* Remembers these rows: a bit for each row, and one word more than the bits need. May be
      * NULL. */
     void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);
-    /* Chooses sources, all rows of which may be found, that look for the nearest rows of all of
-     * them together: for these out[i] is true. If the next request to one of them is_shared, it may
-     * name fewer rows than are wanted. May be NULL. */
-    int (*share)(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *ask,
+    /* Chooses sources that look for the nearest rows of all of them together, by the requests that
+     * come next, each of which allows at least half of the rows: out[i] is true for these. If the
+     * request to one of them is_shared, it may name fewer rows than are wanted. May be NULL. */
+    int (*share)(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *asks,
                  bool *out, firn_error *err);
 };
 

@@ -121,24 +121,29 @@ measure_fake(const struct fake_source *source, const struct fi_search_ask *ask,
 }
 
 static int
-share_fake(void *ctx, void *const *sources, size_t source_count, const struct fi_search_ask *ask,
+share_fake(void *ctx, void *const *sources, size_t source_count, const struct fi_search_ask *asks,
            bool *out, firn_error *error)
 {
     struct fake *fake = ctx;
     struct fi_search_candidate *all = NULL;
     size_t count = 0;
     (void)error;
-    assert_true(ask->allowed == NULL && source_count >= 2);
+    assert_true(source_count >= 2);
     for (size_t i = 0; i < source_count; i++) {
         struct fake_source *source = sources[i];
         source->is_shared = i % 3 != 2 && (fake->way == WAY_SHARED || fake->way == WAY_SHARED_FEW);
         out[i] = source->is_shared;
         if (source->is_shared) {
-            measure_fake(source, ask, &all, &count);
+            assert_true(asks[i].allowed_count > 0 && asks[i].wanted <= asks[i].allowed_count);
+            measure_fake(source, &asks[i], &all, &count);
         }
     }
     qsort(all, count, sizeof *all, compare);
-    const size_t wanted = fake->way == WAY_SHARED ? ask->wanted : ask->wanted / 2 + 1;
+    size_t wanted = asks[0].wanted;
+    for (size_t i = 1; i < source_count; i++) {
+        wanted = asks[i].wanted > wanted ? asks[i].wanted : wanted;
+    }
+    wanted = fake->way == WAY_SHARED ? wanted : wanted / 2 + 1;
     fake->radius = count == 0 ? 0 : all[wanted < count ? wanted - 1 : count - 1].distance;
     free(all);
     return FIRN_OK;
