@@ -302,7 +302,10 @@ hits_of(const struct graph_fixture parts[PARTS], uint64_t width, const float *qu
         assert_int_equal(fi_graph_search(graphs[i], query, &options, parts[i].scratch, found,
                                          &count, &counts, &err),
                          FIRN_OK);
-        *compared += counts.evaluated - graphs[i]->list_count;
+        const uint64_t nodes = counts.evaluated - graphs[i]->list_count;
+        *compared += nodes;
+        assert_true(count == 100 ||
+                    nodes < 400); /* rows that are not allowed take nobody's place */
         for (size_t j = 0; j < count; j++) {
             const uint64_t row = found[j].row;
             assert_true(allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0);
