@@ -477,7 +477,7 @@ room_of(const struct fi_graph *graph, size_t wanted)
 }
 
 /* Writes the nearest rows, which are known, in order; the ends are used up. */
-static void
+FI_GRAPH_SMALL static void
 graph_exact_give(struct exact *exact, struct fi_graph_candidate *out, double *distances,
                  size_t *out_count)
 {
@@ -492,7 +492,7 @@ graph_exact_give(struct exact *exact, struct fi_graph_candidate *out, double *di
 }
 
 /* Makes what is needed to keep up to `room` nodes. */
-static int
+FI_GRAPH_SMALL static int
 open_exact(struct exact *exact, size_t room, firn_error *err)
 {
     exact->near_room = room;

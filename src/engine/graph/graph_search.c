@@ -32,14 +32,14 @@ enum {
     WITHIN_KEPT = 4 /* nodes for a candidate, where half of them are allowed */
 };
 
-int
+FI_GRAPH_SMALL int
 fi_graph_search_scratch_create(struct fi_graph_scratch **out, firn_error *err)
 {
     *out = fi_alloc_zeroed(sizeof **out);
     return *out != NULL ? FIRN_OK : fi_error_no_memory(err, "a search among vectors");
 }
 
-void
+FI_GRAPH_SMALL void
 fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch)
 {
     if (scratch == NULL) {
@@ -265,7 +265,7 @@ out:
 
 /* Keeps at most so many nodes, which are all that a walk keeps, or fewer of those that are found in
  * lists. */
-static int
+FI_GRAPH_SMALL static int
 graph_search_walk(const struct fi_graph *graph, size_t limit, size_t kept, uint64_t evaluated_max,
                   struct fi_graph_scratch *scratch, firn_error *err)
 {
@@ -329,7 +329,7 @@ multiplied(size_t value, uint64_t rows, uint64_t allowed)
 }
 
 /* Sets the width. false: comparing what is allowed costs less. */
-static bool
+FI_GRAPH_SMALL static bool
 plan(const struct fi_graph *graph, const struct fi_graph_search_options *options, size_t ef,
      size_t wanted, uint64_t spent, struct filtered *filtered)
 {
@@ -345,7 +345,7 @@ plan(const struct fi_graph *graph, const struct fi_graph_search_options *options
 }
 
 /* Walks until enough is found; *out_is_over: comparing what is allowed costs less. */
-static int
+FI_GRAPH_SMALL static int
 walk_filtered(const struct fi_graph *graph, const struct fi_graph_search_options *options,
               size_t ef, struct fi_graph_scratch *scratch, bool *out_is_over, firn_error *err)
 {
@@ -382,7 +382,7 @@ walk_filtered(const struct fi_graph *graph, const struct fi_graph_search_options
     return FIRN_OK;
 }
 
-static int
+FI_GRAPH_SMALL static int
 search_filtered(const struct fi_graph *graph, const struct fi_graph_search_options *options,
                 size_t ef, struct fi_graph_scratch *scratch, bool *out_is_exhaustive,
                 firn_error *err)
@@ -398,7 +398,7 @@ out:
     return rc;
 }
 
-int
+FI_GRAPH_SMALL int
 fi_graph_search(const struct fi_graph *graph, const void *query,
                 const struct fi_graph_search_options *options, struct fi_graph_scratch *scratch,
                 struct fi_graph_candidate *out, size_t *out_count,
