@@ -18,9 +18,9 @@
 static firn_error err;
 
 #ifdef FIRN_TEST_LISTS
-enum { N = 40, IDS = 26000, STEPS = 8, LIVES = 4, WALKED = 12, MEMORY = 1 << 20 };
+enum { N = 40, IDS = 26000, STEPS = 8, LIVES = 4, LIVES_LONG = 30, WALKED = 12, MEMORY = 1 << 20 };
 #else
-enum { N = 8, IDS = 6500, STEPS = 30, LIVES = 6, WALKED = 5, MEMORY = 128 << 20 };
+enum { N = 8, IDS = 6500, STEPS = 30, LIVES = 6, LIVES_LONG = 200, WALKED = 5, MEMORY = 128 << 20 };
 #endif
 enum { STATES = 3, KINDS = 1000 };
 
@@ -498,7 +498,7 @@ end(struct rig *rig)
 static void
 searches_of_any_state_find_what_the_model_has(void **state)
 {
-    const unsigned lives = test_is_long() ? 200 : test_share_of_seeds(LIVES);
+    const unsigned lives = test_is_long() ? LIVES_LONG : test_share_of_seeds(LIVES);
     size_t walks = 0;
     size_t searches = 0;
     for (unsigned life = 0; life < lives; life++) {
