@@ -67,7 +67,7 @@ struct fi_compaction_work {
 struct fi_compaction_work *fi_compaction_work_make_locked(struct fi_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
-/* Of all levels but that of history, each counted as often as runs have it. */
+/* How many entries all levels but that of history have, each counted as often as runs have it. */
 uint64_t fi_compaction_entries_of(const struct fi_version *version);
 
 struct fi_column_layout;

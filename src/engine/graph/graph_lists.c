@@ -18,9 +18,9 @@
  * kept: with that width, lists are read until PER_WIDTH times as many codes were compared. So
  * widths are measured, and chosen, as for walks (graph_measure.c, graph_recall.c).
  *
- * Several graphs are searched as if they were one: of all their lists the nearest are read. Each
- * list is read if its center is within a radius, which is chosen so that as many codes are compared
- * as for all graphs together are needed. A graph whose nodes are far from the query costs little.
+ * Several graphs are searched as if they were one: of all their lists the nearest are read. A list
+ * is read if its center is within a radius, which is chosen so that the search compares as many
+ * codes as all graphs together need. A graph whose nodes are far from the query costs little.
  *
  * (I1) Lists are consecutive, and all nodes are in them: starts ascend from 0 to the number of
  *      nodes.
@@ -626,26 +626,33 @@ fi_graph_lists_search_within(const struct fi_graph *graph, struct fi_graph_scrat
 
 /* ---- several graphs ---- */
 
-/* A distance from the query to a center in a unit that all graphs of a metric have in common; under
- * DOT, with the order of the products. */
+/* The scale of one graph by that of another, which a file may say is 0. */
 static double
-common_of(const struct fi_graph *graph, double distance)
+scale_by(const struct fi_graph *graph, const struct fi_graph *other)
 {
-    const double scale = graph->scale < 1e-37 ? 1e-37 : graph->scale;
-    return graph->parameters.metric == FI_VECTOR_L2    ? distance / (scale * scale)
-           : graph->parameters.metric == FI_VECTOR_DOT ? (distance - 2) / scale
+    return other->scale > 0 ? graph->scale / other->scale : 1;
+}
+
+/* A distance from the query to a center of a graph in the unit of another one; under DOT it has the
+ * order of the products, and may be negative. */
+static double
+distance_in(const struct fi_graph *unit, const struct fi_graph *graph, double distance)
+{
+    const double scale = scale_by(unit, graph);
+    return graph->parameters.metric == FI_VECTOR_L2    ? distance * scale * scale
+           : graph->parameters.metric == FI_VECTOR_DOT ? (distance - 2) * scale
                                                        : distance;
 }
 
-/* The reverse; at least the smallest distance that is not 0. */
+/* The reverse; at least the smallest radius that is not 0. */
 static float
-radius_of(const struct fi_graph *graph, double common)
+radius_from(const struct fi_graph *unit, const struct fi_graph *graph, double distance)
 {
-    const double scale = graph->scale < 1e-37 ? 1e-37 : graph->scale;
-    const double distance = graph->parameters.metric == FI_VECTOR_L2    ? common * scale * scale
-                            : graph->parameters.metric == FI_VECTOR_DOT ? common * scale + 2
-                                                                        : common;
-    return distance > (double)__FLT_MIN__ ? (float)distance : __FLT_MIN__;
+    const double scale = scale_by(graph, unit);
+    const double radius = graph->parameters.metric == FI_VECTOR_L2    ? distance * scale * scale
+                          : graph->parameters.metric == FI_VECTOR_DOT ? distance * scale + 2
+                                                                      : distance;
+    return radius > (double)__FLT_MIN__ ? (float)radius : __FLT_MIN__;
 }
 
 /* The number of nodes of a list, where those of all graphs are numbered one after the other. */
@@ -670,6 +677,7 @@ fi_graph_lists_share(const struct fi_graph *const *graphs, size_t count, const v
     uint64_t compared = 0;
     for (size_t i = 0; i < count; i++) {
         DCHECK(graphs[i]->is_listed);
+        DCHECK(graphs[i]->parameters.metric == graphs[0]->parameters.metric);
         lists += graphs[i]->list_count;
     }
     CHECK(lists <= UINT32_MAX);
@@ -679,7 +687,8 @@ fi_graph_lists_share(const struct fi_graph *const *graphs, size_t count, const v
         FI_TRY_RETURN(fi_graph_code_query(graphs[i], query, scratch, err));
         measure_centers(graphs[i], scratch, items + at);
         for (const size_t end = at + graphs[i]->list_count; at < end; at++) {
-            const double common = common_of(graphs[i], (double)fi_graph_item_distance(items[at]));
+            const double distance = (double)fi_graph_item_distance(items[at]);
+            const double common = distance_in(graphs[0], graphs[i], distance);
             items[at] = (uint64_t)fi_graph_order_of((float)common) << 32 | at;
         }
     }
@@ -691,7 +700,7 @@ fi_graph_lists_share(const struct fi_graph *const *graphs, size_t count, const v
     }
     const float common = at == 0 ? 0 : fi_graph_distance_of((uint32_t)(items[at - 1] >> 32));
     for (size_t i = 0; i < count; i++) {
-        out_radii[i] = radius_of(graphs[i], (double)common);
+        out_radii[i] = radius_from(graphs[0], graphs[i], (double)common);
     }
     return FIRN_OK;
 }

@@ -17,8 +17,8 @@
  *      all of them that may be among the nearest (graph_exact.c). So the nearest are those by the
  *      vectors, not by codes. (Not checked: tests compare the recall of searches with what was
  *      wanted.)
- * (I3) A recall is the mean of the queries less its standard error, and at most one less a quarter
- *      of a query's part: so few queries say nothing about rarer failures.
+ * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4 n) for n
+ *      queries: so few say nothing about rarer failures.
  * (I4) The numbers do not depend on the number of threads: each query has its own. (Not checked:
  *      tests compare the graphs of one thread and of several.)
  *
@@ -26,9 +26,9 @@
  * unknown.
  *
  * Time: a distance to each query for each row, and on average less than that many codes: one to
- * four percent of a build. Graphs with lists have more queries, because several of them that are
- * searched together rely on the recall for the nearest one, of which each query says least. Memory:
- * 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte or four.
+ * four percent of a build. The recall for the nearest row is the least certain, as it rests on one
+ * row of each query; and several graphs with lists that are searched together rely on it, so these
+ * have more queries. Memory: 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte or four.
  */
 #include "graph/graph_internal.h"
 
@@ -293,7 +293,7 @@ fi_graph_measure_walk(struct fi_graph_measure *measure, uint32_t i,
 
 /* ---- what comes out ---- */
 
-/* (I3) */
+/* The largest recall that can be told (I3). */
 static double
 most_of(const struct fi_graph_measure *measure)
 {

@@ -41,8 +41,6 @@ enum {
      * of the nearest by their codes; a walk keeps more because it goes on from them. */
     LISTED_TIMES = 4, /* of the rows that are wanted, and */
     LISTED_LEAST = 64,
-    SHARED_PART =
-        2, /* of the rows of a graph that is searched with others, one in so many is allowed */
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };
 #define RECALL_DEFAULT 0.95
@@ -115,7 +113,7 @@ search_graph_smaller(size_t a, size_t b)
 
 /* ---- graphs that are searched together ---- */
 
-/* Whether all rows of a graph that have a vector have nodes. */
+/* Whether a row without a node has no distance: under COSINE, one with zeros has a distance. */
 static bool
 has_all_nodes(const struct fi_graph *graph)
 {
@@ -160,7 +158,8 @@ search_graph_share(void *ctx, void *const *sources, size_t count, const struct f
     }
     for (size_t i = 0; i < count; i++) {
         if (fi_graph_search_is_listed(sources[i]) && has_all_nodes(sources[i])) {
-            DCHECK(asks[i].allowed_count >= fi_graph_search_rows(sources[i]) / SHARED_PART);
+            DCHECK(asks[i].allowed_count >=
+                   fi_graph_search_rows(sources[i]) / FI_SEARCH_SHARED_PART);
             allowed += asks[i].allowed_count;
             graphs->shared[graphs->shared_count++] = sources[i];
             out[i] = true;

@@ -489,12 +489,12 @@ out:
     return rc;
 }
 
-/* Whether at least half of the rows of a part may be found. */
+/* Whether the source of a part may look for rows together with others. */
 static bool
 may_share(const struct part *part)
 {
-    return part->source != NULL && part->asked_count >= part->firsts[part->groups] / 2 &&
-           part->asked_count > 0;
+    return part->source != NULL && part->asked_count > 0 &&
+           part->asked_count >= part->firsts[part->groups] / FI_SEARCH_SHARED_PART;
 }
 
 /* Chooses the parts whose sources look for the nearest rows together. *out_rows is how many all of

@@ -29,6 +29,9 @@ struct fi_search_candidate {
     double distance; /* that of fi_vector_distance_exact */
 };
 
+/* Sources look for rows together only if at least one in so many of the rows of each is allowed. */
+enum { FI_SEARCH_SHARED_PART = 2 };
+
 /* A request to a source. */
 struct fi_search_ask {
     const float *query;
@@ -63,8 +66,8 @@ struct fi_search_sources {
      * NULL. */
     void (*learn)(void *ctx, void *source, const uint64_t *bits, uint64_t count);
     /* Chooses sources that look for the nearest rows of all of them together, by the requests that
-     * come next, each of which allows at least half of the rows: out[i] is true for these. If the
-     * request to one of them is_shared, it may name fewer rows than are wanted. May be NULL. */
+     * come next (FI_SEARCH_SHARED_PART): out[i] is true for these. If the request to one of them
+     * is_shared, it may name fewer rows than are wanted. May be NULL. */
     int (*share)(void *ctx, void *const *sources, size_t count, const struct fi_search_ask *asks,
                  bool *out, firn_error *err);
 };

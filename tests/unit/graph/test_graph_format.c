@@ -24,7 +24,7 @@ static const struct fi_graph_widths WIDTHS = {
     .count = 2,
     .all = {{16, 200, {50000, 40000, 9000, 0}}, {32, 390, {60000, 55000, 20000, 100}}}};
 
-/* Takes nothing from the random numbers that the fixture is made with. */
+/* The vectors are those above: the fixture's random ones are replaced. */
 static void
 fill(struct graph_fixture *fixture, bool is_listed)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/graph: nodes in lists: every row is in one of them, with its code and its vector; the recall of widths is what was
- * measured; conditions and exact searches give what comparing all gives; a file whose numbers make no sense is refused.
+ * measured, also of several graphs that are searched as one; conditions and exact searches give what comparing all gives; a file
+ * whose numbers make no sense is refused.
  */
 #include "unit/graph/graph_fixture.h"
 
