@@ -9,6 +9,7 @@
 #    variables that may be uninitialized is of little worth under -Oz, where less is inlined: it names results of calls that
 #    set them. Clang's analyzer and its memory checks see these files as all others.)
 #    Their tail calls are ordinary calls (19 KB): a jump needs the end of the function and its check of the stack once more.
+#    In files that are not listed, functions that run once for an opening, a file or a flush have the attribute cold instead.
 # 2. There are no tables for unwinding stacks (a tenth of the library). Nothing here needs them: firn is C without cleanup
 #    attributes, neither cancels nor ends threads, and debuggers and profilers read .debug_frame instead. Exceptions can
 #    therefore not pass through firn: a callback must return (include/firn/notice.h), and firn.hpp catches what functions of
@@ -252,6 +253,8 @@ set(FIRN_COLD_FILES
     upkeep/db_maintain.c
     store/db_path.c
     reading/db_pieces.c
+    reading/db_snapshot_list.c # mutexes take most of its time
+    reading/db_snapshot_take.c
     instance/db_reader.c
     store/db_replay.c
     store/db_replay_attest.c

@@ -253,7 +253,7 @@ place_tables(struct fi_block_cache *cache, const struct plan *plan)
     cache->slab_count = plan->slot_count / plan->slab_slots;
 }
 
-int
+__attribute__((cold)) int
 fi_block_cache_create(struct fi_os *os, size_t budget_bytes, struct fi_block_cache **out,
                       firn_error *err)
 {

@@ -118,7 +118,7 @@ column_close(struct fi_run *base)
     fi_free(run);
 }
 
-static int
+static __attribute__((cold)) int
 column_open(const struct fi_run_env *env, const char *name, struct fi_run **out, firn_error *err)
 {
     static const struct fi_run_values nowhere = {.ctx = NULL};

@@ -69,7 +69,7 @@ create_parts(struct fi_column_builder *builder, const struct fi_run_builder_opti
     return fi_column_chunks_create(builder, options, &builder->makes, err);
 }
 
-int
+__attribute__((cold)) int
 fi_column_builder_create(const struct fi_run_kind *kind, const struct fi_run_env *env,
                          const char *name, const struct fi_run_builder_options *options,
                          struct fi_run_builder **out, firn_error *err)

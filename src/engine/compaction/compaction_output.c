@@ -173,7 +173,7 @@ add_range(void *ctx, const struct fi_range *range, struct fi_compaction_place pl
 }
 
 /* is_last: it is the last run of all. */
-static int
+static __attribute__((cold)) int
 finish_run(struct writing *writing, bool is_last, firn_error *err)
 {
     int rc = FIRN_OK;

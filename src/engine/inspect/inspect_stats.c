@@ -115,7 +115,9 @@ gather_keyspaces(struct firn_db *db, const struct fi_db_image *image, firn_store
                         !atomic_load_explicit(&tree->is_out, memory_order_relaxed);
         out->keyspaces += is_there ? 1 : 0;
     }
-    out->snapshots = db->snapshot_count;
+    fi_db_snapshot_list_lock(db);
+    out->snapshots = fi_db_snapshot_list_count(db);
+    fi_db_snapshot_list_unlock(db);
     fi_os_mutex_unlock(&db->state_mutex);
 }
 

@@ -133,10 +133,24 @@ struct fi_db_snapshot_node {
     struct fi_snapshot snapshot; /* what it sees */
     bool was_now;     /* it sees what was now when it, or the snapshot that it copies, was opened */
     uint64_t time_ms; /* it does not see what expires at or before this time */
-    const struct fi_db_tree *tree; /* it reads only this; NULL: all but system trees */
-    bool keeps_tombstones;         /* a transaction that may write: see txn.c */
+    const struct fi_db_tree *tree;    /* it reads only this; NULL: all but system trees */
+    bool keeps_tombstones;            /* a transaction that may write: see txn.c */
+    struct fi_db_snapshot_part *part; /* it is in this list; see db_snapshot_list.c */
+    bool is_shared;                   /* the part has the references to image and line */
     void (*destroy)(struct fi_db_snapshot_node *node); /* for giving up the store */
 };
+
+/* One of the lists of open snapshots: see db_snapshot_list.c. */
+struct fi_db_snapshot_part {
+    struct fi_os_mutex mutex; /* rank DB_SNAPSHOTS, and its number; guards all of it */
+    struct fi_db_snapshot_node *first;
+    /* One reference to each, for all of users; NULL: none. */
+    struct fi_db_image *image;
+    struct fi_db_line *line;
+    uint64_t users;
+    uint8_t padding[64]; /* threads should not wait for the cache line of another part */
+};
+enum { FI_DB_SNAPSHOT_PARTS = 16 };
 
 struct firn_snapshot {
     struct fi_os_process_mark mark; /* first: see api_process.h */
@@ -381,11 +395,10 @@ struct firn_db {
 
     struct fi_os_mutex state_mutex; /* rank DB_STATE */
     struct fi_os_cond list_changed;
-    bool is_changing_list;                 /* a thread is creating or dropping a keyspace */
-    struct fi_hash_map keyspaces;          /* of struct firn_db_keyspace *, by id */
-    struct firn_db_bulk *bulk;             /* the load that is open, or NULL */
-    struct fi_db_snapshot_node *snapshots; /* open ones */
-    uint64_t snapshot_count;
+    bool is_changing_list;        /* a thread is creating or dropping a keyspace */
+    struct fi_hash_map keyspaces; /* of struct firn_db_keyspace *, by id */
+    struct firn_db_bulk *bulk;    /* the load that is open, or NULL */
+    struct fi_db_snapshot_part snapshots[FI_DB_SNAPSHOT_PARTS];
     _Atomic uint64_t pin_count; /* struct firn_db_pin, that are held */
 
     struct fi_db_jobs jobs;

@@ -512,7 +512,7 @@ out:
     return rc;
 }
 
-int
+__attribute__((cold)) int
 fi_log_open(struct fi_os_dir *dir, const struct fi_log_options *options,
             int (*visit)(void *ctx, uint8_t type, firn_slice record,
                          struct fi_log_position position, firn_error *err),

@@ -251,7 +251,7 @@ find_memory(struct fi_log_writer *writer, const struct fi_log_writer_place *plac
     return FIRN_OK;
 }
 
-int
+__attribute__((cold)) int
 fi_log_writer_prepare(struct fi_log_writer *writer, const struct fi_log_writer_place *place,
                       uint8_t type, const firn_slice *parts, size_t part_count, firn_error *err)
 {

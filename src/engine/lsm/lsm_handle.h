@@ -41,11 +41,12 @@ struct fi_tree_memtable {
 
 /* Published by a tree. memtables[0] takes writes, the others are frozen, the newest first. */
 struct fi_lsm_superversion {
-    struct fi_epoch_node node;
     _Atomic size_t refs;
+    struct fi_epoch_node node;
+    size_t memtable_capacity;
+    uint8_t padding[24]; /* cursors write refs, and every read needs the following */
     struct fi_version *version;
     size_t memtable_count;
-    size_t memtable_capacity;
     struct fi_tree_memtable *memtables[];
 };
 
@@ -70,10 +71,10 @@ struct fi_lsm_graph_limits {
 struct fi_lsm_tree {
     struct fi_lsm *lsm;
     uint32_t id;
+    _Atomic bool separates;         /* large values go to value files */
     const struct fi_run_kind *kind; /* of all its runs */
     _Atomic(struct fi_lsm_superversion *) state;
     _Atomic uint64_t flushed;
-    _Atomic bool separates;          /* large values go to value files */
     struct fi_tree_memtable *active; /* the first of the state's; the writer's */
 
     /* Guarded by the mutex of lsm; the holder of the edit token may read is_named. */
@@ -82,9 +83,9 @@ struct fi_lsm_tree {
     bool is_held;     /* likewise, for a while: see compaction_load.c */
     bool is_flushing;
     bool has_gaps;        /* a work has seen a "now" of more than one interval: after a restore */
+    bool may_have_sparse; /* some value file may be worth rewriting */
     unsigned overwritten; /* of the last 1,000 entries in the last level: replaced others */
     struct fi_lsm_value_stats values;        /* of the newest version */
-    bool may_have_sparse;                    /* some value file may be worth rewriting */
     struct fi_lsm_graph_limits graph_limits; /* of runs; no rows: they are not known yet, too */
     struct fi_compaction_work *works;
     struct fi_lsm_superversion *spare; /* room for the state that an edit will install */

@@ -180,8 +180,8 @@ fi_lsm_superversion_unref(struct fi_lsm_superversion *state)
 static void
 release_state(struct fi_epoch_node *node)
 {
-    /* The node is the state's first member. */
-    fi_lsm_superversion_unref((struct fi_lsm_superversion *)(void *)node);
+    char *state = (char *)node - offsetof(struct fi_lsm_superversion, node);
+    fi_lsm_superversion_unref((struct fi_lsm_superversion *)(void *)state);
 }
 
 void

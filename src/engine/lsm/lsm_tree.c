@@ -112,7 +112,7 @@ reserve_tree_locked(struct fi_lsm *lsm, firn_error *err)
     return FIRN_OK;
 }
 
-int
+__attribute__((cold)) int
 fi_lsm_tree_create(struct fi_lsm *lsm, uint32_t id, const struct fi_run_kind *kind,
                    struct fi_version *version, struct fi_lsm_tree **out, firn_error *err)
 {
@@ -398,7 +398,7 @@ put_in_front_locked(struct fi_lsm_tree *tree, struct fi_tree_memtable *memtable,
     return FIRN_OK;
 }
 
-int
+__attribute__((cold)) int
 fi_lsm_tree_freeze(struct fi_lsm_tree *tree, firn_error *err)
 {
     struct fi_lsm *lsm = tree->lsm;
@@ -473,7 +473,7 @@ move_to_dropped_locked(struct fi_lsm_tree *tree)
     fi_lsm_measure_locked(lsm);
 }
 
-int
+__attribute__((cold)) int
 fi_lsm_tree_drop(struct fi_lsm_tree *tree, firn_error *err)
 {
     int rc = FIRN_OK;

@@ -156,7 +156,7 @@ fill_now(struct fi_merge_rule *rule)
     return rule->is_now != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-int
+__attribute__((cold)) int
 fi_merge_rule_create(const struct fi_merge_snapshot_map *map, struct fi_merge_rule **out,
                      firn_error *err)
 {

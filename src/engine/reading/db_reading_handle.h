@@ -105,10 +105,57 @@ void fi_db_snapshot_register_at(struct firn_db *db, struct fi_db_snapshot_node *
                                 const struct fi_db_tree *tree,
                                 const struct fi_db_snapshot_node *snapshot, bool is_outside);
 void fi_db_snapshot_destroy_all(struct firn_db *db);
-/* For struct fi_lsm_host. */
+/* The intervals of now, and in *out_sequence up to where now sees them: db_snapshot.c (I3). To use
+ * them, be inside the epoch, or have a reference to the line of now. */
+struct fi_db_intervals *fi_db_snapshot_find_now(struct firn_db *db, const struct fi_db_image *image,
+                                                uint64_t *out_sequence);
+/* The time at which a checkpoint reads: that of its creation. */
+static inline uint64_t
+fi_db_snapshot_time_of(const struct fi_db_checkpoint *checkpoint)
+{
+    return checkpoint->created_ns > 0 ? (uint64_t)(checkpoint->created_ns / 1000000) : 0;
+}
+
+/* ---- db_snapshot_take.c; for struct fi_lsm_host ---- */
+
 FIRN_MUST_CHECK int fi_db_snapshot_take(void *db, uint32_t tree_id, struct fi_snapshot_list *out,
                                         firn_error *err);
-void fi_db_snapshot_release(void *db, struct fi_snapshot_list *snapshots);
+void fi_db_snapshot_take_release(void *db, struct fi_snapshot_list *snapshots);
+
+/* ---- db_snapshot_list.c ---- */
+
+void fi_db_snapshot_list_init(struct firn_db *db);
+void fi_db_snapshot_list_deinit(struct firn_db *db);
+/* All parts of the list, to walk it. Requires: the state mutex. */
+void fi_db_snapshot_list_lock(struct firn_db *db);
+void fi_db_snapshot_list_unlock(struct firn_db *db);
+/* NULL after the last one. Requires: the list is locked, or no other thread knows the handle; so
+ * for count. */
+struct fi_db_snapshot_node *fi_db_snapshot_list_first(struct firn_db *db);
+struct fi_db_snapshot_node *fi_db_snapshot_list_next(struct firn_db *db,
+                                                     const struct fi_db_snapshot_node *node);
+size_t fi_db_snapshot_list_count(struct firn_db *db);
+/* Adds a snapshot of now, or of what another one sees, which must stay open meanwhile. False: the
+ * list has no reference at hand, so add_locked must be called. */
+bool fi_db_snapshot_list_add_now(struct firn_db *db, struct fi_db_snapshot_node *node)
+    __attribute__((warn_unused_result));
+bool fi_db_snapshot_list_add_copy(struct firn_db *db, struct fi_db_snapshot_node *node,
+                                  const struct fi_db_snapshot_node *of)
+    __attribute__((warn_unused_result));
+/* Adds a snapshot at a place on a line of node->image; line NULL: outside snapshots. Fails only for
+ * a line that is not now and has no snapshot: FIRN_NO_MEMORY. Requires: the state mutex. */
+FIRN_MUST_CHECK int fi_db_snapshot_list_add_locked(struct firn_db *db,
+                                                   struct fi_db_snapshot_node *node,
+                                                   struct fi_db_line *line, uint64_t sequence,
+                                                   firn_error *err);
+/* Whether node->image was replaced and this was its last user: then the caller retires it. */
+bool fi_db_snapshot_list_remove(struct firn_db *db, struct fi_db_snapshot_node *node)
+    __attribute__((warn_unused_result));
+/* Releases what the list has references to and no snapshot uses: after another line has become now,
+ * or the image was replaced, under the same hold of the state mutex; or all of it, when no further
+ * snapshot will be opened. */
+void fi_db_snapshot_list_release_old(struct firn_db *db);
+void fi_db_snapshot_list_release_all(struct firn_db *db);
 
 /* ---- db_visible.c ---- */
 

@@ -10,7 +10,7 @@
  */
 #include "row/row_internal.h"
 
-static int
+static __attribute__((cold)) int
 open_run(const struct fi_run_env *env, const char *name, struct fi_run **out, firn_error *err)
 {
     return fi_row_open(&fi_row_kind, env, name, out, err);

@@ -295,7 +295,7 @@ write_summary(struct fi_run_output *output, uint32_t version, firn_error *err)
                                      err);
 }
 
-int
+__attribute__((cold)) int
 fi_run_output_finish(struct fi_run_output *output, uint32_t version, struct fi_run_summary *out,
                      firn_error *err)
 {

@@ -27,9 +27,9 @@
  * trees keep of their runs.
  *
  * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c and db_lead.c. state_mutex
- * (rank DB_STATE) guards the trees of the image, the handles of keyspaces, is_changing_list and the
- * list of open snapshots. The mutex of jobs (rank DB_JOBS) guards background work. None is held
- * during I/O.
+ * (rank DB_STATE) guards the trees of the image, the handles of keyspaces, is_changing_list and,
+ * with mutexes of its parts (rank DB_SNAPSHOTS), the list of open snapshots. The mutex of jobs
+ * (rank DB_JOBS) guards background work. None is held during I/O.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -73,6 +73,7 @@ fi_db_refresh(struct firn_db *db, firn_error *err)
         return FIRN_OK;
     }
     atomic_store_explicit(&db->image, image, memory_order_seq_cst);
+    fi_db_snapshot_list_release_old(db);
     bool is_unused = old->user_count == 0;
     fi_os_mutex_unlock(&db->state_mutex);
     if (is_unused) {
@@ -159,6 +160,7 @@ db_init(struct firn_db *db, struct fi_os_dir *dir, const struct fi_db_options *o
     fi_os_mutex_init(db->os, &db->commits.mutex, FI_LOCK_DB_COMMIT);
     fi_os_cond_init(db->os, &db->commits.lead_ended);
     fi_os_mutex_init(db->os, &db->state_mutex, FI_LOCK_DB_STATE);
+    fi_db_snapshot_list_init(db);
     fi_os_cond_init(db->os, &db->list_changed);
     fi_os_mutex_init(db->os, &db->jobs.mutex, FI_LOCK_DB_JOBS);
     fi_os_cond_init(db->os, &db->jobs.changed);
@@ -174,7 +176,6 @@ static void
 db_destroy(struct firn_db *db)
 {
     DCHECK(db->jobs.flush_pool == NULL && db->bulk == NULL);
-    DCHECK(db->snapshots == NULL && db->snapshot_count == 0);
     DCHECK(db->commits.head == NULL && db->commits.exclusive_waiting == 0);
     fi_db_handles_destroy_all(db);
     fi_epoch_deinit(&db->epoch);
@@ -188,6 +189,7 @@ db_destroy(struct firn_db *db)
     fi_os_cond_deinit(&db->jobs.changed);
     fi_os_mutex_deinit(&db->jobs.mutex);
     fi_os_cond_deinit(&db->list_changed);
+    fi_db_snapshot_list_deinit(db);
     fi_os_mutex_deinit(&db->state_mutex);
     fi_os_cond_deinit(&db->commits.lead_ended);
     fi_os_mutex_deinit(&db->commits.mutex);
@@ -385,7 +387,9 @@ static int
 refuse_open_snapshots(struct firn_db *db, firn_error *err)
 {
     fi_os_mutex_lock(&db->state_mutex);
-    uint64_t count = db->snapshot_count;
+    fi_db_snapshot_list_lock(db);
+    uint64_t count = fi_db_snapshot_list_count(db);
+    fi_db_snapshot_list_unlock(db);
     bool has_bulk = db->bulk != NULL;
     fi_os_mutex_unlock(&db->state_mutex);
     if (has_bulk) {
@@ -456,6 +460,7 @@ close_writer(struct firn_db *db, firn_error *err)
         fi_db_abandon(db);
         return vouch_rc;
     }
+    fi_db_snapshot_list_release_all(db);
     int rc = fi_db_image_close(fi_db_image(db), err);
     int log_rc = fi_log_close(db->log, rc == FIRN_OK ? err : NULL);
     db_destroy(db);

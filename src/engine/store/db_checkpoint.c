@@ -322,6 +322,9 @@ db_checkpoint_publish(struct firn_db *db, struct fi_history_change *change,
     CHECK(sequence > fi_db_published(db));
     fi_os_mutex_lock(&db->state_mutex);
     fi_history_apply(&image->history, change);
+    if (is_restore) {
+        fi_db_snapshot_list_release_old(db);
+    }
     DCHECK(image->history.first_segment <= position.segment);
     if (image->history.first_segment == 0) {
         image->history.first_segment = position.segment;

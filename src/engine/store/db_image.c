@@ -417,7 +417,7 @@ lsm_options(struct firn_db *db)
                  .may_change = may_change,
                  .log_durable = log_durable,
                  .take_snapshots = fi_db_snapshot_take,
-                 .release_snapshots = fi_db_snapshot_release,
+                 .release_snapshots = fi_db_snapshot_take_release,
                  .log_segment_bytes = log_segment_bytes,
                  .lend_log_segment = lend_log_segment,
                  .take_layout = fi_db_layout_take,

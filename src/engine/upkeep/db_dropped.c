@@ -14,10 +14,11 @@
 #include "upkeep/db_upkeep_handle.h"
 
 static bool
-is_read_locked(const struct firn_db *db, const struct fi_db_tree *tree)
+is_read_locked(struct firn_db *db, const struct fi_db_tree *tree)
 {
     fi_os_mutex_assert_held(&db->state_mutex);
-    for (const struct fi_db_snapshot_node *node = db->snapshots; node != NULL; node = node->next) {
+    const struct fi_db_snapshot_node *node = fi_db_snapshot_list_first(db);
+    for (; node != NULL; node = fi_db_snapshot_list_next(db, node)) {
         bool may_read = node->tree != NULL
                             ? node->tree == tree
                             : !tree->is_system && fi_db_visible_in(tree, &node->snapshot);
@@ -35,6 +36,7 @@ find_removable(struct firn_db *db)
     DCHECK(fi_db_is_led(db));
     struct fi_db_tree *found = NULL;
     fi_os_mutex_lock(&db->state_mutex);
+    fi_db_snapshot_list_lock(db);
     const struct fi_db_image *image = fi_db_image(db);
     for (size_t i = 0; i < fi_db_trees_count(image) && found == NULL; i++) {
         struct fi_db_tree *tree = fi_db_trees_at(image, i);
@@ -42,6 +44,7 @@ find_removable(struct firn_db *db)
             found = tree;
         }
     }
+    fi_db_snapshot_list_unlock(db);
     fi_os_mutex_unlock(&db->state_mutex);
     return found;
 }

@@ -23,9 +23,10 @@
  * reference. */
 struct fi_version_file_handle {
     struct fi_epoch_node node;
+    _Atomic size_t refs; /* one for the file that it is attached to, one for each pin */
+    uint8_t padding[64]; /* cursors write the above, and every read needs the following */
     struct fi_run *run;
     struct fi_run_files *files;
-    _Atomic size_t refs; /* one for the file that it is attached to, one for each pin */
 };
 
 struct fi_version_file {

@@ -70,8 +70,8 @@ static _Atomic uint32_t thread_count;
 
 /* Processors fetch cache lines in pairs, so threads that came one after another do not get
  * neighbouring slots. */
-static inline size_t
-first_slot(void)
+size_t
+fi_epoch_first_slot(void)
 {
     if (thread_number == 0) {
         thread_number = atomic_fetch_add_explicit(&thread_count, 1, memory_order_relaxed) + 1;
@@ -84,7 +84,7 @@ fi_epoch_enter(struct fi_epoch *epoch)
 {
     uint64_t now = atomic_load_explicit(&epoch->now, memory_order_relaxed);
     DCHECK(now != 0); /* that is a free slot */
-    size_t start = first_slot();
+    size_t start = fi_epoch_first_slot();
     for (size_t i = 0; i < FI_EPOCH_SLOTS; i++) {
         size_t slot = (start + i) & (FI_EPOCH_SLOTS - 1);
         uint64_t is_free = 0;

@@ -43,6 +43,7 @@ enum fi_lock_rank {
     FI_LOCK_LSM_MEMORY = 57,     /* lsm: memory that no memtable uses */
     FI_LOCK_BLOCK_FILES = 58,    /* block: which sealed files are open */
     FI_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
+    FI_LOCK_DB_SNAPSHOTS = 61,   /* reading: the lists of open snapshots; and the 15 after it */
     FI_LOCK_OS_KNOWN = 80,       /* hosted: the list of a directory's own files */
     FI_LOCK_OS = 90              /* os: job queues and the memory file system */
 };
