@@ -15,7 +15,9 @@
  *      because of which the compaction may drop something. A later restore makes now of a
  *      checkpoint that is in the list, and of what comes after; a later checkpoint is what now was.
  * (I2) A cursor at a public snapshot copies the place of that snapshot, which is in the list; a
- *      snapshot at a checkpoint is registered while the checkpoint is in it.
+ *      snapshot at a checkpoint is registered while the checkpoint is in it. The copy may be in
+ *      another part of the list, and the snapshot closed right afterwards: so take locks all parts
+ *      at once, and finds one or the other.
  * (I3) Reading now without the mutex (fi_db_snapshot_enter_now): the intervals of now are read
  *      before and after the published sequence. If the first read finds the old intervals, and the
  *      sequence is that of the new line, then the second read finds the new intervals, because they

@@ -27,6 +27,7 @@ struct fi_version_file_handle {
     uint8_t padding[64]; /* cursors write the above, and every read needs the following */
     struct fi_run *run;
     struct fi_run_files *files;
+    uint8_t padding_behind[64]; /* nor do they wait for what is allocated behind it */
 };
 
 struct fi_version_file {
