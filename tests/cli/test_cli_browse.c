@@ -644,15 +644,20 @@ wait_for_child(pid_t pid, int ours)
     size_t size = 0;
     int status = -1;
     int ticks = 0;
+    bool has_ended = false;
     for (;;) {
         struct pollfd ready = {.fd = ours, .events = POLLIN};
-        if (poll(&ready, 1, TICK_MS) > 0 && size + 1 < sizeof(output)) {
+        if (poll(&ready, 1, has_ended ? 0 : TICK_MS) > 0 && size + 1 < sizeof(output)) {
             ssize_t part = read(ours, output + size, sizeof(output) - 1 - size);
             size += part > 0 ? (size_t)part : 0;
             continue;
         }
-        if (waitpid(pid, &status, WNOHANG) == pid) {
+        if (has_ended) {
             break;
+        }
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            has_ended = true; /* it may have written since the last look */
+            continue;
         }
         if (++ticks == PATIENCE) {
             (void)kill(pid, SIGTERM);

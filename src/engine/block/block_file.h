@@ -240,7 +240,7 @@ FIRN_MUST_CHECK int fi_block_seal_header_is_current(const struct fi_os_seal *sea
  * largest block) and time linear in the data of the file, holes not counted. A block that cannot be
  * read from the disk is skipped, and that error is returned at the end. A result of visit other
  * than FIRN_OK ends the walk and is returned. FIRN_CORRUPT only if neither header nor footer has
- * the file's identity, without which no block can be verified; FIRN_DENIED if it says that the file
+ * the file's identity, without which no block can be verified; FIRN_DENIED if the file says that it
  * is encrypted, and the directory has no keys. */
 FIRN_MUST_CHECK int
 fi_block_salvage(struct fi_os_dir *dir, const char *name, enum fi_block_file_kind kind,

@@ -626,7 +626,7 @@ fi_graph_lists_search_within(const struct fi_graph *graph, struct fi_graph_scrat
 
 /* ---- several graphs ---- */
 
-/* The scale of one graph by that of another, which a file may say is 0. */
+/* The scale of one graph divided by that of another, which may be 0. */
 static double
 scale_by(const struct fi_graph *graph, const struct fi_graph *other)
 {

@@ -135,20 +135,20 @@ struct fi_db_snapshot_node {
     uint64_t time_ms; /* it does not see what expires at or before this time */
     const struct fi_db_tree *tree;    /* it reads only this; NULL: all but system trees */
     bool keeps_tombstones;            /* a transaction that may write: see txn.c */
-    struct fi_db_snapshot_part *part; /* it is in this list; see db_snapshot_list.c */
+    struct fi_db_snapshot_part *part; /* of the list: see db_snapshot_list.c */
     bool is_shared;                   /* the part has the references to image and line */
     void (*destroy)(struct fi_db_snapshot_node *node); /* for giving up the store */
 };
 
-/* One of the lists of open snapshots: see db_snapshot_list.c. */
+/* A part of the list of open snapshots: see db_snapshot_list.c. */
 struct fi_db_snapshot_part {
-    struct fi_os_mutex mutex; /* rank DB_SNAPSHOTS, and its number; guards all of it */
+    struct fi_os_mutex mutex; /* rank DB_SNAPSHOTS and its index; guards all of it */
     struct fi_db_snapshot_node *first;
-    /* One reference to each, for all of users; NULL: none. */
+    /* The part has one reference to each, for all its users; NULL: it has none. */
     struct fi_db_image *image;
     struct fi_db_line *line;
     uint64_t users;
-    uint8_t padding[64]; /* threads should not wait for the cache line of another part */
+    uint8_t padding[64]; /* no two parts share a cache line */
 };
 enum { FI_DB_SNAPSHOT_PARTS = 16 };
 

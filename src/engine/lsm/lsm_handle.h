@@ -44,7 +44,7 @@ struct fi_lsm_superversion {
     _Atomic size_t refs;
     struct fi_epoch_node node;
     size_t memtable_capacity;
-    uint8_t padding[24]; /* cursors write refs, and every read needs the following */
+    uint8_t padding[24]; /* every cursor writes refs, and every read needs the following */
     struct fi_version *version;
     size_t memtable_count;
     struct fi_tree_memtable *memtables[];

@@ -105,10 +105,29 @@ void fi_db_snapshot_register_at(struct firn_db *db, struct fi_db_snapshot_node *
                                 const struct fi_db_tree *tree,
                                 const struct fi_db_snapshot_node *snapshot, bool is_outside);
 void fi_db_snapshot_destroy_all(struct firn_db *db);
-/* The intervals of now, and in *out_sequence up to where now sees them: db_snapshot.c (I3). To use
- * them, be inside the epoch, or have a reference to the line of now. */
-struct fi_db_intervals *fi_db_snapshot_find_now(struct firn_db *db, const struct fi_db_image *image,
-                                                uint64_t *out_sequence);
+/* Up to where now sees its line. */
+static inline uint64_t
+fi_db_snapshot_newest(struct firn_db *db, const struct fi_db_image *image)
+{
+    return db->is_read_only ? image->last_sequence : fi_db_published(db);
+}
+/* The intervals of now; *out_sequence is up to where now sees them: db_snapshot.c (I3). They may be
+ * used inside the epoch, or with a reference to the line of now. */
+static inline struct fi_db_intervals *
+fi_db_snapshot_find_now(struct firn_db *db, const struct fi_db_image *image, uint64_t *out_sequence)
+{
+    const struct fi_history *history = &image->history;
+    struct fi_db_intervals *intervals;
+    struct fi_db_intervals *again =
+        atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
+    do {
+        intervals = again;
+        *out_sequence = fi_db_snapshot_newest(db, image);
+        /* Pairs with the store in fi_history_apply. */
+        again = atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
+    } while (again != intervals);
+    return intervals;
+}
 /* The time at which a checkpoint reads: that of its creation. */
 static inline uint64_t
 fi_db_snapshot_time_of(const struct fi_db_checkpoint *checkpoint)
@@ -126,17 +145,17 @@ void fi_db_snapshot_take_release(void *db, struct fi_snapshot_list *snapshots);
 
 void fi_db_snapshot_list_init(struct firn_db *db);
 void fi_db_snapshot_list_deinit(struct firn_db *db);
-/* All parts of the list, to walk it. Requires: the state mutex. */
+/* Locks all parts of the list, so that it can be walked. Requires: the state mutex. */
 void fi_db_snapshot_list_lock(struct firn_db *db);
 void fi_db_snapshot_list_unlock(struct firn_db *db);
-/* NULL after the last one. Requires: the list is locked, or no other thread knows the handle; so
- * for count. */
+/* NULL: there is none, or no further one. These three require: the list is locked, or no other
+ * thread uses the handle. */
 struct fi_db_snapshot_node *fi_db_snapshot_list_first(struct firn_db *db);
 struct fi_db_snapshot_node *fi_db_snapshot_list_next(struct firn_db *db,
                                                      const struct fi_db_snapshot_node *node);
 size_t fi_db_snapshot_list_count(struct firn_db *db);
-/* Adds a snapshot of now, or of what another one sees, which must stay open meanwhile. False: the
- * list has no reference at hand, so add_locked must be called. */
+/* Adds a snapshot of now, or of what another one sees, which must stay open meanwhile. False: this
+ * thread's part has no reference to that line, and the caller uses add_locked. */
 bool fi_db_snapshot_list_add_now(struct firn_db *db, struct fi_db_snapshot_node *node)
     __attribute__((warn_unused_result));
 bool fi_db_snapshot_list_add_copy(struct firn_db *db, struct fi_db_snapshot_node *node,
@@ -151,10 +170,10 @@ FIRN_MUST_CHECK int fi_db_snapshot_list_add_locked(struct firn_db *db,
 /* Whether node->image was replaced and this was its last user: then the caller retires it. */
 bool fi_db_snapshot_list_remove(struct firn_db *db, struct fi_db_snapshot_node *node)
     __attribute__((warn_unused_result));
-/* Releases what the list has references to and no snapshot uses: after another line has become now,
- * or the image was replaced, under the same hold of the state mutex; or all of it, when no further
- * snapshot will be opened. */
+/* Releases the list's references to a line that is no longer now, or to an image that was replaced,
+ * where no snapshot uses them. The caller has held the state mutex since it replaced them. */
 void fi_db_snapshot_list_release_old(struct firn_db *db);
+/* Releases all that the list has references to. Requires: no snapshot is open or will be opened. */
 void fi_db_snapshot_list_release_all(struct firn_db *db);
 
 /* ---- db_visible.c ---- */

@@ -51,35 +51,13 @@ fi_db_snapshot_now_in(const struct fi_db_image *image, uint64_t sequence)
     return fi_history_snapshot(image->history.now, sequence);
 }
 
-static uint64_t
-newest_sequence(struct firn_db *db, const struct fi_db_image *image)
-{
-    return db->is_read_only ? image->last_sequence : fi_db_published(db);
-}
-
 struct fi_snapshot
 fi_db_snapshot_now(struct firn_db *db, const struct fi_db_image *image, bool is_outside)
 {
     DCHECK(db->is_read_only || is_outside);
-    uint64_t sequence = newest_sequence(db, image);
+    uint64_t sequence = fi_db_snapshot_newest(db, image);
     return is_outside ? fi_history_snapshot(NULL, sequence)
                       : fi_db_snapshot_now_in(image, sequence);
-}
-
-struct fi_db_intervals *
-fi_db_snapshot_find_now(struct firn_db *db, const struct fi_db_image *image, uint64_t *out_sequence)
-{
-    const struct fi_history *history = &image->history;
-    struct fi_db_intervals *intervals;
-    struct fi_db_intervals *again =
-        atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
-    do {
-        intervals = again;
-        *out_sequence = newest_sequence(db, image);
-        /* Pairs with the store in fi_history_apply. */
-        again = atomic_load_explicit(&history->now_intervals, memory_order_seq_cst);
-    } while (again != intervals);
-    return intervals;
 }
 
 struct fi_snapshot
@@ -132,7 +110,7 @@ fi_db_snapshot_register(struct firn_db *db, struct fi_db_snapshot_node *node,
     node->time_ms = fi_db_time_ms(db);
     node->image = fi_db_image(db);
     add_locked(db, node, is_outside ? NULL : node->image->history.now,
-               newest_sequence(db, node->image));
+               fi_db_snapshot_newest(db, node->image));
     fi_os_mutex_unlock(&db->state_mutex);
 }
 
@@ -152,7 +130,7 @@ fi_db_snapshot_register_at(struct firn_db *db, struct fi_db_snapshot_node *node,
            (snapshot->line == NULL || snapshot->line->snapshots > 0)); /* (I2) */
     node->image = snapshot->image;
     if (is_outside) {
-        add_locked(db, node, NULL, newest_sequence(db, node->image));
+        add_locked(db, node, NULL, fi_db_snapshot_newest(db, node->image));
     } else {
         add_locked(db, node, snapshot->line, snapshot->sequence);
     }

@@ -3,10 +3,11 @@
  * reading/db_snapshot_list.c: the list of open snapshots, in parts.
  *
  * Threads that open and close cursors at once would wait for each other if all snapshots were in
- * one list. So there are FI_DB_SNAPSHOT_PARTS lists, each with a mutex; a thread always adds to the
- * same one. A snapshot also needs its image and its line of history to stay. To count each snapshot
- * there would be the same wait again. So a part has one reference to the line that is now, for all
- * of its snapshots on that line, and keeps it while it has none.
+ * one list. So the list has FI_DB_SNAPSHOT_PARTS parts, each with a mutex; a thread always adds to
+ * the same one. A snapshot also needs a reference to its image and to its line of history, and
+ * threads that changed the counts of these would wait again. So a part has one reference to the
+ * line that is now, for all of its snapshots on that line, and keeps it when the last one is
+ * closed.
  *
  * (I1) What a snapshot of now sees is determined under the same hold of a mutex that adds it to the
  *      list, that of its part or the state mutex. So a thread that has locked the whole list
@@ -15,13 +16,13 @@
  *      part's users; any other has references of its own.
  * (I3) While nobody holds the state mutex, a part without users has no reference, or one to the
  *      line that is now in the present image. When another line or image takes that place, the
- *      references of parts without users are released (fi_db_snapshot_list_release_old), those of
- *      others by their last users. So lines are freed and images are closed when no snapshot needs
- *      them, as if parts had no references.
+ *      references of parts without users are released (fi_db_snapshot_list_release_old), and those
+ *      of the others by their last users. So lines are freed and images are closed when no
+ *      snapshot needs them, as if parts had no references.
  *
- * Locking: references to lines and images change under the state mutex. A part's mutex comes after
- * it. Opening and closing a snapshot of now takes the part's alone, as long as the part has the
- * reference.
+ * Locking: references to lines and images change under the state mutex; the mutex of a part comes
+ * after it. While the part has its reference, opening and closing a snapshot of now takes only the
+ * mutex of the part.
  */
 #include "reading/db_reading_handle.h"
 
@@ -46,9 +47,9 @@ void
 fi_db_snapshot_list_deinit(struct firn_db *db)
 {
     for (unsigned i = 0; i < FI_DB_SNAPSHOT_PARTS; i++) {
-        const struct fi_db_snapshot_part *part = &db->snapshots[i];
+        struct fi_db_snapshot_part *part = &db->snapshots[i];
         DCHECK(part->first == NULL && part->line == NULL);
-        fi_os_mutex_deinit(&db->snapshots[i].mutex);
+        fi_os_mutex_deinit(&part->mutex);
     }
 }
 
@@ -69,7 +70,7 @@ fi_db_snapshot_list_unlock(struct firn_db *db)
     }
 }
 
-/* The first snapshot of a part or one after it. */
+/* The first snapshot of this part or of a later one. */
 static struct fi_db_snapshot_node *
 first_from(struct firn_db *db, size_t part)
 {
@@ -110,7 +111,7 @@ static bool
 is_present(struct firn_db *db, const struct fi_db_snapshot_part *part)
 {
     fi_os_mutex_assert_held(&part->mutex);
-    /* The intervals of a line stay while it is referenced, so they tell one from the other. */
+    /* A line keeps its intervals while it has a reference, so their address identifies it. */
     return part->image == fi_db_image(db) &&
            part->line->intervals ==
                atomic_load_explicit(&part->image->history.now_intervals, memory_order_seq_cst);
@@ -161,9 +162,7 @@ fi_db_snapshot_list_release_all(struct firn_db *db)
 {
     fi_os_mutex_lock(&db->state_mutex);
     for (unsigned i = 0; i < FI_DB_SNAPSHOT_PARTS; i++) {
-        bool is_last = release_part_locked(db, &db->snapshots[i], true);
-        DCHECK(!is_last); /* (I3) */
-        (void)is_last;
+        CHECK(!release_part_locked(db, &db->snapshots[i], true)); /* (I3) */
     }
     fi_os_mutex_unlock(&db->state_mutex);
 }

@@ -164,8 +164,8 @@ version_file_create(struct fi_run_files *files, const struct fi_run_kind *kind,
     size_t attached = info->attachment_count;
     size_t attachments_size = attached * sizeof *info->attachments;
     size_t files_size = (count + attached) * sizeof(struct fi_version_file *);
-    /* Each seek compares with the bounds, at the end: it should not wait for the cache line of what
-     * is allocated behind them. */
+    /* Every seek reads the bounds, which come last. The padding keeps objects that other threads
+     * write out of their cache line. */
     enum { PADDING = 64 };
     struct fi_version_file *file =
         fi_alloc_zeroed(sizeof *file + references_size + attachments_size + groups_size +

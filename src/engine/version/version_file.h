@@ -24,10 +24,10 @@
 struct fi_version_file_handle {
     struct fi_epoch_node node;
     _Atomic size_t refs; /* one for the file that it is attached to, one for each pin */
-    uint8_t padding[64]; /* cursors write the above, and every read needs the following */
+    uint8_t padding[64]; /* every cursor writes refs, and every read needs the following */
     struct fi_run *run;
     struct fi_run_files *files;
-    uint8_t padding_behind[64]; /* nor do they wait for what is allocated behind it */
+    uint8_t padding_behind[64]; /* no other object shares a cache line with the above */
 };
 
 struct fi_version_file {

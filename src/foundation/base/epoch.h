@@ -47,9 +47,8 @@ void fi_epoch_deinit(struct fi_epoch *epoch);
 /* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which is passed the
  * result. Calls may nest. Never waits. */
 size_t fi_epoch_enter(struct fi_epoch *epoch);
-/* The slot that this thread takes if it is free: a number of threads, less than FI_EPOCH_SLOTS, of
- * which those that came one after another have different ones, also by remainders of a power of
- * two. */
+/* The slot that this thread takes if it is free. Threads that came one after another have different
+ * slots, also modulo a smaller power of two, so the number can distribute threads over lists. */
 size_t fi_epoch_first_slot(void);
 /* How often somebody has entered there, the caller included: for what is to be done once in so many
  * times, without a counter that threads share. 0 if it found no slot. Requires: inside. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/reading: snapshots that many threads open and close: a compaction keeps what each of them sees, and nothing else keeps lines
- * of history and images of a reader that have been replaced.
+ * unit/reading: snapshots that many threads open and close: a compaction keeps what each of them sees; lines of history and images
+ * of a reader that have been replaced stay only as long as one of them uses them.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ number_at(struct firn_db_keyspace *keyspace, struct firn_snapshot *snapshot)
     return number;
 }
 
-/* Whichever thread opens a snapshot of now sees the number, and snapshots on other lines of the same parts do not matter. */
+/* A snapshot of now has the number in whatever thread it is opened, also if the thread's part has snapshots on another line. */
 static void
 assert_now_everywhere(struct firn_db_keyspace *keyspace, unsigned number)
 {

@@ -138,7 +138,9 @@ share_fake(void *ctx, void *const *sources, size_t source_count, const struct fi
             measure_fake(source, &asks[i], &all, &count);
         }
     }
-    qsort(all, count, sizeof *all, compare);
+    if (count > 0) {
+        qsort(all, count, sizeof *all, compare);
+    }
     size_t wanted = asks[0].wanted;
     for (size_t i = 1; i < source_count; i++) {
         wanted = asks[i].wanted > wanted ? asks[i].wanted : wanted;

@@ -376,8 +376,8 @@ damaged_graphs_are_built_again(void **state)
         compact(&rig);
         firn_store_statistics stats = stats_of(&rig);
         noticed += stats.graphs_damaged;
-        assert_int_equal(stats.graphs_merged, 0);
-        assert_true(stats.graphs_built > 0 && damaged_in(&rig) == 0);
+        /* One is built from nothing: by the compaction, or before it by the background; then the compaction merges that one. */
+        assert_true(stats.graphs_built > stats.graphs_merged && damaged_in(&rig) == 0);
         assert_true(recall_of(&rig) >= 0.9);
         assert_int_equal(each_graph(&rig, NULL), 1);
         end(&rig);
