@@ -14,7 +14,10 @@
  *   5. publishes the sequences of the commits, in order, also to readers in other processes, which
  *      have been held back since step 3 (db_log.c),
  *   6. freezes memtables that have grown too large (db_throttle.c).
- * Then it takes the mutex, hands out the results in order, and wakes the next head.
+ * Then it takes the mutex, hands out the results in order, and wakes the next head. If the group
+ * was small and not synced, it leads the next one first, and so on, up to COMMITS_LED_MAX commits:
+ * another leader would have to be woken, and would find the log and the memtables in the cache of
+ * another processor.
  *
  * Waiting for more commits. Writers that wait for syncs tend to fall into two halves: one half
  * queues up while the other is being synced, and when writers of the first half are released, they
@@ -102,7 +105,7 @@ gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 
 /* ==== group commit ==== */
 
-enum { GROUP_BYTES_MAX = 1 << 20 };
+enum { GROUP_BYTES_MAX = 1 << 20, COMMITS_LED_MAX = 64, LED_BYTES_MAX = 64 << 10 };
 
 /* Commits that are led together: from first to last, linked by next. */
 struct group {
@@ -483,16 +486,17 @@ note_segments_locked(struct firn_db *db, const struct group *group)
     }
 }
 
-/* The mutex is held at the call and at the return. */
-static void
-lead_locked(struct firn_db *db)
+/* The mutex is held at the call and at the return. Returns how many commits the group had, barriers
+ * included; COMMITS_LED_MAX if another thread should lead the next one. */
+static unsigned
+lead_group_locked(struct firn_db *db)
 {
     fi_os_mutex_assert_held(&db->commits.mutex);
-    DCHECK(!db->commits.is_leading && db->commits.exclusive_waiting == 0);
+    DCHECK(db->commits.is_leading);
     struct group group;
+    unsigned led = 0;
     bool is_latched = false;
     firn_error err;
-    db->commits.is_leading = true;
     gather_wait_locked(db);
     take_group_locked(db, &group);
     if (db->commits.has_failed) {
@@ -522,7 +526,23 @@ lead_locked(struct firn_db *db)
         commit->is_done = true;
         fi_db_lead_wake(commit);
         commit = next;
+        led++;
     }
+    return group.wants_sync || group.bytes > LED_BYTES_MAX ? COMMITS_LED_MAX : led;
+}
+
+/* Leads the group of the thread's own commit, and then of others that wait. */
+static void
+lead_locked(struct firn_db *db)
+{
+    fi_os_mutex_assert_held(&db->commits.mutex);
+    DCHECK(!db->commits.is_leading && db->commits.exclusive_waiting == 0);
+    unsigned led = 0;
+    db->commits.is_leading = true;
+    do {
+        led += lead_group_locked(db);
+    } while (led < COMMITS_LED_MAX && db->commits.head != NULL &&
+             db->commits.exclusive_waiting == 0 && !db->commits.head->wants_sync);
     fi_db_lead_end_locked(db);
 }
 
