@@ -40,7 +40,7 @@ enum table_query {
     TABLE_QUERIES
 };
 
-/* A query in SQL, with $1 and $2 for bounds, for engines that speak it. */
+/* A query in SQL, with $1 and $2 for bounds, for engines that speak it; chdb takes DuckDB's. */
 struct table_query_text {
     const char *duckdb, *sqlite;
 };
