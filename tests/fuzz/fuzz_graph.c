@@ -84,8 +84,8 @@ search(const struct fi_graph *graph, const uint64_t *allowed)
     rc = fi_graph_read_assess(graph, query, found, count, distances, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     const size_t had = count;
-    rc = fi_graph_exact_rank(graph, query, &options, open_scratch(), found, distances, &count,
-                             &judged, NULL);
+    rc = fi_graph_exact_rank(graph, query, &options, __builtin_inf(), open_scratch(), found,
+                             distances, &count, &judged, NULL);
     CHECK(rc == FIRN_OK ? judged <= had : fuzz_machine_is_refusal(rc));
     if (rc == FIRN_OK) {
         check_found(graph, allowed, found, count);

@@ -220,12 +220,13 @@ FIRN_MUST_CHECK int fi_graph_exact(const struct fi_graph *graph, const void *que
                                    struct fi_graph_search_counts *out_counts, firn_error *err);
 
 /* Of the candidates that a search with the same options found, finds the `wanted` nearest by the
- * exact distances, as fi_graph_exact does: none is left out whose code does not exclude it. They
- * replace the *count candidates, and their distances are written; both have room for as many as
- * there are of either. *out_judged: vectors that were read. Requires: the graph is open. Fails as a
- * search does. */
+ * exact distances, as fi_graph_exact does: none is left out whose code does not exclude it, or
+ * whose sketch makes it unlikely (graph_sketch.c). Those that are farther than `most` may be left
+ * out; infinity: none. They replace the *count candidates, and their distances are written; both
+ * have room for as many as there are of either. *out_judged: vectors that were read. Requires: the
+ * graph is open. Fails as a search does. */
 FIRN_MUST_CHECK int fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
-                                        const struct fi_graph_search_options *options,
+                                        const struct fi_graph_search_options *options, double most,
                                         struct fi_graph_scratch *scratch,
                                         struct fi_graph_candidate *candidates, double *distances,
                                         size_t *count, uint64_t *out_judged, firn_error *err);

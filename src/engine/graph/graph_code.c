@@ -308,6 +308,32 @@ fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
     return FIRN_OK;
 }
 
+void
+fi_graph_code_query_rest(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
+                         const uint8_t *center, float *numbers, int8_t *codes,
+                         struct fi_graph_rest *out)
+{
+    typedef uint8_t uint8x4 __attribute__((vector_size(4)));
+    float scale = 0;
+    if (center != NULL) {
+        memcpy(&scale, center + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
+    }
+    for (uint32_t i = 0; i < graph->numbers; i += 4) {
+        float32x4 number = graph_code_load(scratch->transformed + i, graph->numbers - i);
+        if (center != NULL) {
+            uint8x4 bytes; /* a record has bytes after its numbers */
+            memcpy(&bytes, center + i, sizeof bytes);
+            number -= scale * __builtin_convertvector(__builtin_convertvector(bytes, int32x4) - 128,
+                                                      float32x4);
+        }
+        /* What is not a number, which only a damaged center can be, is 0. */
+        number = graph_code_choose(number - number == 0, number, (float32x4){0});
+        memcpy(numbers + i, &number, sizeof number);
+    }
+    const struct quantised code = quantise(numbers, graph->numbers, 0, (uint8_t *)codes);
+    *out = (struct fi_graph_rest){code.scale, code.norm, code.sum};
+}
+
 /* The sum of four numbers of 16 bits. */
 static int32_t
 graph_code_fold(uint64_t sums)

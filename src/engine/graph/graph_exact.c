@@ -33,6 +33,9 @@
  * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v
  * is raised by it.
  *
+ * Those of sketches (graph_sketch.c) have bounds by chance: e is what their error seldom exceeds,
+ * and contains that of the query.
+ *
  * The candidates of a walk are ranked likewise (fi_graph_exact_rank): however many of their codes
  * are too near to each other to tell which is nearer, the vectors decide.
  *
@@ -50,11 +53,12 @@
 #include "base/sort.h"
 
 enum {
-    AHEAD = 2,      /* blocks that are fetched before they are needed */
-    JUDGED = 16,    /* at once */
-    RANKED = 12,    /* candidates whose codes are on their way from memory */
-    NEAR_PART = 32, /* (I2): one of so many rows may remain, */
-    NEAR_TIMES = 4, /* and so many for each that is wanted, */
+    AHEAD = 2,       /* blocks that are fetched before they are needed */
+    JUDGED = 16,     /* at once, where they may be on their way from memory together, */
+    JUDGED_READ = 4, /* and where most come from the file: the limit soon excludes the rest */
+    RANKED = 12,     /* candidates whose codes are on their way from memory */
+    NEAR_PART = 32,  /* (I2): one of so many rows may remain, */
+    NEAR_TIMES = 4,  /* and so many for each that is wanted, */
     NEAR_LEAST = 1024
 };
 /* Four numbers of four rows: the compiler makes registers of them. */
@@ -69,11 +73,13 @@ struct exact {
     const struct fi_graph_search_options *options;
     struct fi_graph_scratch *scratch;
     bool is_dot;
-    double height;  /* h */
-    double query;   /* e_q */
-    double to_v;    /* s^2; for COSINE 2; for DOT 2 s / |q| */
-    double limit;   /* of v; infinity until enough rows are known */
-    float bound[3]; /* of d: a, b and c */
+    bool is_sketched; /* candidates have the distances of sketches */
+    double height;    /* h */
+    double query;     /* e_q */
+    double to_v;      /* s^2; for COSINE 2; for DOT 2 s / |q| */
+    double most;      /* of v: what is beyond is of no use */
+    double limit;     /* of v; `most` until enough rows are known */
+    float bound[3];   /* of d: a, b and c */
     /* Ends of the intervals, or exact distances with their rows: the largest first. */
     struct end {
         double value;
@@ -102,6 +108,7 @@ FI_GRAPH_SMALL static void
 set_limit(struct exact *exact, double limit)
 {
     const double h = exact->height;
+    limit = limit < exact->most ? limit : exact->most;
     exact->limit = limit;
     if (exact->is_dot) {
         exact->bound[0] = upward(limit + 2 * exact->query + 1e-9);
@@ -399,7 +406,8 @@ graph_exact_take(struct exact *exact, uint32_t node, double distance)
     for (bool has_more = true; has_more;) {
         if ((allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0) &&
             put_end(exact, (struct end){distance, row, node})) {
-            exact->limit = v_of(exact, exact->ends[0].value);
+            const double v = v_of(exact, exact->ends[0].value);
+            exact->limit = v < exact->most ? v : exact->most;
         }
         has_more = twin < graph->twin_count && graph->twin_nodes[twin] == node;
         row = has_more ? graph->twin_rows[twin++] : 0;
@@ -412,11 +420,12 @@ judge(struct exact *exact, const void *query, uint64_t *out_judged, firn_error *
 {
     struct fi_graph_candidate candidates[JUDGED];
     double distances[JUDGED];
+    const size_t most = exact->graph->is_listed ? JUDGED_READ : JUDGED;
     exact->end_count = 0;
-    exact->limit = __builtin_inf();
+    exact->limit = exact->most;
     for (size_t i = 0; i < exact->near_count;) {
         size_t count = 0;
-        for (; count < JUDGED && i < exact->near_count &&
+        for (; count < most && i < exact->near_count &&
                (double)fi_graph_item_distance(exact->near[i]) <= exact->limit;
              i++) {
             candidates[count++] =
@@ -465,7 +474,8 @@ prepare(struct exact *exact, const uint8_t *vector)
     exact->to_v = graph->parameters.metric == FI_VECTOR_COSINE ? 2
                   : exact->is_dot                              ? 2 * graph->scale / length
                                                                : graph->scale * graph->scale;
-    set_limit(exact, __builtin_inf());
+    exact->most = __builtin_inf();
+    set_limit(exact, exact->most);
     return graph->parameters.metric == FI_VECTOR_L2 || length > 0;
 }
 
@@ -539,52 +549,65 @@ out:
 
 /* ---- ranking ---- */
 
+/* The scale of a code, and the sum of its norm and the query's. */
+static int
+read_tail(const struct exact *exact, uint32_t node, float *out_scale, float *out_norms,
+          firn_error *err)
+{
+    const struct fi_graph_array *codes = &exact->graph->codes;
+    const uint32_t block = fi_graph_array_block(codes, node);
+    const uint8_t *record = fi_graph_array_at(codes, node);
+    struct fi_block_pin pin = {.data = NULL};
+    float tail[2];
+    if (record == NULL) {
+        const uint8_t *place;
+        FI_TRY_RETURN(fi_graph_read_block(exact->graph, codes, block, &pin, &place, err));
+        record = place + (size_t)(node - block * codes->per_block) * codes->stride;
+    }
+    memcpy(tail, record + codes->stride - FI_GRAPH_CODE_TAIL, sizeof tail);
+    fi_block_cache_unpin(exact->graph->cache, &pin);
+    *out_scale = tail[0];
+    *out_norms = tail[1] + exact->scratch->query.norm;
+    return FIRN_OK;
+}
+
 /* Keeps the node of a candidate with the interval of its code; without bounds, with one that
  * excludes nothing. */
 static int
 keep_candidate(struct exact *exact, const struct fi_graph_candidate *candidate, bool has_bounds,
                firn_error *err)
 {
-    const struct fi_graph_array *codes = &exact->graph->codes;
-    const uint32_t block = fi_graph_array_block(codes, candidate->node);
-    const size_t before = codes->stride - FI_GRAPH_CODE_TAIL;
-    const uint8_t *record = fi_graph_array_at(codes, candidate->node);
-    const uint8_t *at = record != NULL
-                            ? record + before
-                            : fi_graph_lists_tail(exact->graph, exact->scratch, candidate->node);
-    struct fi_block_pin pin = {.data = NULL};
-    float tail[2]; /* scale and norm */
-    int rc = FIRN_OK;
+    float scale;
+    float norms = 0;
     if (!has_bounds) {
         exact->near[exact->near_count++] = fi_graph_item(0, candidate->node);
         return FIRN_OK;
     }
-    if (at == NULL) {
-        const uint8_t *place;
-        FI_TRY(fi_graph_read_block(exact->graph, codes, block, &pin, &place, err));
-        at = place + (size_t)(candidate->node - block * codes->per_block) * codes->stride + before;
+    if (exact->is_sketched) {
+        /* That of a code which is wrong by as much. */
+        scale = fi_graph_sketch_error(exact->graph, exact->scratch, candidate->node) /
+                (float)exact->height;
+    } else {
+        FI_TRY_RETURN(read_tail(exact, candidate->node, &scale, &norms, err));
     }
-    memcpy(tail, at, sizeof tail);
-    const float norms = tail[1] + exact->scratch->query.norm;
     /* As in measure: most are too far, and this costs less than their interval. */
-    const float most = exact->bound[0] + tail[0] * (exact->bound[1] + tail[0] * exact->bound[2]);
+    const float most = exact->bound[0] + scale * (exact->bound[1] + scale * exact->bound[2]);
     if (!(candidate->distance - norms * SLACK > most)) {
         const bool is_kept = graph_exact_keep(exact, candidate->node, (double)candidate->distance,
-                                              (double)tail[0], (double)norms);
+                                              (double)scale, (double)norms);
         CHECK(is_kept); /* there is room for all */
     }
-out:
-    fi_block_cache_unpin(exact->graph->cache, &pin);
-    return rc;
+    return FIRN_OK;
 }
 
 int
 fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
-                    const struct fi_graph_search_options *options, struct fi_graph_scratch *scratch,
-                    struct fi_graph_candidate *candidates, double *distances, size_t *count,
-                    uint64_t *out_judged, firn_error *err)
+                    const struct fi_graph_search_options *options, double most,
+                    struct fi_graph_scratch *scratch, struct fi_graph_candidate *candidates,
+                    double *distances, size_t *count, uint64_t *out_judged, firn_error *err)
 {
-    struct exact exact = {.graph = graph, .options = options, .scratch = scratch};
+    struct exact exact = {
+        .graph = graph, .options = options, .scratch = scratch, .most = __builtin_inf()};
     int rc = FIRN_OK;
     *out_judged = 0;
     if (*count == 0 || options->wanted == 0) {
@@ -594,6 +617,10 @@ fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
     FI_TRY(fi_graph_code_query(graph, query, scratch, err));
     FI_TRY(open_exact(&exact, *count + 1, err));
     const bool has_bounds = prepare(&exact, query);
+    exact.most = has_bounds ? v_of(&exact, most) : __builtin_inf();
+    exact.is_sketched = fi_graph_sketch_is_searched(graph, scratch);
+    exact.query = exact.is_sketched ? 0 : exact.query; /* the errors of sketches contain it */
+    set_limit(&exact, exact.most);
     for (size_t i = 0; i < *count; i++) {
         const struct fi_graph_candidate *later = &candidates[i + RANKED < *count ? i + RANKED : i];
         const uint8_t *record = fi_graph_array_at(&graph->codes, later->node);

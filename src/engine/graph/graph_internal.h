@@ -91,6 +91,7 @@ struct fi_graph {
     uint32_t overhead; /* of the file's blocks: fi_block_reader_overhead */
     struct fi_block_cache *cache;
     uint64_t cache_file;
+    uint64_t sketch_file;          /* to the cache, the file of sketches; 0: there are no lists */
     struct fi_block_guide *guides; /* of each block of vectors */
     size_t held;                   /* of the cache's budget */
     bool keeps_blocks;             /* of codes and links, once they were read */
@@ -161,7 +162,7 @@ struct fi_graph_scratch {
     size_t chosen_room;
     struct fi_graph_candidate *found; /* by walks that are measured */
     size_t found_room;
-    struct fi_graph_lists_read *lists; /* by the last search of lists; NULL: there was none */
+    struct fi_graph_sketches *sketches; /* by searches of lists; NULL: there was none */
 };
 
 static inline uint64_t
@@ -183,6 +184,14 @@ fi_graph_item_distance(uint64_t item)
     float distance;
     memcpy(&distance, &bits, sizeof distance);
     return distance;
+}
+
+/* The distance beyond which a pool takes nothing. */
+static inline float
+fi_graph_pool_last(const struct fi_graph_pool *pool)
+{
+    return pool->count == pool->limit ? fi_graph_item_distance(pool->items[pool->count - 1])
+                                      : __builtin_inff();
 }
 
 /* A number whose order is that of distances, which may be negative. */
@@ -277,6 +286,17 @@ FIRN_MUST_CHECK int fi_graph_code_prepare(const struct fi_graph *graph,
 /* Makes the query of the scratch from a vector, which need not be accepted. */
 FIRN_MUST_CHECK int fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
                                         struct fi_graph_scratch *scratch, firn_error *err);
+/* A query less a center, as codes: numbers are about scale times these. */
+struct fi_graph_rest {
+    float scale;
+    float squares; /* of what the codes stand for */
+    int32_t sum;   /* of the codes */
+};
+/* Takes the center, a record, from the query of the scratch; NULL: nothing. numbers has room up to
+ * a multiple of four; codes are -127 to 127. */
+void fi_graph_code_query_rest(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
+                              const uint8_t *center, float *numbers, int8_t *codes,
+                              struct fi_graph_rest *out);
 /* Makes a query from a record. Requires: prepared. */
 void fi_graph_code_query_of(const struct fi_graph *graph, const uint8_t *record,
                             struct fi_graph_query *out);
@@ -324,6 +344,20 @@ void fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_grap
 /* The same for consecutive nodes whose records lie side by side. */
 void fi_graph_walk_measure_run(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                uint32_t first, const uint8_t *records, size_t count);
+/* Puts n of four consecutive nodes, from `first` on, into the pool where they are near enough. */
+void fi_graph_walk_offer_near(struct fi_graph_scratch *scratch, const float distances[4],
+                              uint32_t first, size_t n);
+/* The same; none of the four is near enough, most times: one branch, which is foreseen. */
+static inline void
+fi_graph_walk_offer(struct fi_graph_scratch *scratch, const float distances[4], uint32_t first,
+                    size_t n)
+{
+    const float last = fi_graph_pool_last(&scratch->pool);
+    if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
+          (distances[3] > last))) {
+        fi_graph_walk_offer_near(scratch, distances, first, n);
+    }
+}
 /* Whether a walk has met a node. */
 static inline bool
 fi_graph_walk_was_visited(const struct fi_graph_scratch *scratch, uint32_t node)
@@ -388,14 +422,31 @@ FIRN_MUST_CHECK int fi_graph_lists_search(const struct fi_graph *graph,
 FIRN_MUST_CHECK int fi_graph_lists_search_within(const struct fi_graph *graph,
                                                  struct fi_graph_scratch *scratch, float radius,
                                                  firn_error *err);
-/* Scale and norm of a node whose code the last search has read, as its record has them; NULL: it
- * has not, or no longer. */
-const uint8_t *fi_graph_lists_tail(const struct fi_graph *graph,
-                                   const struct fi_graph_scratch *scratch, uint32_t node);
-/* The scratch is used for another search: what it has read is no longer there. */
-void fi_graph_lists_forget(struct fi_graph_scratch *scratch);
+
+/* ==== sketches of lists (graph_sketch.c) ==== */
+
+/* Begins a search in the lists of a graph that is open, for the query of the scratch. Nothing is
+ * read yet. */
+FIRN_MUST_CHECK int fi_graph_sketch_begin(const struct fi_graph *graph,
+                                          struct fi_graph_scratch *scratch, firn_error *err);
+/* Puts the nearest nodes of a list into the pool, by their sketches. distance: from the query to
+ * the center of the list, as their codes have it. */
+FIRN_MUST_CHECK int fi_graph_sketch_measure(const struct fi_graph *graph,
+                                            struct fi_graph_scratch *scratch, uint32_t list,
+                                            float distance, firn_error *err);
+/* Starts to fetch the sketches of a list from memory, if they are in the cache. */
+void fi_graph_sketch_prefetch(const struct fi_graph *graph, uint32_t list);
+/* Whether the pool has distances of sketches. */
+bool fi_graph_sketch_is_searched(const struct fi_graph *graph,
+                                 const struct fi_graph_scratch *scratch);
+/* By how much the root of a node's distance may be wrong (under DOT half of the distance), with few
+ * exceptions; or not a number. Requires: its list was measured. */
+float fi_graph_sketch_error(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
+                            uint32_t node);
+/* The pool is used for other distances. */
+void fi_graph_sketch_forget(struct fi_graph_scratch *scratch);
 /* NULL is fine. */
-void fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists);
+void fi_graph_sketch_destroy(struct fi_graph_sketches *sketches);
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 

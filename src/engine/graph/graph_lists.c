@@ -32,17 +32,15 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
-#include "codec/compress.h"
 
 enum {
     NODES_PER_LIST = 128,
     SAMPLE_PER_LIST = 24,
     ROUNDS = 5,
     PER_WIDTH = 32,
-    SORTED_LISTS = 32,       /* that are put in order first; then as many again, and so on */
-    AT_ONCE_BYTES = 1 << 20, /* of codes of a list that are read at once */
-    KEPT_BYTES = 4 << 20,    /* of tails that a search has read */
-    BUILD_NODE_BYTES = 40    /* of each node while it is built, beside its code */
+    AHEAD = 2,            /* lists that are fetched before they are needed */
+    SORTED_LISTS = 32,    /* that are put in order first; then as many again, and so on */
+    BUILD_NODE_BYTES = 40 /* of each node while it is built, beside its code */
 };
 
 /* ---- building ---- */
@@ -306,143 +304,6 @@ fi_graph_lists_build_bytes(const struct fi_graph_parameters *parameters, uint64_
     return rows * (fi_graph_code_stride(parameters->dimensions) + BUILD_NODE_BYTES);
 }
 
-/* ---- reading ---- */
-
-/* Some nodes, the tails of whose records are kept from an offset on. */
-struct span {
-    uint32_t first;
-    uint32_t end;
-    size_t at;
-};
-
-/* What a search has read. The blocks are needed only until their nodes were measured, and the next
- * ones replace them. Tails are kept, because candidates are ranked by them (graph_exact.c). */
-struct fi_graph_lists_read {
-    const struct fi_graph *graph;
-    struct fi_buf blocks; /* as they are in the file */
-    struct fi_buf tails;  /* scale and norm */
-    struct span *spans;   /* by nodes, once a search has ended */
-    size_t count;
-    size_t room;
-    struct fi_buf decoded;
-    struct fi_compress *compress;
-};
-
-void
-fi_graph_lists_read_destroy(struct fi_graph_lists_read *lists)
-{
-    if (lists == NULL) {
-        return;
-    }
-    fi_buf_deinit(&lists->blocks);
-    fi_buf_deinit(&lists->tails);
-    fi_buf_deinit(&lists->decoded);
-    fi_compress_destroy(lists->compress);
-    fi_free(lists->spans);
-    fi_free(lists);
-}
-
-void
-fi_graph_lists_forget(struct fi_graph_scratch *scratch)
-{
-    if (scratch->lists != NULL) {
-        scratch->lists->graph = NULL;
-    }
-}
-
-/* Nothing is read yet. */
-static int
-begin_reading(const struct fi_graph *graph, struct fi_graph_scratch *scratch)
-{
-    if (scratch->lists == NULL) {
-        scratch->lists = fi_alloc_zeroed(sizeof *scratch->lists);
-        if (scratch->lists == NULL ||
-            fi_compress_create(&scratch->lists->compress, NULL) != FIRN_OK) {
-            return FIRN_NO_MEMORY;
-        }
-    }
-    scratch->lists->graph = graph;
-    scratch->lists->count = 0;
-    fi_buf_clear(&scratch->lists->tails);
-    return FIRN_OK;
-}
-
-static int
-compare_spans(const void *a, const void *b)
-{
-    const struct span *left = a;
-    const struct span *right = b;
-    return (left->first > right->first) - (left->first < right->first);
-}
-
-const uint8_t *
-fi_graph_lists_tail(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
-                    uint32_t node)
-{
-    const struct fi_graph_lists_read *lists = scratch->lists;
-    if (lists == NULL || lists->graph != graph) {
-        return NULL;
-    }
-    size_t at = 0;
-    size_t end = lists->count;
-    FI_SEARCH_FIRST(at, end, middle, lists->spans[middle].end <= node);
-    if (at == lists->count || node < lists->spans[at].first) {
-        return NULL;
-    }
-    const struct span *span = &lists->spans[at];
-    return lists->tails.data + span->at + (size_t)(node - span->first) * FI_GRAPH_CODE_TAIL;
-}
-
-/* Keeps the tails of the records of nodes that are added to the last span. */
-static int
-keep_tails(const struct fi_graph *graph, struct fi_graph_lists_read *lists, const uint8_t *records,
-           size_t count)
-{
-    const size_t stride = graph->codes.stride;
-    const size_t at = lists->tails.size;
-    if (fi_buf_set_size(&lists->tails, at + count * FI_GRAPH_CODE_TAIL) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    uint8_t *out = lists->tails.data + at;
-    records += stride - FI_GRAPH_CODE_TAIL;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(out + i * FI_GRAPH_CODE_TAIL, records + i * stride, FI_GRAPH_CODE_TAIL);
-    }
-    lists->spans[lists->count - 1].end += (uint32_t)count;
-    return FIRN_OK;
-}
-
-/* Begins a span of nodes that are read next. */
-static int
-begin_span(struct fi_graph_lists_read *lists, uint32_t first)
-{
-    if (lists->tails.size > KEPT_BYTES) {
-        lists->count = 0;
-        fi_buf_clear(&lists->tails);
-    }
-    if (FI_VEC_RESERVE(lists->spans, lists->count + 1, lists->room, NULL) != FIRN_OK) {
-        return FIRN_NO_MEMORY;
-    }
-    lists->spans[lists->count++] = (struct span){first, first, lists->tails.size};
-    return FIRN_OK;
-}
-
-/* Decodes a block; *out is valid until the next one. */
-static int
-decode_block(const struct fi_graph *graph, struct fi_graph_lists_read *lists, uint32_t block,
-             const uint8_t *stored, const uint8_t **out, firn_error *err)
-{
-    const struct fi_block_ref ref = fi_graph_read_ref(graph, &graph->codes, block);
-    firn_slice raw;
-    FI_TRY_RETURN(fi_block_reader_decode(graph->reader, &ref, stored, lists->compress,
-                                         &lists->decoded, &raw, err));
-    *out = raw.data;
-    return raw.size == ref.raw_size
-               ? FIRN_OK
-               : fi_error_set(err, FIRN_CORRUPT, "'%s': a block of a graph has another size",
-                              fi_block_reader_path(graph->reader));
-}
-
 /* ---- searching ---- */
 
 /* Measures consecutive nodes, without the one that is left out. */
@@ -459,56 +320,19 @@ measure_nodes(const struct fi_graph *graph, struct fi_graph_scratch *scratch, ui
     fi_graph_walk_measure_run(graph, scratch, first, records, end - first);
 }
 
-/* Reads the codes of consecutive nodes from the file at once, and measures them. They are not kept
- * in the cache: a search reads so many that they would only displace each other. */
-static int
-measure_stored(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t first,
-               uint32_t end, firn_error *err)
-{
-    struct fi_graph_lists_read *lists = scratch->lists;
-    const struct fi_graph_array *codes = &graph->codes;
-    const uint32_t begin = fi_graph_array_block(codes, first);
-    const uint32_t last = fi_graph_array_block(codes, end - 1);
-    const uint64_t offset = fi_graph_read_ref(graph, codes, begin).offset;
-    const struct fi_block_ref ref = fi_graph_read_ref(graph, codes, last);
-    const size_t size = (size_t)(ref.offset + fi_block_reader_span(&ref) - offset);
-    if (begin_span(lists, first) != FIRN_OK || fi_buf_set_size(&lists->blocks, size) != FIRN_OK) {
-        return fi_error_no_memory(err, "a search among vectors");
-    }
-    FI_TRY_RETURN(fi_block_reader_read_span(graph->reader, offset, size, lists->blocks.data, err));
-    for (uint32_t block = begin; block <= last; block++) {
-        const uint64_t within = fi_graph_read_ref(graph, codes, block).offset - offset;
-        const uint32_t from = block == begin ? first : block * codes->per_block;
-        const uint32_t to = block == last ? end : (block + 1) * codes->per_block;
-        const uint8_t *records;
-        FI_TRY_RETURN(
-            decode_block(graph, lists, block, lists->blocks.data + within, &records, err));
-        records += (size_t)(from - block * codes->per_block) * codes->stride;
-        measure_nodes(graph, scratch, from, to, records);
-        if (keep_tails(graph, lists, records, to - from) != FIRN_OK) {
-            return fi_error_no_memory(err, "a search among vectors");
-        }
-    }
-    return FIRN_OK;
-}
-
+/* Measures the nodes of a list, whose center is at a distance: in a graph that was built, by their
+ * codes; in one that is open, by their sketches. */
 static int
 measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t list,
-             firn_error *err)
+             float distance, firn_error *err)
 {
+    const uint32_t begin = graph->list_starts[list];
     const uint32_t end = graph->list_starts[list + 1];
-    uint32_t node = graph->list_starts[list];
-    DCHECK(node <= end && end <= graph->count); /* (I1) */
-    if (graph->reader == NULL) {
-        measure_nodes(graph, scratch, node, end, node_record(graph, node));
-        return FIRN_OK;
+    DCHECK(begin <= end && end <= graph->count); /* (I1) */
+    if (graph->reader != NULL) {
+        return fi_graph_sketch_measure(graph, scratch, list, distance, err);
     }
-    while (node < end) {
-        const uint32_t most = AT_ONCE_BYTES / graph->codes.stride + 1;
-        const uint32_t to = end - node < most ? end : node + most;
-        FI_TRY_RETURN(measure_stored(graph, scratch, node, to, err));
-        node = to;
-    }
+    measure_nodes(graph, scratch, begin, end, node_record(graph, begin));
     return FIRN_OK;
 }
 
@@ -576,18 +400,26 @@ static int
 begin_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, firn_error *err)
 {
     DCHECK(graph->is_listed && scratch->pool.limit > 0);
-    if (FI_VEC_RESERVE(scratch->chosen, graph->list_count, scratch->chosen_room, NULL) != FIRN_OK ||
-        begin_reading(graph, scratch) != FIRN_OK) {
-        return fi_error_no_memory(err, "a search among vectors");
+    FI_TRY_RETURN(FI_VEC_RESERVE(scratch->chosen, graph->list_count, scratch->chosen_room, err));
+    if (graph->reader != NULL) {
+        FI_TRY_RETURN(fi_graph_sketch_begin(graph, scratch, err));
     }
     measure_centers(graph, scratch, scratch->chosen);
     return FIRN_OK;
 }
 
-static void
-end_search(struct fi_graph_scratch *scratch)
+/* Measures the nodes of the list of item i, while those of a later one are on their way from
+ * memory: items up to `known` are in their order. */
+static int
+measure_item(const struct fi_graph *graph, struct fi_graph_scratch *scratch, size_t i, size_t known,
+             firn_error *err)
 {
-    fi_sort(scratch->lists->spans, scratch->lists->count, sizeof(struct span), compare_spans);
+    const uint64_t item = scratch->chosen[i];
+    if (graph->reader != NULL && i + AHEAD < known) {
+        fi_graph_sketch_prefetch(graph, fi_graph_item_node(scratch->chosen[i + AHEAD]));
+    }
+    return measure_list(graph, scratch, fi_graph_item_node(item), fi_graph_item_distance(item),
+                        err);
 }
 
 int
@@ -604,9 +436,8 @@ fi_graph_lists_search(const struct fi_graph *graph, struct fi_graph_scratch *scr
         }
         const uint32_t list = fi_graph_item_node(scratch->chosen[i]);
         compared += graph->list_starts[list + 1] - graph->list_starts[list];
-        FI_TRY_RETURN(measure_list(graph, scratch, list, err));
+        FI_TRY_RETURN(measure_item(graph, scratch, i, sorted, err));
     }
-    end_search(scratch);
     return FIRN_OK;
 }
 
@@ -614,13 +445,16 @@ int
 fi_graph_lists_search_within(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                              float radius, firn_error *err)
 {
+    size_t count = 0;
     FI_TRY_RETURN(begin_search(graph, scratch, err));
     for (uint32_t list = 0; list < graph->list_count; list++) {
         if (fi_graph_item_distance(scratch->chosen[list]) <= radius) {
-            FI_TRY_RETURN(measure_list(graph, scratch, list, err));
+            scratch->chosen[count++] = scratch->chosen[list];
         }
     }
-    end_search(scratch);
+    for (size_t i = 0; i < count; i++) {
+        FI_TRY_RETURN(measure_item(graph, scratch, i, count, err));
+    }
     return FIRN_OK;
 }
 

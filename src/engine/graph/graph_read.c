@@ -125,7 +125,9 @@ pin_vector(const struct fi_graph *graph, uint32_t node, struct fi_block_pin *pin
     CHECK(node < graph->count);
     if (!fi_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
                                      FI_BLOCK_CACHE_DATA, pin)) {
-        rc = fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err);
+        rc = fi_graph_read_pinned(graph, array, block,
+                                  graph->is_listed ? FI_BLOCK_CACHE_SCAN : FI_BLOCK_CACHE_DATA, pin,
+                                  err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -671,6 +673,7 @@ graph_close(struct fi_run *run)
         fi_block_cache_hold_release(graph->cache, graph->held);
     }
     fi_block_cache_drop_file(graph->cache, graph->cache_file);
+    fi_block_cache_drop_file(graph->cache, graph->sketch_file);
     fi_block_reader_close(graph->reader);
     fi_graph_memo_destroy(graph->memos);
     fi_free(graph->guides);
@@ -706,6 +709,7 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
     graph->summary.file_bytes = fi_block_reader_size_bytes(graph->reader);
     graph->summary.identity = fi_load_le64(fi_block_reader_id(graph->reader)->bytes);
     FI_TRY(read_header(graph, &header, err));
+    graph->sketch_file = graph->is_listed ? fi_block_cache_add_file(env->cache) : 0;
     fi_graph_read_array_set(&graph->codes, graph->codes.stride, graph->count);
     fi_graph_read_array_set(&graph->links, 4 * (size_t)graph->link_width,
                             graph->is_listed ? 0 : graph->count);

@@ -272,14 +272,21 @@ locate_four(const struct fi_graph *graph, const uint32_t *nodes, size_t count,
 static inline void
 offer_four(struct fi_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
 {
-    const float last = pool->count == pool->limit
-                           ? fi_graph_item_distance(pool->items[pool->count - 1])
-                           : __builtin_inff();
+    const float last = fi_graph_pool_last(pool);
     if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
           (distances[3] > last))) {
         for (size_t k = 0; k < n; k++) {
             pool_offer(pool, fi_graph_item(distances[k], nodes[k]));
         }
+    }
+}
+
+void
+fi_graph_walk_offer_near(struct fi_graph_scratch *scratch, const float distances[4], uint32_t first,
+                         size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        pool_offer(&scratch->pool, fi_graph_item(distances[k], first + (uint32_t)k));
     }
 }
 

@@ -218,8 +218,9 @@ find_candidates(struct fi_search_graphs *graphs, const struct fi_graph *graph,
         options.ef *= WIDER;
     } while (options.radius == 0 && !counts.is_exhaustive && *out_count < ask->wanted &&
              options.ef <= WIDER * (size_t)FI_GRAPH_EF_MAX);
-    rc = fi_graph_exact_rank(graph, ask->query, &options, graphs->scratch, graphs->candidates,
-                             graphs->distances, out_count, &judged, err);
+    rc = fi_graph_exact_rank(graph, ask->query, &options,
+                             ask->is_shared ? ask->most : __builtin_inf(), graphs->scratch,
+                             graphs->candidates, graphs->distances, out_count, &judged, err);
     graphs->judged += judged;
 out:
     return rc;

@@ -444,6 +444,7 @@ query_part(const struct fi_search_source_set *set, const struct part *part,
 {
     struct fi_search_ask ask = ask_of(part, request);
     const size_t wanted = ask.wanted;
+    ask.most = fi_search_top_most(top);
     struct fi_search_top own = {.k = request->k};
     struct fi_search_candidate *found = NULL;
     size_t found_count = 0;

@@ -41,6 +41,7 @@ struct fi_search_ask {
     double recall;           /* 0: the default; 1: as is_exact */
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
     bool is_shared;          /* as `share` said: rows that are farther than others may be missed */
+    double most;             /* only if is_shared: rows that are farther are of no use */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;
     const struct fi_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */

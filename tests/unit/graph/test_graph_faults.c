@@ -71,7 +71,8 @@ read_file(const struct graph_fixture *fixture, const struct machine *machine, fi
                                     found, count, distances, err));
         assert_true(found[0].distance <= found[9].distance);
         FI_TRY(fi_graph_exact_rank(fi_graph_read_of(run), graph_fixture_vector(fixture, row),
-                                   &options, scratch, found, distances, &count, &judged, err));
+                                   &options, 1e30, scratch, found, distances, &count, &judged,
+                                   err));
         assert_true(count == 10 && judged <= 10 && distances[0] <= distances[9]);
     }
     rc = fi_graph_read_kind.check(run, ignore_damage, NULL, NULL, err);

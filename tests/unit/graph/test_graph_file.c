@@ -105,7 +105,19 @@ count_damage(void *ctx, const char *text)
     ++*(size_t *)ctx;
 }
 
-/* The same answers as the graph that was built gives. */
+/* Whether a row is among what was found. */
+static bool
+has_row(const struct fi_graph_candidate *found, size_t count, uint64_t row)
+{
+    bool has = false;
+    for (size_t i = 0; i < count; i++) {
+        has = has || found[i].row == row;
+    }
+    return has;
+}
+
+/* The same answers as the graph that was built gives. In lists, which are searched by sketches instead of codes once they are in a
+ * file, nearly the same. */
 static void
 assert_same(struct file *file, const struct fi_graph *graph)
 {
@@ -113,6 +125,8 @@ assert_same(struct file *file, const struct fi_graph *graph)
     firn_error err;
     uint32_t dimensions = file->fixture.parameters.dimensions;
     float *query = malloc(dimensions * sizeof *query);
+    size_t same = 0;
+    size_t all = 0;
     assert_non_null(query);
     for (size_t q = 0; q < 30; q++) {
         struct fi_graph_candidate found[2][25];
@@ -132,13 +146,17 @@ assert_same(struct file *file, const struct fi_graph *graph)
         assert_int_equal(fi_graph_read_assess(graph, query, found[1], counts[1], distances, &err),
                          FIRN_OK);
         for (size_t i = 0; i < counts[0]; i++) {
-            assert_int_equal(found[0][i].row, found[1][i].row);
+            same += has_row(found[0], counts[0], found[1][i].row);
+            all++;
+            assert_true(graph->is_listed || found[0][i].row == found[1][i].row);
             assert_true(distances[i] == fi_vector_distance_exact(
                                             file->fixture.parameters.metric, query,
                                             graph_fixture_vector(&file->fixture, found[1][i].row),
                                             dimensions));
         }
     }
+    (void)printf("%zu of %zu rows are the same\n", same, all);
+    assert_true(same * 5 >= all * 4);
     free(query);
 }
 
