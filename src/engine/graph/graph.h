@@ -170,7 +170,7 @@ struct fi_graph_search_options {
 struct fi_graph_candidate {
     uint64_t row;
     uint32_t node;  /* the graph's own */
-    float distance; /* between codes; only good for comparing candidates of one search */
+    float distance; /* of codes or sketches; only good for comparing candidates of one search */
 };
 /* How a search went. */
 struct fi_graph_search_counts {

@@ -9,7 +9,8 @@
  * the nodes of the nearest lists (an inverted file: Sivic and Zisserman, "Video Google: A text
  * retrieval approach to object matching in videos", 2003; for vectors, Jegou, Douze and Schmid,
  * "Product quantization for nearest neighbor search", 2011). The nodes of a list have consecutive
- * numbers, so their codes lie side by side in the file, and so do their vectors.
+ * numbers, so their codes lie side by side in the file, and so do their vectors. In a graph that is
+ * open, sketches stand for codes (graph_sketch.c).
  *
  * Centers are found by Lloyd's algorithm among a sample of the nodes, and are codes as those of
  * nodes are. Under DOT, centers are chosen by distance, and searches compare products with them.

@@ -89,6 +89,7 @@ fi_graph_read_block(const struct fi_graph *graph, const struct fi_graph_array *a
     DCHECK(block < array->blocks && graph->reader != NULL);
     if (!graph->keeps_blocks) {
         /* Lists are read one after the other, and are more than the cache has room for. */
+        /* With lists, the cache is for their sketches. */
         rc = fi_graph_read_pinned(graph, array, block,
                                   graph->is_listed ? FI_BLOCK_CACHE_SCAN : FI_BLOCK_CACHE_DATA, pin,
                                   err);

@@ -383,6 +383,8 @@ fi_graph_sketch_begin(const struct fi_graph *graph, struct fi_graph_scratch *scr
             return fi_error_no_memory(err, "a search among vectors");
         }
         scratch->sketches = sketches;
+    }
+    if (sketches->compress == NULL) {
         FI_TRY_RETURN(fi_compress_create(&sketches->compress, err));
     }
     const size_t rest = round_up(graph->numbers, 4);

@@ -13,10 +13,11 @@
  *
  * Graphs that memory does not hold have lists of nodes instead of links (graph/graph_lists.c). They
  * are searched with the same widths; but of what their lists contain, only the nearest by their
- * codes are candidates. Several of them are searched together. If the nearest rows are spread over
- * all of them evenly, each has its part of those that are wanted, and the sum of the widths for
- * these parts is enough. If they are in one graph, most of its lists that are needed are among the
- * nearest of all.
+ * sketches are candidates. Several of them are searched together. If the nearest rows are spread
+ * over all of them evenly, each has its part of those that are wanted, and the sum of the widths
+ * for these parts is enough. If they are in one graph, most of its lists that are needed are among
+ * the nearest of all. What one of them has found makes rows that are farther of no use, so the next
+ * ones read fewer vectors.
  *
  * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only
  * names rows that are among the nearest of the run.
@@ -38,7 +39,7 @@
 enum {
     WIDER = 4, /* factor of ef, each time too few rows were found */
     /* How many of the nodes in lists are candidates. The nearest by their vectors are among so many
-     * of the nearest by their codes; a walk keeps more because it goes on from them. */
+     * of the nearest by their sketches; a walk keeps more because it goes on from them. */
     LISTED_TIMES = 4, /* of the rows that are wanted, and */
     LISTED_LEAST = 64,
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
