@@ -134,6 +134,47 @@ memory_that_runs_out_leaves_nothing_behind(void **state)
     }
 }
 
+/* The memory of searches is of use after one of them has failed. */
+static void
+searches_go_on_after_memory_ran_out(void **state)
+{
+    const struct fi_graph_search_options options = {.wanted = 10, .ef = 20};
+    struct graph_fixture fixture;
+    struct machine machine;
+    struct fi_block_cache *none;
+    struct fi_run *run;
+    firn_error err;
+    init(&fixture, state);
+    open_machine(&machine);
+    assert_int_equal(graph_fixture_build(&fixture, machine.os, 1, &err), FIRN_OK);
+    assert_int_equal(write_file(&fixture, &machine, &err), FIRN_OK);
+    assert_int_equal(fi_block_cache_create(machine.os, 0, &none, NULL), FIRN_OK);
+    const struct fi_run_env env = {.dir = machine.dir, .cache = none};
+    assert_int_equal(fi_graph_read_kind.open(&env, "graph", &run, &err), FIRN_OK);
+    struct test_fault fault = {.counts = true, .limit = 1000};
+    while (test_fault_next(&fault)) {
+        const float *query = graph_fixture_vector(&fixture, 3);
+        struct fi_graph_scratch *scratch;
+        struct fi_graph_candidate found[10];
+        size_t count;
+        assert_int_equal(fi_graph_search_scratch_create(&scratch, &err), FIRN_OK);
+        test_fault_allocation(&fault);
+        const int rc = fi_graph_search(fi_graph_read_of(run), query, &options, scratch, found,
+                                       &count, NULL, &err);
+        test_fault_end(&fault);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        assert_int_equal(fi_graph_search(fi_graph_read_of(run), query, &options, scratch, found,
+                                         &count, NULL, &err),
+                         FIRN_OK);
+        assert_int_equal(count, 10);
+        fi_graph_search_scratch_destroy(scratch);
+    }
+    fi_graph_read_kind.close(run);
+    fi_block_cache_destroy(none);
+    graph_fixture_deinit(&fixture);
+    close_machine(&machine);
+}
+
 static void
 a_call_that_fails_leaves_no_file_or_a_whole_one(void **state)
 {
@@ -261,6 +302,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_that_runs_out_leaves_nothing_behind),
         cmocka_unit_test_prestate(memory_that_runs_out_leaves_nothing_behind, &is_listed),
+        cmocka_unit_test(searches_go_on_after_memory_ran_out),
+        cmocka_unit_test_prestate(searches_go_on_after_memory_ran_out, &is_listed),
         cmocka_unit_test(a_call_that_fails_leaves_no_file_or_a_whole_one),
         cmocka_unit_test_prestate(a_call_that_fails_leaves_no_file_or_a_whole_one, &is_listed),
         cmocka_unit_test(a_call_that_fails_while_reading_is_an_error),
