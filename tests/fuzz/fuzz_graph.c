@@ -27,7 +27,7 @@ open_scratch(void)
 {
     static struct fi_graph_scratch *scratch;
     if (scratch == NULL) {
-        CHECK(fi_graph_search_scratch_create(&scratch, NULL) == FIRN_OK);
+        CHECK(fi_graph_sketch_scratch_create(&scratch, NULL) == FIRN_OK);
     }
     return scratch;
 }

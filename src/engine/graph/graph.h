@@ -127,9 +127,11 @@ uint64_t fi_graph_read_bytes(const struct fi_graph *graph);
 
 /* ---- searching (graph_search.c) ---- */
 
-/* Memory for searching. One thread at a time; for any graph. */
+/* Memory for searching. One thread at a time; for any graph, except that only the second function
+ * (graph_sketch.c) makes one for graphs that are open and have lists. */
 struct fi_graph_scratch;
 FIRN_MUST_CHECK int fi_graph_search_scratch_create(struct fi_graph_scratch **out, firn_error *err);
+FIRN_MUST_CHECK int fi_graph_sketch_scratch_create(struct fi_graph_scratch **out, firn_error *err);
 /* NULL is allowed. */
 void fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch);
 

@@ -618,7 +618,7 @@ fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
     FI_TRY(open_exact(&exact, *count + 1, err));
     const bool has_bounds = prepare(&exact, query);
     exact.most = has_bounds ? v_of(&exact, most) : __builtin_inf();
-    exact.is_sketched = fi_graph_sketch_is_searched(graph, scratch);
+    exact.is_sketched = scratch->sketched == graph;
     exact.query = exact.is_sketched ? 0 : exact.query; /* the errors of sketches contain it */
     set_limit(&exact, exact.most);
     for (size_t i = 0; i < *count; i++) {

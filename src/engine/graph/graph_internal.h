@@ -162,7 +162,10 @@ struct fi_graph_scratch {
     size_t chosen_room;
     struct fi_graph_candidate *found; /* by walks that are measured */
     size_t found_room;
-    struct fi_graph_sketches *sketches; /* by searches of lists; NULL: there was none */
+    /* How lists of open graphs are searched; NULL: none are. */
+    const struct fi_graph_sketching *sketching;
+    struct fi_graph_sketches *sketches; /* its memory; NULL: it has none yet */
+    const struct fi_graph *sketched;    /* of which the pool has distances of sketches */
 };
 
 static inline uint64_t
@@ -425,28 +428,24 @@ FIRN_MUST_CHECK int fi_graph_lists_search_within(const struct fi_graph *graph,
 
 /* ==== sketches of lists (graph_sketch.c) ==== */
 
-/* Begins a search in the lists of a graph that is open, for the query of the scratch. Nothing is
- * read yet. */
-FIRN_MUST_CHECK int fi_graph_sketch_begin(const struct fi_graph *graph,
-                                          struct fi_graph_scratch *scratch, firn_error *err);
-/* Puts the nearest nodes of a list into the pool, by their sketches. distance: from the query to
- * the center of the list, as their codes have it. */
-FIRN_MUST_CHECK int fi_graph_sketch_measure(const struct fi_graph *graph,
-                                            struct fi_graph_scratch *scratch, uint32_t list,
-                                            float distance, firn_error *err);
-/* Starts to fetch the sketches of a list from memory, if they are in the cache. */
-void fi_graph_sketch_prefetch(const struct fi_graph *graph, uint32_t list);
-/* Whether the pool has distances of sketches. */
-bool fi_graph_sketch_is_searched(const struct fi_graph *graph,
-                                 const struct fi_graph_scratch *scratch);
+/* Searching lists by sketches. Through pointers, so that a program which only builds graphs does
+ * not have it. */
+struct fi_graph_sketching {
+    /* Begins a search in the lists of a graph that is open, for the query of the scratch. Nothing
+     * is read yet. */
+    int (*begin)(const struct fi_graph *graph, struct fi_graph_scratch *scratch, firn_error *err);
+    /* Puts the nearest nodes of a list into the pool, by their sketches. distance: from the query
+     * to the center of the list, as their codes have it. */
+    int (*measure)(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t list,
+                   float distance, firn_error *err);
+    /* Starts to fetch the sketches of a list from memory, if they are in the cache. */
+    void (*prefetch)(const struct fi_graph *graph, uint32_t list);
+    void (*destroy)(struct fi_graph_sketches *sketches);
+};
 /* By how much the root of a node's distance may be wrong (under DOT half of the distance), with few
  * exceptions; or not a number. Requires: its list was measured. */
 float fi_graph_sketch_error(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
                             uint32_t node);
-/* The pool is used for other distances. */
-void fi_graph_sketch_forget(struct fi_graph_scratch *scratch);
-/* NULL is fine. */
-void fi_graph_sketch_destroy(struct fi_graph_sketches *sketches);
 
 /* ==== nodes that descents do not find (graph_connect.c) ==== */
 

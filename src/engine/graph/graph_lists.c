@@ -331,7 +331,7 @@ measure_list(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uin
     const uint32_t end = graph->list_starts[list + 1];
     DCHECK(begin <= end && end <= graph->count); /* (I1) */
     if (graph->reader != NULL) {
-        return fi_graph_sketch_measure(graph, scratch, list, distance, err);
+        return scratch->sketching->measure(graph, scratch, list, distance, err);
     }
     measure_nodes(graph, scratch, begin, end, node_record(graph, begin));
     return FIRN_OK;
@@ -403,7 +403,8 @@ begin_search(const struct fi_graph *graph, struct fi_graph_scratch *scratch, fir
     DCHECK(graph->is_listed && scratch->pool.limit > 0);
     FI_TRY_RETURN(FI_VEC_RESERVE(scratch->chosen, graph->list_count, scratch->chosen_room, err));
     if (graph->reader != NULL) {
-        FI_TRY_RETURN(fi_graph_sketch_begin(graph, scratch, err));
+        CHECK(scratch->sketching != NULL);
+        FI_TRY_RETURN(scratch->sketching->begin(graph, scratch, err));
     }
     measure_centers(graph, scratch, scratch->chosen);
     return FIRN_OK;
@@ -417,7 +418,7 @@ measure_item(const struct fi_graph *graph, struct fi_graph_scratch *scratch, siz
 {
     const uint64_t item = scratch->chosen[i];
     if (graph->reader != NULL && i + AHEAD < known) {
-        fi_graph_sketch_prefetch(graph, fi_graph_item_node(scratch->chosen[i + AHEAD]));
+        scratch->sketching->prefetch(graph, fi_graph_item_node(scratch->chosen[i + AHEAD]));
     }
     return measure_list(graph, scratch, fi_graph_item_node(item), fi_graph_item_distance(item),
                         err);

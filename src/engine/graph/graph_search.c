@@ -54,7 +54,9 @@ fi_graph_search_scratch_destroy(struct fi_graph_scratch *scratch)
     fi_free(scratch->touched);
     fi_free(scratch->chosen);
     fi_free(scratch->found);
-    fi_graph_sketch_destroy(scratch->sketches);
+    if (scratch->sketches != NULL) {
+        scratch->sketching->destroy(scratch->sketches);
+    }
     fi_free(scratch);
 }
 
@@ -235,7 +237,7 @@ measure_allowed(const struct fi_graph *graph, const struct fi_graph_search_optio
     struct batch batch = {.graph = graph, .scratch = scratch, .count = 0};
     struct fi_graph_gathered *gathered = NULL;
     int rc = FIRN_OK;
-    fi_graph_sketch_forget(scratch);
+    scratch->sketched = NULL;
     fi_graph_walk_begin(scratch, most_of(options));
     if (options->memo != NULL) {
         DCHECK(options->allowed == options->memo->bits);
@@ -414,7 +416,7 @@ fi_graph_search(const struct fi_graph *graph, const void *query,
     ef = ef > FI_GRAPH_EF_MAX ? FI_GRAPH_EF_MAX : ef;
     scratch->evaluated = 0;
     scratch->expanded = 0;
-    fi_graph_sketch_forget(scratch);
+    scratch->sketched = NULL;
     if (graph->count > 0 && options->wanted > 0 &&
         (options->allowed == NULL || options->allowed_count > 0)) {
         FI_TRY(fi_graph_code_query(graph, query, scratch, err));

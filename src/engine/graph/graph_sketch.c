@@ -54,7 +54,6 @@ typedef float float32x4 __attribute__((vector_size(16)));
 
 /* A search's memory. */
 struct fi_graph_sketches {
-    const struct fi_graph *graph; /* whose lists are searched; NULL: no search was begun */
     float *errors; /* of each list, once it was measured: what the roots of distances may be wrong
                     * by; else negative */
     size_t errors_room;
@@ -321,12 +320,9 @@ make_block(const struct fi_graph *graph, struct fi_graph_sketches *sketches, uin
 
 /* ---- searching ---- */
 
-void
-fi_graph_sketch_destroy(struct fi_graph_sketches *sketches)
+static void
+graph_sketch_destroy(struct fi_graph_sketches *sketches)
 {
-    if (sketches == NULL) {
-        return;
-    }
     fi_buf_deinit(&sketches->stored);
     fi_buf_deinit(&sketches->decoded);
     fi_buf_deinit(&sketches->made);
@@ -338,25 +334,11 @@ fi_graph_sketch_destroy(struct fi_graph_sketches *sketches)
     fi_free(sketches);
 }
 
-void
-fi_graph_sketch_forget(struct fi_graph_scratch *scratch)
-{
-    if (scratch->sketches != NULL) {
-        scratch->sketches->graph = NULL;
-    }
-}
-
-bool
-fi_graph_sketch_is_searched(const struct fi_graph *graph, const struct fi_graph_scratch *scratch)
-{
-    return scratch->sketches != NULL && scratch->sketches->graph == graph;
-}
-
 float
 fi_graph_sketch_error(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
                       uint32_t node)
 {
-    DCHECK(fi_graph_sketch_is_searched(graph, scratch));
+    DCHECK(scratch->sketched == graph);
     const float error = scratch->sketches->errors[list_of(graph, node)];
     DCHECK(!(error < 0)); /* not a number: it bounds nothing */
     return error;
@@ -372,9 +354,8 @@ set_query(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const 
     fi_vector_sketch_query((const int8_t *)sketches->codes, graph->numbers, sketches->query);
 }
 
-int
-fi_graph_sketch_begin(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
-                      firn_error *err)
+static int
+graph_sketch_begin(const struct fi_graph *graph, struct fi_graph_scratch *scratch, firn_error *err)
 {
     struct fi_graph_sketches *sketches = scratch->sketches;
     if (sketches == NULL) {
@@ -393,7 +374,7 @@ fi_graph_sketch_begin(const struct fi_graph *graph, struct fi_graph_scratch *scr
     FI_TRY_RETURN(FI_VEC_RESERVE(sketches->rest, rest, sketches->rest_room, err));
     FI_TRY_RETURN(FI_VEC_RESERVE(sketches->codes, rest, sketches->codes_room, err));
     FI_TRY_RETURN(FI_VEC_RESERVE(sketches->query, query, sketches->query_room, err));
-    sketches->graph = graph;
+    scratch->sketched = graph;
     for (uint32_t i = 0; i < graph->list_count; i++) {
         sketches->errors[i] = -1;
     }
@@ -485,8 +466,8 @@ measure_block(const struct fi_graph *graph, struct fi_graph_scratch *scratch, fl
     return FIRN_OK;
 }
 
-void
-fi_graph_sketch_prefetch(const struct fi_graph *graph, uint32_t list)
+static void
+graph_sketch_prefetch(const struct fi_graph *graph, uint32_t list)
 {
     const size_t size = record_size(graph);
     const uint32_t per_block = nodes_per_block(graph);
@@ -506,16 +487,16 @@ fi_graph_sketch_prefetch(const struct fi_graph *graph, uint32_t list)
     }
 }
 
-int
-fi_graph_sketch_measure(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
-                        uint32_t list, float distance, firn_error *err)
+static int
+graph_sketch_measure(const struct fi_graph *graph, struct fi_graph_scratch *scratch, uint32_t list,
+                     float distance, firn_error *err)
 {
     const bool is_dot = graph->parameters.metric == FI_VECTOR_DOT;
     struct fi_graph_sketches *sketches = scratch->sketches;
     const uint32_t begin = graph->list_starts[list];
     const uint32_t end = graph->list_starts[list + 1];
     float squares = 0;
-    DCHECK(fi_graph_sketch_is_searched(graph, scratch) && begin <= end && end <= graph->count);
+    DCHECK(scratch->sketched == graph && begin <= end && end <= graph->count);
     for (uint32_t node = begin; node < end;) {
         /* Making sketches uses the memory of the query's rest, but not what was made of it. */
         if (node == begin) {
@@ -529,5 +510,17 @@ fi_graph_sketch_measure(const struct fi_graph *graph, struct fi_graph_scratch *s
     const double square = mean + (double)(step * step) / 12;
     sketches->errors[list] =
         square >= 0 ? DEVIATIONS * (float)fi_vector_distance_root(square) : __builtin_nanf("");
+    return FIRN_OK;
+}
+
+int
+fi_graph_sketch_scratch_create(struct fi_graph_scratch **out, firn_error *err)
+{
+    static const struct fi_graph_sketching sketching = {.begin = graph_sketch_begin,
+                                                        .measure = graph_sketch_measure,
+                                                        .prefetch = graph_sketch_prefetch,
+                                                        .destroy = graph_sketch_destroy};
+    FI_TRY_RETURN(fi_graph_search_scratch_create(out, err));
+    (*out)->sketching = &sketching;
     return FIRN_OK;
 }

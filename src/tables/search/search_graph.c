@@ -397,7 +397,7 @@ fi_search_graph_open(struct fi_search_graphs *graphs, struct fi_lsm_pieces *piec
                                            &graphs->damaged, err));
     }
     FI_TRY_RETURN(make_key(graphs, request, schema, err));
-    return fi_graph_search_scratch_create(&graphs->scratch, err);
+    return fi_graph_sketch_scratch_create(&graphs->scratch, err);
 }
 
 void

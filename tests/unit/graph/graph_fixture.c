@@ -68,7 +68,7 @@ graph_fixture_init(struct graph_fixture *fixture, enum graph_fixture_style style
             make_vector(style, dimensions, random, vector);
         }
     }
-    assert_int_equal(fi_graph_search_scratch_create(&fixture->scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_sketch_scratch_create(&fixture->scratch, NULL), FIRN_OK);
 }
 
 void

@@ -60,7 +60,7 @@ read_file(const struct graph_fixture *fixture, const struct machine *machine, fi
     const struct fi_graph_search_options options = {.wanted = 10, .ef = 20};
     int rc;
     FI_TRY(fi_graph_read_kind.open(&env, "graph", &run, err));
-    FI_TRY(fi_graph_search_scratch_create(&scratch, err));
+    FI_TRY(fi_graph_sketch_scratch_create(&scratch, err));
     for (uint64_t row = 0; row < 20; row++) {
         FI_TRY(fi_graph_search(fi_graph_read_of(run), graph_fixture_vector(fixture, row), &options,
                                scratch, found, &count, NULL, err));
@@ -157,7 +157,7 @@ searches_go_on_after_memory_ran_out(void **state)
         struct fi_graph_scratch *scratch;
         struct fi_graph_candidate found[10];
         size_t count;
-        assert_int_equal(fi_graph_search_scratch_create(&scratch, &err), FIRN_OK);
+        assert_int_equal(fi_graph_sketch_scratch_create(&scratch, &err), FIRN_OK);
         test_fault_allocation(&fault);
         const int rc = fi_graph_search(fi_graph_read_of(run), query, &options, scratch, found,
                                        &count, NULL, &err);

@@ -242,7 +242,7 @@ search_some(void *arg)
     struct fi_graph_scratch *scratch;
     const struct fi_graph *graph = arg;
     struct test_random random = {9};
-    assert_int_equal(fi_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_sketch_scratch_create(&scratch, NULL), FIRN_OK);
     for (size_t q = 0; q < 50; q++) {
         float query[20];
         struct fi_graph_candidate found[10];
@@ -432,7 +432,7 @@ search_remembered(void *arg)
     struct fi_graph_scratch *scratch;
     struct test_random random = {11};
     size_t copied = 0;
-    assert_int_equal(fi_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    assert_int_equal(fi_graph_sketch_scratch_create(&scratch, NULL), FIRN_OK);
     for (size_t i = 0; i < 600; i++) {
         uint64_t bits[MEMO_ROWS / 64 + 1] = {0};
         uint64_t count = 0;

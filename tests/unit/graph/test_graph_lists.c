@@ -575,7 +575,7 @@ caches_do_not_matter(void **state)
         assert_int_equal(fi_block_cache_create(file.os, budgets[i], &cache, NULL), FIRN_OK);
         const struct fi_run_env env = {.dir = file.dir, .cache = cache};
         assert_int_equal(fi_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-        assert_int_equal(fi_graph_search_scratch_create(&scratch, &err), FIRN_OK);
+        assert_int_equal(fi_graph_sketch_scratch_create(&scratch, &err), FIRN_OK);
         const struct fi_graph *const graphs[2] = {fi_graph_read_of(file.run),
                                                   fi_graph_read_of(run)};
         struct fi_graph_scratch *const scratches[2] = {file.fixture.scratch, scratch};
@@ -634,7 +634,7 @@ sketches_are_wrong_by_what_they_say(void **state)
             assert_int_equal(fi_graph_search(graph, query, &options, file.fixture.scratch, found,
                                              &count, NULL, &err),
                              FIRN_OK);
-            assert_true(fi_graph_sketch_is_searched(graph, file.fixture.scratch));
+            assert_true(file.fixture.scratch->sketched == graph);
             const double length = sqrt(fi_vector_distance_squares(query, DIMENSIONS));
             for (size_t j = 0; j < count; j++) {
                 const double error =
