@@ -226,7 +226,7 @@ FIRN_MUST_CHECK int fi_graph_exact(const struct fi_graph *graph, const void *que
  * whose sketch makes it unlikely (graph_sketch.c). Those that are farther than `most` may be left
  * out; infinity: none. They replace the *count candidates, and their distances are written; both
  * have room for as many as there are of either. *out_judged: vectors that were read. Requires: the
- * graph is open. Fails as a search does. */
+ * graph is open, and nothing else used the scratch after the search. Fails as a search does. */
 FIRN_MUST_CHECK int fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
                                         const struct fi_graph_search_options *options, double most,
                                         struct fi_graph_scratch *scratch,

@@ -159,12 +159,6 @@ transform(const struct fi_graph *graph, const uint8_t *vector, double factor, fl
     }
 }
 
-struct quantised {
-    float scale;
-    float norm;
-    int32_t sum;
-};
-
 /* Writes offset + c for each of four numbers. */
 static inline void
 quantise4(float32x4 numbers, float inverse, uint8_t offset, int32x4 *sum, int32x4 *squares,
@@ -198,7 +192,7 @@ largest_number(const float *numbers, size_t count)
 }
 
 /* Writes offset + c for each number. */
-static struct quantised
+static struct fi_graph_quantised
 quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
 {
     const float scale = largest_number(numbers, count) / 127;
@@ -216,8 +210,14 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
         }
     }
     const int64_t square = (int64_t)squares[0] + squares[1] + squares[2] + squares[3];
-    return (struct quantised){scale, scale * scale * (float)square,
-                              sums[0] + sums[1] + sums[2] + sums[3]};
+    return (struct fi_graph_quantised){scale, scale * scale * (float)square,
+                                       sums[0] + sums[1] + sums[2] + sums[3]};
+}
+
+struct fi_graph_quantised
+fi_graph_code_quantise(const float *numbers, size_t count, int8_t *codes)
+{
+    return quantise(numbers, count, 0, (uint8_t *)codes);
 }
 
 FI_GRAPH_SMALL void
@@ -232,7 +232,7 @@ fi_graph_code_write(const struct fi_graph *graph, const uint8_t *vector, float *
         factor = 1 / norm_of(vector, parameters->dimensions);
     }
     transform(graph, vector, factor, transformed);
-    struct quantised code = quantise(transformed, graph->numbers, 128, record);
+    struct fi_graph_quantised code = quantise(transformed, graph->numbers, 128, record);
     code.norm = parameters->metric == FI_VECTOR_DOT ? 1 : code.norm;
     memset(record + graph->numbers, 0, stride - graph->numbers);
     memcpy(record + stride - 8, &code.scale, 4);
@@ -243,7 +243,7 @@ FI_GRAPH_SMALL void
 fi_graph_code_write_center(const struct fi_graph *graph, const float *mean, uint8_t *record)
 {
     const size_t stride = graph->codes.stride;
-    struct quantised code = quantise(mean, graph->numbers, 128, record);
+    struct fi_graph_quantised code = quantise(mean, graph->numbers, 128, record);
     /* Under DOT the norms of nodes are 1, whatever their length: so the order of centers by their
      * distance from a node is that by the norms of the centers less twice the products. */
     code.norm += graph->parameters.metric == FI_VECTOR_DOT ? 1 : 0;
@@ -299,39 +299,13 @@ fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
         factor = norm > 0 ? 1 / norm : 0;
     }
     transform(graph, vector, factor, scratch->transformed);
-    struct quantised code =
+    struct fi_graph_quantised code =
         quantise(scratch->transformed, graph->numbers, 0, (uint8_t *)query->codes);
     memset(query->codes + graph->numbers, 0, graph->measured - graph->numbers);
     query->scale = code.scale;
     query->norm = parameters->metric == FI_VECTOR_DOT ? 1 : code.norm;
     query->bias = 128 * code.sum;
     return FIRN_OK;
-}
-
-void
-fi_graph_code_query_rest(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
-                         const uint8_t *center, float *numbers, int8_t *codes,
-                         struct fi_graph_rest *out)
-{
-    typedef uint8_t uint8x4 __attribute__((vector_size(4)));
-    float scale = 0;
-    if (center != NULL) {
-        memcpy(&scale, center + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
-    }
-    for (uint32_t i = 0; i < graph->numbers; i += 4) {
-        float32x4 number = graph_code_load(scratch->transformed + i, graph->numbers - i);
-        if (center != NULL) {
-            uint8x4 bytes; /* a record has bytes after its numbers */
-            memcpy(&bytes, center + i, sizeof bytes);
-            number -= scale * __builtin_convertvector(__builtin_convertvector(bytes, int32x4) - 128,
-                                                      float32x4);
-        }
-        /* What is not a number, which only a damaged center can be, is 0. */
-        number = graph_code_choose(number - number == 0, number, (float32x4){0});
-        memcpy(numbers + i, &number, sizeof number);
-    }
-    const struct quantised code = quantise(numbers, graph->numbers, 0, (uint8_t *)codes);
-    *out = (struct fi_graph_rest){code.scale, code.norm, code.sum};
 }
 
 /* The sum of four numbers of 16 bits. */

@@ -33,11 +33,10 @@
  * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v
  * is raised by it.
  *
- * Those of sketches (graph_sketch.c) have bounds by chance: e is what their error seldom exceeds,
- * and contains that of the query.
- *
  * The candidates of a walk are ranked likewise (fi_graph_exact_rank): however many of their codes
- * are too near to each other to tell which is nearer, the vectors decide.
+ * are too near to each other to tell which is nearer, the vectors decide. Sketches (graph_sketch.c)
+ * have no bound that always holds: for them e is what the error of one node in eighty exceeds, and
+ * e_q is 0, because e contains the query's error.
  *
  * So v <= limit implies d <= a + b scale + c scale^2 with coefficients that depend on the limit
  * alone: this comparison is made for each code, and is all that most codes cost.
@@ -104,11 +103,17 @@ upward(double value)
     return value < 3e38 ? (float)(value * (1 + 0x1p-20)) : __builtin_inff();
 }
 
+static double
+at_most(const struct exact *exact, double v)
+{
+    return v < exact->most ? v : exact->most;
+}
+
 FI_GRAPH_SMALL static void
 set_limit(struct exact *exact, double limit)
 {
     const double h = exact->height;
-    limit = limit < exact->most ? limit : exact->most;
+    limit = at_most(exact, limit);
     exact->limit = limit;
     if (exact->is_dot) {
         exact->bound[0] = upward(limit + 2 * exact->query + 1e-9);
@@ -406,8 +411,7 @@ graph_exact_take(struct exact *exact, uint32_t node, double distance)
     for (bool has_more = true; has_more;) {
         if ((allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0) &&
             put_end(exact, (struct end){distance, row, node})) {
-            const double v = v_of(exact, exact->ends[0].value);
-            exact->limit = v < exact->most ? v : exact->most;
+            exact->limit = at_most(exact, v_of(exact, exact->ends[0].value));
         }
         has_more = twin < graph->twin_count && graph->twin_nodes[twin] == node;
         row = has_more ? graph->twin_rows[twin++] : 0;
@@ -619,7 +623,7 @@ fi_graph_exact_rank(const struct fi_graph *graph, const void *query,
     const bool has_bounds = prepare(&exact, query);
     exact.most = has_bounds ? v_of(&exact, most) : __builtin_inf();
     exact.is_sketched = scratch->sketched == graph;
-    exact.query = exact.is_sketched ? 0 : exact.query; /* the errors of sketches contain it */
+    exact.query = exact.is_sketched ? 0 : exact.query;
     set_limit(&exact, exact.most);
     for (size_t i = 0; i < *count; i++) {
         const struct fi_graph_candidate *later = &candidates[i + RANKED < *count ? i + RANKED : i];

@@ -92,7 +92,7 @@ struct fi_graph {
     struct fi_block_cache *cache;
     uint64_t cache_file;
     uint64_t sketch_file;          /* to the cache, the file of sketches; 0: there are no lists */
-    struct fi_block_guide *guides; /* of each block of vectors */
+    struct fi_block_guide *guides; /* of each block of vectors; NULL: there are lists */
     size_t held;                   /* of the cache's budget */
     bool keeps_blocks;             /* of codes and links, once they were read */
     struct fi_graph_memos *memos;  /* NULL: none are kept; graph_memo.c */
@@ -189,14 +189,6 @@ fi_graph_item_distance(uint64_t item)
     return distance;
 }
 
-/* The distance beyond which a pool takes nothing. */
-static inline float
-fi_graph_pool_last(const struct fi_graph_pool *pool)
-{
-    return pool->count == pool->limit ? fi_graph_item_distance(pool->items[pool->count - 1])
-                                      : __builtin_inff();
-}
-
 /* A number whose order is that of distances, which may be negative. */
 static inline uint32_t
 fi_graph_order_of(float distance)
@@ -230,6 +222,22 @@ fi_graph_array_at(const struct fi_graph_array *array, uint32_t i)
     uint32_t block = fi_graph_array_block(array, i);
     const uint8_t *place = atomic_load_explicit(&array->place[block], memory_order_acquire);
     return place == NULL ? NULL : place + (size_t)(i - block * array->per_block) * array->stride;
+}
+
+/* The scale of the record of a node or of a center. */
+static inline float
+fi_graph_scale_of(const struct fi_graph *graph, const uint8_t *record)
+{
+    float scale;
+    memcpy(&scale, record + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
+    return scale;
+}
+
+/* The record of the center of a list. */
+static inline const uint8_t *
+fi_graph_center_of(const struct fi_graph *graph, uint32_t list)
+{
+    return graph->centers + (size_t)list * graph->codes.stride;
 }
 
 /* Link k of a list. */
@@ -289,17 +297,14 @@ FIRN_MUST_CHECK int fi_graph_code_prepare(const struct fi_graph *graph,
 /* Makes the query of the scratch from a vector, which need not be accepted. */
 FIRN_MUST_CHECK int fi_graph_code_query(const struct fi_graph *graph, const uint8_t *vector,
                                         struct fi_graph_scratch *scratch, firn_error *err);
-/* A query less a center, as codes: numbers are about scale times these. */
-struct fi_graph_rest {
+/* Numbers as codes c, of -127 to 127: they are about scale * c. */
+struct fi_graph_quantised {
     float scale;
-    float squares; /* of what the codes stand for */
-    int32_t sum;   /* of the codes */
+    float norm;  /* scale^2 times the sum of c^2 */
+    int32_t sum; /* of c */
 };
-/* Takes the center, a record, from the query of the scratch; NULL: nothing. numbers has room up to
- * a multiple of four; codes are -127 to 127. */
-void fi_graph_code_query_rest(const struct fi_graph *graph, const struct fi_graph_scratch *scratch,
-                              const uint8_t *center, float *numbers, int8_t *codes,
-                              struct fi_graph_rest *out);
+/* Writes the codes of that many numbers, which are finite; at least one. */
+struct fi_graph_quantised fi_graph_code_quantise(const float *numbers, size_t count, int8_t *codes);
 /* Makes a query from a record. Requires: prepared. */
 void fi_graph_code_query_of(const struct fi_graph *graph, const uint8_t *record,
                             struct fi_graph_query *out);
@@ -347,18 +352,20 @@ void fi_graph_walk_measure_gathered(const struct fi_graph *graph, struct fi_grap
 /* The same for consecutive nodes whose records lie side by side. */
 void fi_graph_walk_measure_run(const struct fi_graph *graph, struct fi_graph_scratch *scratch,
                                uint32_t first, const uint8_t *records, size_t count);
-/* Puts n of four consecutive nodes, from `first` on, into the pool where they are near enough. */
-void fi_graph_walk_offer_near(struct fi_graph_scratch *scratch, const float distances[4],
-                              uint32_t first, size_t n);
-/* The same; none of the four is near enough, most times: one branch, which is foreseen. */
+/* Puts the first n of four nodes into a pool, where they are near enough. */
+void fi_graph_walk_offer_near(struct fi_graph_pool *pool, const float distances[4],
+                              const uint32_t *nodes, size_t n);
+/* The same. None is before the last one, in most fours: one branch, which is foreseen. */
 static inline void
-fi_graph_walk_offer(struct fi_graph_scratch *scratch, const float distances[4], uint32_t first,
+fi_graph_walk_offer(struct fi_graph_pool *pool, const float distances[4], const uint32_t *nodes,
                     size_t n)
 {
-    const float last = fi_graph_pool_last(&scratch->pool);
+    const float last = pool->count == pool->limit
+                           ? fi_graph_item_distance(pool->items[pool->count - 1])
+                           : __builtin_inff();
     if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
           (distances[3] > last))) {
-        fi_graph_walk_offer_near(scratch, distances, first, n);
+        fi_graph_walk_offer_near(pool, distances, nodes, n);
     }
 }
 /* Whether a walk has met a node. */

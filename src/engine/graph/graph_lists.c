@@ -57,12 +57,6 @@ struct gathering {
     uint32_t stride;     /* between two nodes of it */
 };
 
-static const uint8_t *
-center_of(const struct fi_graph *graph, uint32_t list)
-{
-    return graph->centers + (size_t)list * graph->codes.stride;
-}
-
 static uint8_t *
 node_record(const struct fi_graph *graph, uint32_t node)
 {
@@ -77,7 +71,7 @@ measure_four_centers(const struct fi_graph *graph, const struct fi_graph_query *
 {
     const uint8_t *centers[4];
     for (uint32_t k = 0; k < 4; k++) {
-        centers[k] = center_of(graph, list + k < graph->list_count ? list + k : list);
+        centers[k] = fi_graph_center_of(graph, list + k < graph->list_count ? list + k : list);
     }
     fi_graph_code_measure_four(graph, query, centers, out);
 }
@@ -108,8 +102,7 @@ add_to_list(const struct gathering *gathering, uint32_t list, uint32_t node)
     const struct fi_graph *graph = gathering->graph;
     const uint8_t *record = node_record(graph, node);
     float *sums = gathering->sums + (size_t)list * graph->numbers;
-    float scale;
-    memcpy(&scale, record + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
+    const float scale = fi_graph_scale_of(graph, record);
     for (uint32_t i = 0; i < graph->numbers; i++) {
         sums[i] += scale * (float)(record[i] - 128);
     }

@@ -10,7 +10,7 @@
  *
  * Vectors are read for the few candidates of a search, through the cache. A guide for each of their
  * blocks remembers where it was, and the blocks of several candidates are fetched from memory
- * together.
+ * together. With lists, vectors are not kept, because the cache is for sketches (graph_sketch.c).
  *
  * No byte of the file is trusted. The numbers of the header must fit each other and the size of the
  * file before they determine allocations; the cache verifies blocks; a link is compared with the
@@ -124,14 +124,12 @@ pin_vector(const struct fi_graph *graph, uint32_t node, struct fi_block_pin *pin
     const struct fi_block_ref ref = fi_graph_read_ref(graph, array, block);
     int rc = FIRN_OK;
     CHECK(node < graph->count);
-    if (!fi_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file, &ref,
-                                     FI_BLOCK_CACHE_DATA, pin)) {
-        rc = fi_graph_read_pinned(graph, array, block,
-                                  graph->is_listed ? FI_BLOCK_CACHE_SCAN : FI_BLOCK_CACHE_DATA, pin,
-                                  err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
+    if (graph->is_listed) {
+        /* The cache is for sketches. */
+        FI_TRY_RETURN(fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_SCAN, pin, err));
+    } else if (!fi_block_cache_guide_follow(graph->cache, &graph->guides[block], graph->cache_file,
+                                            &ref, FI_BLOCK_CACHE_DATA, pin)) {
+        FI_TRY_RETURN(fi_graph_read_pinned(graph, array, block, FI_BLOCK_CACHE_DATA, pin, err));
         fi_block_cache_guide_note(graph->cache, pin, &graph->guides[block]);
     }
     *out = pin->data + (size_t)(node - block * array->per_block) * array->stride;
@@ -151,7 +149,7 @@ assess_some(const struct fi_graph *graph, const void *query, double squares,
     size_t pinned = 0;
     int rc = FIRN_OK;
     DCHECK(count <= JUDGED_MAX);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !graph->is_listed; i++) {
         uint32_t block = fi_graph_array_block(&graph->vectors, candidates[i].node);
         fi_block_cache_guide_prefetch(graph->cache, &graph->guides[block],
                                       FI_BLOCK_CACHE_GUIDE_HEAD);
@@ -631,9 +629,8 @@ listed_bytes(const struct fi_graph *graph)
 {
     const struct fi_graph_array *codes = &graph->codes;
     return codes->blocks * (sizeof *codes->place + sizeof *codes->pin) +
-           graph->vectors.blocks * sizeof *graph->guides + 4 * (uint64_t)graph->numbers +
-           8 * (uint64_t)graph->twin_count + 4 * (uint64_t)graph->count +
-           graph->list_count * (4 + (uint64_t)codes->stride);
+           4 * (uint64_t)graph->numbers + 8 * (uint64_t)graph->twin_count +
+           4 * (uint64_t)graph->count + graph->list_count * (4 + (uint64_t)codes->stride);
 }
 
 uint64_t
@@ -723,8 +720,11 @@ graph_open(const struct fi_run_env *env, const char *name, struct fi_run **out, 
     }
     FI_TRY(open_array(graph, &graph->codes, err));
     FI_TRY(open_array(graph, &graph->links, err));
-    graph->guides = fi_alloc_zeroed(((size_t)graph->vectors.blocks + 1) * sizeof *graph->guides);
-    if (graph->guides == NULL) {
+    if (!graph->is_listed) {
+        graph->guides =
+            fi_alloc_zeroed(((size_t)graph->vectors.blocks + 1) * sizeof *graph->guides);
+    }
+    if (graph->guides == NULL && !graph->is_listed) {
         rc = fi_error_no_memory(err, "a graph");
         goto out;
     }

@@ -18,18 +18,19 @@
  * normally distributed with the deviation v |e| / root(numbers), and the estimate of v with |e| /
  * root(numbers) (Gao and Long, "RaBitQ: quantizing high-dimensional vectors with a theoretical
  * error bound for approximate nearest neighbor search", 2024, who rotate vectors to make sure of
- * that). A record has f, |r|^2 and this deviation, to which those of the codes of the node and the
- * query are added: a third of their steps, nearly. Under DOT, q is not made smaller by the center,
- * and the estimate is 2 - 2 (q . c) - 2 f (q . L).
+ * that). A record has f, |r|^2 and this deviation. The codes of the node and of the query were
+ * rounded, too; that adds 1 / root(12) of their steps to the deviation. Under DOT, q is not made
+ * smaller by the center, and the estimate is 2 - 2 (q . c) - 2 f (q . L).
  *
- * DEVIATIONS times the deviation counts as the bound of the error (graph_exact.c): one in a hundred
- * nodes that are just as near as the last one wanted may be missed, fewer of those that are nearer.
- * The deviation is that of a list: the root of the mean square.
+ * DEVIATIONS times the deviation counts as the bound of the error (graph_exact.c): of the nodes
+ * that are just as near as the last one wanted, one in a hundred may be missed; of nearer ones,
+ * fewer. All nodes of a list have one deviation, the root of the mean square of theirs.
  *
- * Sketches are in blocks of as many nodes as fill a slot of the cache, in the order of the nodes,
- * so that a list is in one to three of them. To the cache they are the blocks of a file of their
- * own. What a sketch says depends on the graph alone, so a search finds the same whether sketches
- * are in the cache or not.
+ * Sketches are in blocks of BLOCK_SIZE bytes, in the order of the nodes, so that a list is in one
+ * or two of them. To the cache they are the blocks of a file of their own. They are larger than its
+ * slots, because larger blocks may also use the memory that memtables do not need
+ * (block_cache_lend.c). What a sketch says depends on the graph alone, so a search finds the same
+ * whether sketches are in the cache or not.
  *
  * (I1) A distance is 0 or more, whatever a code of the file says. (Checked in measure_records.)
  */
@@ -61,15 +62,15 @@ struct fi_graph_sketches {
     struct fi_buf decoded;
     struct fi_buf made; /* sketches that were made */
     struct fi_compress *compress;
-    /* A query less a center, or a node less its own: numbers, up to a multiple of four, and a
-     * level or a code of each. */
+    /* Of a query less a center, or of a node less its own, used by one after the other: numbers, up
+     * to a multiple of four, and a code or a level of each. */
     float *rest;
     size_t rest_room;
     uint8_t *codes;
     size_t codes_room;
     int8_t *query; /* in the order of sketches */
     size_t query_room;
-    struct fi_graph_rest of_query;
+    struct fi_graph_quantised of_query;
 };
 
 static size_t
@@ -90,12 +91,6 @@ nodes_per_block(const struct fi_graph *graph)
 {
     const size_t most = (BLOCK_SIZE - FI_VECTOR_SKETCH_PAST) / record_size(graph);
     return most > 0 ? (uint32_t)most : 1;
-}
-
-static const uint8_t *
-center_of(const struct fi_graph *graph, uint32_t list)
-{
-    return graph->centers + (size_t)list * graph->codes.stride;
 }
 
 /* The list that a node is in. */
@@ -135,15 +130,6 @@ add_four(float32x4 numbers)
     return (numbers[0] + numbers[1]) + (numbers[2] + numbers[3]);
 }
 
-/* The scale of a record. */
-static float
-scale_of(const struct fi_graph *graph, const uint8_t *record)
-{
-    float scale;
-    memcpy(&scale, record + graph->codes.stride - FI_GRAPH_CODE_TAIL, sizeof scale);
-    return scale;
-}
-
 /* Four numbers of a record. */
 static inline float32x4
 numbers_of(const uint8_t *record, float scale)
@@ -159,8 +145,8 @@ numbers_of(const uint8_t *record, float scale)
 static float
 subtract(const struct fi_graph *graph, const uint8_t *record, const uint8_t *center, float *out)
 {
-    const float scale = scale_of(graph, record);
-    const float other = scale_of(graph, center);
+    const float scale = fi_graph_scale_of(graph, record);
+    const float other = fi_graph_scale_of(graph, center);
     float32x4 squares = {0};
     for (uint32_t i = 0; i < graph->numbers; i += 4) {
         float32x4 rest = numbers_of(record + i, scale) - numbers_of(center + i, other);
@@ -230,8 +216,8 @@ make_record(const struct fi_graph *graph, struct fi_graph_sketches *sketches, ui
      * exponentially distributed, about. */
     static const float steps[STEPS] = {0.46F, 0.586F, 0.75F};
     const size_t count = graph->numbers;
-    const float squares = subtract(graph, code, center_of(graph, list), sketches->rest);
-    const float scale = scale_of(graph, code);
+    const float squares = subtract(graph, code, fi_graph_center_of(graph, list), sketches->rest);
+    const float scale = fi_graph_scale_of(graph, code);
     float factor = 0;
     float error = 0;
     memset(sketches->codes, 0, round_up(count, 4));
@@ -349,9 +335,19 @@ static void
 set_query(const struct fi_graph *graph, struct fi_graph_scratch *scratch, const uint8_t *center)
 {
     struct fi_graph_sketches *sketches = scratch->sketches;
-    fi_graph_code_query_rest(graph, scratch, center, sketches->rest, (int8_t *)sketches->codes,
-                             &sketches->of_query);
-    fi_vector_sketch_query((const int8_t *)sketches->codes, graph->numbers, sketches->query);
+    int8_t *codes = (int8_t *)sketches->codes;
+    const float scale = center != NULL ? fi_graph_scale_of(graph, center) : 0;
+    memcpy(sketches->rest, scratch->transformed, graph->numbers * sizeof *sketches->rest);
+    for (uint32_t i = 0; center != NULL && i < graph->numbers; i += 4) {
+        float32x4 rest;
+        memcpy(&rest, sketches->rest + i, sizeof rest);
+        rest -= numbers_of(center + i, scale);
+        /* What is not a number, which only a damaged center can cause, is 0. */
+        rest = (float32x4)((int32x4)rest & (rest - rest == 0));
+        memcpy(sketches->rest + i, &rest, sizeof rest);
+    }
+    sketches->of_query = fi_graph_code_quantise(sketches->rest, graph->numbers, codes);
+    fi_vector_sketch_query(codes, graph->numbers, sketches->query);
 }
 
 static int
@@ -377,6 +373,10 @@ graph_sketch_begin(const struct fi_graph *graph, struct fi_graph_scratch *scratc
     scratch->sketched = graph;
     for (uint32_t i = 0; i < graph->list_count; i++) {
         sketches->errors[i] = -1;
+    }
+    memset(sketches->rest, 0, rest * sizeof *sketches->rest);
+    if (graph->parameters.metric == FI_VECTOR_DOT) {
+        set_query(graph, scratch, NULL);
     }
     return FIRN_OK;
 }
@@ -407,7 +407,7 @@ measure_records(const struct fi_graph *graph, struct fi_graph_scratch *scratch, 
                 uint32_t first, uint32_t count, const uint8_t *records, float *squares)
 {
     const struct fi_graph_sketches *sketches = scratch->sketches;
-    const struct fi_graph_rest *query = &sketches->of_query;
+    const struct fi_graph_quantised *query = &sketches->of_query;
     const size_t size = record_size(graph);
     const float bias = 3.5F * (float)query->sum;
     float32x4 sums = {0};
@@ -416,9 +416,11 @@ measure_records(const struct fi_graph *graph, struct fi_graph_scratch *scratch, 
         const uint8_t *four[4];
         int32_t dots[4];
         int32x4 products;
+        uint32_t nodes[4];
         float distances[4];
         for (uint32_t k = 0; k < 4; k++) {
             four[k] = records + (k < n ? k : 0) * size;
+            nodes[k] = first + i + k;
         }
         fi_vector_sketch_dot_four(sketches->query, four, graph->numbers, dots);
         memcpy(&products, dots, sizeof products);
@@ -431,7 +433,7 @@ measure_records(const struct fi_graph *graph, struct fi_graph_scratch *scratch, 
         memcpy(distances, &bits, sizeof distances);
         /* (I1) */
         DCHECK(distances[0] >= 0 && distances[1] >= 0 && distances[2] >= 0 && distances[3] >= 0);
-        fi_graph_walk_offer(scratch, distances, first + i, n);
+        fi_graph_walk_offer(&scratch->pool, distances, nodes, n);
         sums += tails.deviation * tails.deviation;
         records += 4 * size;
     }
@@ -497,12 +499,11 @@ graph_sketch_measure(const struct fi_graph *graph, struct fi_graph_scratch *scra
     const uint32_t end = graph->list_starts[list + 1];
     float squares = 0;
     DCHECK(scratch->sketched == graph && begin <= end && end <= graph->count);
+    if (!is_dot) {
+        set_query(graph, scratch, fi_graph_center_of(graph, list));
+    }
+    const float base = is_dot ? distance : sketches->of_query.norm;
     for (uint32_t node = begin; node < end;) {
-        /* Making sketches uses the memory of the query's rest, but not what was made of it. */
-        if (node == begin) {
-            set_query(graph, scratch, is_dot ? NULL : center_of(graph, list));
-        }
-        const float base = is_dot ? distance : sketches->of_query.squares;
         FI_TRY_RETURN(measure_block(graph, scratch, base, node, end, &squares, &node, err));
     }
     const float step = sketches->of_query.scale;

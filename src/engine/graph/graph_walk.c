@@ -267,26 +267,12 @@ locate_four(const struct fi_graph *graph, const uint32_t *nodes, size_t count,
     }
 }
 
-/* Offers the first n of four. None is before the last one, in most fours: one branch, which is
- * foreseen. */
-static inline void
-offer_four(struct fi_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
-{
-    const float last = fi_graph_pool_last(pool);
-    if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
-          (distances[3] > last))) {
-        for (size_t k = 0; k < n; k++) {
-            pool_offer(pool, fi_graph_item(distances[k], nodes[k]));
-        }
-    }
-}
-
 void
-fi_graph_walk_offer_near(struct fi_graph_scratch *scratch, const float distances[4], uint32_t first,
-                         size_t n)
+fi_graph_walk_offer_near(struct fi_graph_pool *pool, const float distances[4],
+                         const uint32_t *nodes, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
-        pool_offer(&scratch->pool, fi_graph_item(distances[k], first + (uint32_t)k));
+        pool_offer(pool, fi_graph_item(distances[k], nodes[k]));
     }
 }
 
@@ -307,7 +293,7 @@ measure_side_by_side(const struct fi_graph *graph, struct fi_graph_scratch *scra
             numbers[k] = first + (uint32_t)(i + k);
         }
         fi_graph_code_measure_four(graph, &scratch->query, four, distances);
-        offer_four(&scratch->pool, distances, nodes != NULL ? nodes + i : numbers, n);
+        fi_graph_walk_offer(&scratch->pool, distances, nodes != NULL ? nodes + i : numbers, n);
         records += 4 * stride;
     }
     scratch->evaluated += count;
@@ -345,7 +331,7 @@ fi_graph_walk_measure_all(const struct fi_graph *graph, struct fi_graph_scratch 
             } else {
                 fi_graph_code_measure_four(graph, &scratch->query, four, distances);
                 scratch->evaluated += n;
-                offer_four(&scratch->pool, distances, measured, n);
+                fi_graph_walk_offer(&scratch->pool, distances, measured, n);
             }
         }
         if (i < fours) {

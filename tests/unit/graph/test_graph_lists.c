@@ -466,7 +466,7 @@ exact_searches_are_exact(void **state)
     close_file(&file);
 }
 
-/* What a search has found is ranked by the vectors, whose codes it has read, and of which it may have forgotten some. */
+/* What a search has found is ranked by the vectors. */
 static void
 candidates_are_ranked_by_their_vectors(void **state)
 {
@@ -490,15 +490,6 @@ candidates_are_ranked_by_their_vectors(void **state)
             fi_graph_search(graph, query, &all, file.fixture.scratch, found, &count, NULL, &err),
             FIRN_OK);
         assert_int_equal(count, 100);
-        if (q % 3 == 0) { /* another graph in between: nothing that was read is of use */
-            const struct fi_graph_search_options other = {.wanted = 3, .ef = 20};
-            struct fi_graph_candidate others[3];
-            size_t other_count;
-            assert_int_equal(fi_graph_search(file.fixture.graph, query, &other,
-                                             file.fixture.scratch, others, &other_count, NULL,
-                                             &err),
-                             FIRN_OK);
-        }
         assert_int_equal(fi_graph_exact_rank(graph, query, &few, INFINITY, file.fixture.scratch,
                                              found, distances, &count, &judged, &err),
                          FIRN_OK);
